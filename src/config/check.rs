@@ -1,0 +1,331 @@
+//! Raw configuration into a valid one. A message never repeats a value: it may be a secret in the wrong place.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use url::{Host, Url};
+
+use super::raw::{
+    DeadLetterPayload, Environment, RawBus, RawConfig, RawCxone, RawOps, RawPrivacy, RawSalesforce, RawSecret,
+};
+use super::{Bus, Config, Cxone, CxoneLogin, Ops, Privacy, Salesforce, Secret, SecretStore};
+use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
+use crate::domain::AccountName;
+
+/// Where CXone's discovery begins outside of government regions (CXone, authentication).
+const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
+/// One more begins to cost more latency than it gives.
+const PARTITIONS_DEFAULT: u16 = 8;
+const PARTITIONS_MAX: u16 = 1_000;
+const PREFIX_LENGTH_MAX: usize = 100;
+const RETENTION_DAYS_MAX: u16 = 3_650;
+const OPS_PORT: u16 = 9464;
+
+pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
+    let bus = bus(raw.bus.or(RawBus::default()), mistakes);
+    let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| salesforce(raw, secrets, mistakes));
+    let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone(raw, secrets, mistakes));
+    let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
+    let ops = ops(raw.ops.or(RawOps::default()), mistakes);
+    Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, ops: ops? })
+}
+
+fn bus(raw: RawBus, mistakes: &mut Mistakes) -> Option<Bus> {
+    let servers = match raw.bootstrap_servers.into_given() {
+        None => Some(vec![format!("{}:9092", Ipv4Addr::LOCALHOST)]),
+        Some(list) => servers(list, mistakes),
+    };
+    let prefix = match raw.prefix.into_given() {
+        None => Some("presence".to_owned()),
+        Some(prefix) => {
+            let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            let fits = (1..=PREFIX_LENGTH_MAX).contains(&prefix.value.len());
+            if fits && prefix.value.bytes().all(legal) {
+                Some(prefix.value)
+            } else {
+                mistakes
+                    .error(prefix.place, "value", "`prefix` cannot begin a topic name")
+                    .mend(format!("write 1 to {PREFIX_LENGTH_MAX} of a-z, A-Z, 0-9, dot, hyphen and underscore"));
+                None
+            }
+        }
+    };
+    let partitions = within(raw.partitions, "partitions", PARTITIONS_DEFAULT, PARTITIONS_MAX, mistakes);
+    let registry = raw.schema_registry.into_given().map(|text| web_address(text, "schema_registry", mistakes));
+    Some(Bus {
+        bootstrap_servers: servers?,
+        prefix: prefix?,
+        partitions: partitions?,
+        schema_registry: registry.flatten(),
+    })
+}
+
+fn servers(list: Placed<Vec<Field<String>>>, mistakes: &mut Mistakes) -> Option<Vec<String>> {
+    if list.value.is_empty() {
+        mistakes
+            .error(list.place, "value", "`bootstrap_servers` is empty")
+            .mend("write at least one, such as [\"127.0.0.1:9092\"]");
+        return None;
+    }
+    let server = |field: Field<String>| {
+        let Placed { place, value } = field.into_given()?;
+        let good = value.rsplit_once(':').is_some_and(|(host, port)| {
+            Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        if !good {
+            mistakes.error(place, "value", "not a broker's address").mend("write HOST:PORT, such as \"kafka-1:9092\"");
+        }
+        good.then_some(value)
+    };
+    // Every entry is looked at before the first bad one ends the list.
+    let servers: Vec<Option<String>> = list.value.into_iter().map(server).collect();
+    servers.into_iter().collect()
+}
+
+fn accounts<R, T>(
+    raw: Field<Entries<R>>,
+    mistakes: &mut Mistakes,
+    mut check: impl FnMut(Placed<R>, &mut Mistakes) -> Option<T>,
+) -> BTreeMap<AccountName, T> {
+    let mut accounts = BTreeMap::new();
+    for (name, raw) in raw.or(Entries::default()).0 {
+        let parsed = name.value.parse::<AccountName>();
+        if let Err(e) = parsed {
+            mistakes.error(name.place, "account-name", format!("{}: {e}", quoted(&name.value)));
+        }
+        let at_name = |raw: Placed<R>| Placed { place: name.place, value: raw.value };
+        let account = raw.into_given().and_then(|raw| check(at_name(raw), mistakes));
+        if let (Ok(name), Some(account)) = (parsed, account) {
+            accounts.insert(name, account);
+        }
+    }
+    accounts
+}
+
+fn salesforce(
+    raw: Placed<RawSalesforce>,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Salesforce> {
+    let Placed { place, value: raw } = raw;
+    let environment = raw.environment.required(
+        mistakes,
+        place,
+        "environment",
+        "write environment = \"production\", \"sandbox\" or \"hyperforce\"",
+    );
+    let has_domain = !matches!(raw.my_domain, Field::Absent);
+    let my_domain = raw.my_domain.into_given().and_then(|host| my_domain(host, mistakes));
+    let organisation = raw
+        .organisation_id
+        .required(mistakes, place, "organisation_id", "write the id of the org, 00D..., from Setup, Company Information")
+        .and_then(|id| {
+            id.value.parse().map_err(|e| {
+                mistakes
+                    .error(id.place, "organisation-id", format!("not an organisation's id: {e}"))
+                    .mend("copy it from Setup, Company Information: 00D and 12 or 15 more characters");
+            }).ok()
+        });
+    let user_name = email(raw.user_name, place, "user_name", mistakes);
+    let has_password = !matches!(raw.password, Field::Absent);
+    let password = raw.password.into_given().map(|raw| secrets.find("password", raw, mistakes));
+    let client_id = text(raw.client_id, place, "client_id", "write the id of the external client app", mistakes);
+    let client_secret = secret(raw.client_secret, place, "client_secret", secrets, mistakes);
+    let admin_email = email(raw.admin_email, place, "admin_email", mistakes);
+
+    let environment = environment?.value;
+    if !has_domain && environment == Environment::Hyperforce {
+        mistakes
+            .error(place, "missing", "`my_domain` is missing: an org on Hyperforce logs in at its own host")
+            .mend("write my_domain = \"NAME.my.salesforce.com\"");
+    } else if !has_domain && !has_password {
+        mistakes
+            .error(place, "missing", "neither `password` nor `my_domain` is there: without a password the client credentials flow is used, and it works at My Domain only")
+            .mend("write my_domain = \"NAME.my.salesforce.com\", or password = { secret_file = \"PATH\" }");
+    }
+    let login_host = match (&my_domain, environment) {
+        (Some(host), _) => host.clone(),
+        (None, Environment::Sandbox) => "test.salesforce.com".to_owned(),
+        (None, Environment::Production | Environment::Hyperforce) => "login.salesforce.com".to_owned(),
+    };
+    Some(Salesforce {
+        environment,
+        login_host,
+        my_domain,
+        organisation_id: organisation?,
+        user_name: user_name?,
+        password: password.flatten(),
+        client_id: client_id?,
+        client_secret: client_secret?,
+        admin_email: admin_email?,
+    })
+}
+
+fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
+    const SUFFIX: &str = ".my.salesforce.com";
+    let plain = host.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    if plain && host.value.to_ascii_lowercase().ends_with(SUFFIX) && host.value.len() > SUFFIX.len() {
+        return Some(host.value.to_ascii_lowercase());
+    }
+    mistakes
+        .error(host.place, "value", format!("`my_domain` is not a host that ends in {SUFFIX}"))
+        .mend("write the host alone, from Setup, My Domain: NAME.my.salesforce.com");
+    None
+}
+
+fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Cxone> {
+    let Placed { place, value: raw } = raw;
+    let issuer = match raw.issuer.into_given() {
+        None => Url::parse(CXONE_ISSUER).ok(),
+        Some(text) => web_address(text, "issuer", mistakes),
+    };
+    let user_name = text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
+    let key_id = text(raw.access_key_id, place, "access_key_id", "write the id of the access key", mistakes);
+    let key_secret = secret(raw.access_key_secret, place, "access_key_secret", secrets, mistakes);
+    let given = (
+        !matches!(raw.client_id, Field::Absent),
+        !matches!(raw.client_secret, Field::Absent),
+        !matches!(raw.area, Field::Absent),
+    );
+    let client_id = raw.client_id.into_given().and_then(|text| filled(text, "client_id", mistakes));
+    let client_secret = raw.client_secret.into_given().and_then(|raw| secrets.find("client_secret", raw, mistakes));
+    let area = raw.area.into_given().and_then(|area| self::area(area, mistakes));
+    let login = match given {
+        (true, true, false) => client_id.zip(client_secret).map(|(client_id, client_secret)| {
+            CxoneLogin::Application { client_id, client_secret }
+        }),
+        (false, false, true) => area.map(|area| CxoneLogin::AccessKey { area }),
+        (false, false, false) => {
+            mistakes.error(place, "missing", "there is neither an application nor an area to log in at").mend(
+                "write `client_id` and `client_secret` of a back-end application, or area = \"na1\" for the access key alone",
+            );
+            None
+        }
+        (_, _, true) => {
+            mistakes
+                .error(place, "conflict", "`area` is for the access key alone, without `client_id` and `client_secret`")
+                .mend("keep the application, or the area");
+            None
+        }
+        (id, _, false) => {
+            let missing = if id { "client_secret" } else { "client_id" };
+            mistakes
+                .error(place, "missing", format!("`{missing}` is missing: an application has an id and a secret"))
+                .mend(format!("write `{missing}`"));
+            None
+        }
+    };
+    Some(Cxone {
+        issuer: issuer?,
+        user_name: user_name?,
+        access_key_id: key_id?,
+        access_key_secret: key_secret?,
+        login: login?,
+    })
+}
+
+fn area(area: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
+    let good = !area.value.is_empty() && area.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !good {
+        mistakes
+            .error(area.place, "value", "`area` is not the first part of a host name")
+            .mend("write the part before .nice-incontact.com, such as \"na1\"");
+    }
+    good.then_some(area.value)
+}
+
+fn privacy(raw: RawPrivacy, mistakes: &mut Mistakes) -> Option<Privacy> {
+    let days = within(raw.retention_days, "retention_days", 30, RETENTION_DAYS_MAX, mistakes);
+    let dead_letter_payload = raw.dead_letter_payload.or(DeadLetterPayload::Hashed);
+    Some(Privacy { retention_days: days?, dead_letter_payload })
+}
+
+fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {
+    let Some(text) = raw.listen.into_given() else {
+        return Some(Ops { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, OPS_PORT)) });
+    };
+    let Ok(listen) = text.value.parse::<SocketAddr>() else {
+        mistakes
+            .error(text.place, "value", "`listen` is not an address with a port")
+            .mend(format!("write ADDRESS:PORT, such as \"127.0.0.1:{OPS_PORT}\""));
+        return None;
+    };
+    if !listen.ip().is_loopback() {
+        mistakes
+            .warning(text.place, "open-endpoint", "metrics and status can be read from other machines, without a log-in")
+            .mend(format!("write \"127.0.0.1:{}\", or keep the port behind a firewall", listen.port()));
+    }
+    Some(Ops { listen })
+}
+
+fn within(raw: Field<u16>, key: &str, default: u16, max: u16, mistakes: &mut Mistakes) -> Option<u16> {
+    let Some(number) = raw.into_given() else { return Some(default) };
+    let good = (1..=max).contains(&number.value);
+    if !good {
+        mistakes
+            .error(number.place, "value", format!("`{key}` is out of range"))
+            .mend(format!("write a number from 1 to {max}; {default} if unsure"));
+    }
+    good.then_some(number.value)
+}
+
+fn text(raw: Field<String>, owner: Place, key: &str, mend: &str, mistakes: &mut Mistakes) -> Option<String> {
+    raw.required(mistakes, owner, key, mend).and_then(|text| filled(text, key, mistakes))
+}
+
+fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<String> {
+    let good = !text.value.trim().is_empty();
+    if !good {
+        mistakes.error(text.place, "value", format!("`{key}` is empty")).mend("write it, or delete the line");
+    }
+    good.then_some(text.value)
+}
+
+fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -> Option<String> {
+    let mend = format!("write {key} = \"NAME@HOST\"");
+    let text = raw.required(mistakes, owner, key, &mend)?;
+    let good = text.value.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty() && !host.is_empty() && !host.contains('@') && !text.value.contains(char::is_whitespace)
+    });
+    if !good {
+        mistakes.error(text.place, "value", format!("`{key}` has not the form of an e-mail address")).mend(mend);
+    }
+    good.then_some(text.value)
+}
+
+fn secret(
+    raw: Field<RawSecret>,
+    owner: Place,
+    key: &str,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Secret> {
+    let mend = format!("write {key} = {{ secret_file = \"PATH\" }} or {{ secret_env = \"NAME\" }}");
+    let raw = raw.required(mistakes, owner, key, &mend)?;
+    secrets.find(key, raw, mistakes)
+}
+
+/// TLS off loopback; a password in an address would be a secret in the configuration.
+fn web_address(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<Url> {
+    let mut wrong = |what: &str, mend: &str| {
+        mistakes.error(text.place, "value", format!("`{key}` {what}")).mend(mend);
+        None
+    };
+    let Ok(url) = Url::parse(&text.value) else {
+        return wrong("is not an address", "write https://HOST");
+    };
+    let loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return wrong("names no host", "write https://HOST"),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has a user name or password in it", "write https://HOST, without them");
+    }
+    match url.scheme() {
+        "https" => Some(url),
+        "http" if loopback => Some(url),
+        _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
+    }
+}

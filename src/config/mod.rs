@@ -1,0 +1,159 @@
+//! What an administrator configures: a raw file with every mistake told at once, then values that are valid.
+//!
+//! Nothing that a decision depends on stands here: that lives in the revision (see `rules`).
+
+mod check;
+mod raw;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::SocketAddr;
+
+use serde::{Serialize, Serializer};
+use url::Url;
+
+use crate::document::{Document, Mistakes};
+use crate::domain::{AccountName, OrganisationId};
+
+pub use raw::{DeadLetterPayload, Environment};
+pub use secret::{Secret, SecretOrigin, SecretStore};
+
+/// The commented file that `lockstep config init` writes.
+pub const TEMPLATE: &str = include_str!("lockstep.toml");
+
+/// The whole configuration. Serialized, it is a file that resolves to the same configuration; a secret is
+/// shown as the place it comes from.
+#[derive(Debug, Serialize)]
+pub struct Config {
+    /// The message bus.
+    pub bus: Bus,
+    /// The Salesforce orgs.
+    #[serde(serialize_with = "by_name")]
+    pub salesforce: BTreeMap<AccountName, Salesforce>,
+    /// The CXone tenants.
+    #[serde(serialize_with = "by_name")]
+    pub cxone: BTreeMap<AccountName, Cxone>,
+    /// What is kept of people, and how long.
+    pub privacy: Privacy,
+    /// Metrics, health and status.
+    pub ops: Ops,
+}
+
+/// Where the topics are.
+#[derive(Debug, Serialize)]
+pub struct Bus {
+    /// `HOST:PORT` of some brokers.
+    pub bootstrap_servers: Vec<String>,
+    /// Begins every topic name, group id, transactional id and registry subject.
+    pub prefix: String,
+    /// Partitions of the topics that are keyed by agent.
+    pub partitions: u16,
+    /// With a registry values are in the Confluent wire format, without one in Avro single-object encoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_registry: Option<Url>,
+}
+
+/// A Salesforce org.
+#[derive(Debug, Serialize)]
+pub struct Salesforce {
+    /// What kind of org it is.
+    pub environment: Environment,
+    /// The host that gives tokens, derived from the environment unless there is a My Domain.
+    #[serde(skip_serializing)]
+    pub login_host: String,
+    /// The org's own host, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub my_domain: Option<String>,
+    /// The org that the token must belong to.
+    #[serde(serialize_with = "as_text")]
+    pub organisation_id: OrganisationId,
+    /// The integration user.
+    pub user_name: String,
+    /// His password with the security token appended; without it the client credentials flow is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// The id of the external client app or connected app.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// Who administers the account.
+    pub admin_email: String,
+}
+
+/// A CXone tenant.
+#[derive(Debug, Serialize)]
+pub struct Cxone {
+    /// Where discovery begins.
+    pub issuer: Url,
+    /// The user whose access key it is.
+    pub user_name: String,
+    /// The id of the access key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub access_key_secret: Secret,
+    /// The registered back-end application, where there is one.
+    #[serde(flatten)]
+    pub login: CxoneLogin,
+}
+
+/// How a token is got from CXone.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum CxoneLogin {
+    /// A registered back-end application with the access key as password grant.
+    Application {
+        /// The id of the application.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+    },
+    /// The access key alone, at the token endpoint of an area.
+    AccessKey {
+        /// The area, as in `https://AREA.nice-incontact.com`.
+        area: String,
+    },
+}
+
+/// What is kept of people, and how long.
+#[derive(Debug, Serialize)]
+pub struct Privacy {
+    /// How long events, decisions, snapshots and dead letters are kept, in days.
+    pub retention_days: u16,
+    /// What a dead letter keeps of the record that could not be read.
+    pub dead_letter_payload: DeadLetterPayload,
+}
+
+/// Metrics, health and status.
+#[derive(Debug, Serialize)]
+pub struct Ops {
+    /// Where they are served.
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads a configuration, taking secrets from `secrets`. Every mistake goes to `mistakes`; `None` where
+    /// one of them is an error.
+    pub fn read(document: &Document, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
+        let raw = document.read(mistakes)?;
+        check::check(raw, secrets, mistakes).filter(|_| mistakes.errors() == 0)
+    }
+
+    /// The JSON schema of the file.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(raw::RawConfig)
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn by_name<S: Serializer, T: Serialize>(
+    accounts: &BTreeMap<AccountName, T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(accounts.iter().map(|(name, account)| (name.as_str(), account)))
+}

@@ -1,0 +1,135 @@
+//! The configuration as it is written. The doc comments are the descriptions of the JSON schema.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Entries, Field};
+
+/// The configuration of Lockstep.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Lockstep", default)]
+pub(super) struct RawConfig {
+    /// The message bus.
+    pub(super) bus: Field<RawBus>,
+    /// Salesforce orgs by the names they have here.
+    pub(super) salesforce: Field<Entries<RawSalesforce>>,
+    /// CXone tenants by the names they have here.
+    pub(super) cxone: Field<Entries<RawCxone>>,
+    /// What is kept of people, and how long.
+    pub(super) privacy: Field<RawPrivacy>,
+    /// Metrics, health and status.
+    pub(super) ops: Field<RawOps>,
+}
+
+/// The message bus.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Bus", default)]
+pub(super) struct RawBus {
+    /// HOST:PORT of some brokers. Default: ["127.0.0.1:9092"].
+    pub(super) bootstrap_servers: Field<Vec<Field<String>>>,
+    /// Begins every topic name, group id, transactional id and registry subject. Default: presence.
+    pub(super) prefix: Field<String>,
+    /// Partitions of the topics that are keyed by agent; never changed in place. Default: 8.
+    pub(super) partitions: Field<u16>,
+    /// URL of a schema registry; without one values are in Avro single-object encoding.
+    pub(super) schema_registry: Field<String>,
+}
+
+/// A Salesforce org.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Salesforce", default)]
+#[schemars(extend("required" = ["environment", "organisation_id", "user_name", "client_id", "client_secret", "admin_email"]))]
+pub(super) struct RawSalesforce {
+    /// What kind of org it is: production, sandbox or hyperforce (which is reached by its My Domain alone).
+    pub(super) environment: Field<Environment>,
+    /// The org's own host, NAME.my.salesforce.com. Needed for hyperforce, and where there is no password.
+    pub(super) my_domain: Field<String>,
+    /// The organisation's id, 15 or 18 characters, 00D... A token of another organisation is refused.
+    pub(super) organisation_id: Field<String>,
+    /// The integration user, in the form of an e-mail address.
+    pub(super) user_name: Field<String>,
+    /// His password with the security token appended. Without it the client credentials flow is used.
+    pub(super) password: Field<RawSecret>,
+    /// The id of the external client app or connected app.
+    pub(super) client_id: Field<String>,
+    /// Its secret.
+    pub(super) client_secret: Field<RawSecret>,
+    /// E-mail address of the admin account.
+    pub(super) admin_email: Field<String>,
+}
+
+/// A CXone tenant.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Cxone", default)]
+#[schemars(extend("required" = ["user_name", "access_key_id", "access_key_secret"]))]
+pub(super) struct RawCxone {
+    /// Where discovery begins. Default: `https://cxone.niceincontact.com`.
+    pub(super) issuer: Field<String>,
+    /// The user whose access key it is.
+    pub(super) user_name: Field<String>,
+    /// The id of his access key.
+    pub(super) access_key_id: Field<String>,
+    /// The secret of his access key.
+    pub(super) access_key_secret: Field<RawSecret>,
+    /// The id of a registered back-end application. Without one, `area` is needed.
+    pub(super) client_id: Field<String>,
+    /// The secret of that application.
+    pub(super) client_secret: Field<RawSecret>,
+    /// The area, as in `https://AREA.nice-incontact.com`: for the access key without an application.
+    pub(super) area: Field<String>,
+}
+
+/// A secret. It never stands in the configuration, only where to find it.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(
+    expecting = "where to find the secret, never the secret itself: { secret_file = \"PATH\" } or { secret_env = \"NAME\" }"
+)]
+#[schemars(rename = "Secret", default)]
+pub(super) struct RawSecret {
+    /// A file that holds only the secret; a path is taken from the folder of the configuration.
+    pub(super) secret_file: Field<String>,
+    /// An environment variable that holds the secret.
+    pub(super) secret_env: Field<String>,
+}
+
+/// What is kept of people, and how long.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Privacy", default)]
+pub(super) struct RawPrivacy {
+    /// How long events, decisions, snapshots and dead letters are kept, in days (1 to 3650). Default: 30.
+    pub(super) retention_days: Field<u16>,
+    /// What a dead letter keeps of a record that could not be read: hashed, full or none. Default: hashed.
+    pub(super) dead_letter_payload: Field<DeadLetterPayload>,
+}
+
+/// Metrics, health and status.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Ops", default)]
+pub(super) struct RawOps {
+    /// ADDRESS:PORT where they are served, without a log-in. Default: 127.0.0.1:9464.
+    pub(super) listen: Field<String>,
+}
+
+/// What kind of org it is, which says where its log-in is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Logs in at login.salesforce.com.
+    Production,
+    /// Logs in at test.salesforce.com.
+    Sandbox,
+    /// Logs in at its own My Domain.
+    Hyperforce,
+}
+
+/// What a dead letter keeps of the record that could not be read or done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeadLetterPayload {
+    /// Its SHA-256, so that equal ones are known as equal.
+    Hashed,
+    /// All of it.
+    Full,
+    /// Nothing.
+    None,
+}

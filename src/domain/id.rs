@@ -1,0 +1,292 @@
+//! Ids as the platforms give them: fixed in size, cheap to copy, never allocated.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is not an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdError {
+    /// Not 15 or 18 characters long.
+    Length,
+    /// Holds something other than ASCII letters and digits.
+    Character,
+    /// Of 18 characters, the last three do not fit the first fifteen.
+    Checksum,
+    /// Another kind of Salesforce object: the first three characters should be these.
+    Prefix(&'static str),
+    /// Not an account name.
+    AccountName,
+    /// Not 32 hexadecimal digits.
+    Uuid,
+}
+
+impl fmt::Display for IdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IdError::Length => f.write_str("a Salesforce id has 15 or 18 characters"),
+            IdError::Character => f.write_str("a Salesforce id has only letters and digits"),
+            IdError::Checksum => f.write_str(
+                "the last 3 of the 18 characters do not fit the first 15: a letter was mistyped, or its case was lost",
+            ),
+            IdError::Prefix(prefix) => write!(f, "the id should begin with {prefix}"),
+            IdError::AccountName => f.write_str(
+                "an account name has 1 to 31 of a-z, 0-9, - and _, and begins with a letter",
+            ),
+            IdError::Uuid => f.write_str("an agent id has 32 hexadecimal digits"),
+        }
+    }
+}
+
+impl std::error::Error for IdError {}
+
+/// A Salesforce record id in its 15-character, case-sensitive form. Reads both the 15- and the
+/// 18-character form (Salesforce hands out either), so that one record never has two ids here.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SalesforceId([u8; 15]);
+
+impl SalesforceId {
+    /// The 15 characters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The 15 characters as bytes.
+    pub const fn as_bytes(&self) -> &[u8; 15] {
+        &self.0
+    }
+
+    /// The three characters by which Salesforce makes an id safe where case is lost: each encodes
+    /// which of five characters are upper case, the first of the five in the lowest bit.
+    fn suffix(&self) -> [u8; 3] {
+        const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+        let mut suffix = [b'A'; 3];
+        for (slot, five) in suffix.iter_mut().zip(self.0.chunks(5)) {
+            let upper = |bits: usize, (i, b): (usize, &u8)| bits | usize::from(b.is_ascii_uppercase()) << i;
+            let bits = five.iter().enumerate().fold(0, upper);
+            *slot = DIGITS.get(bits).copied().unwrap_or(b'A');
+        }
+        suffix
+    }
+}
+
+impl FromStr for SalesforceId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes = text.as_bytes();
+        if bytes.len() != 15 && bytes.len() != 18 {
+            return Err(IdError::Length);
+        }
+        if !bytes.iter().all(u8::is_ascii_alphanumeric) {
+            return Err(IdError::Character);
+        }
+        let (body, suffix) = bytes.split_at(15);
+        let id = SalesforceId(body.try_into().map_err(|_| IdError::Length)?);
+        if !suffix.is_empty() && !suffix.eq_ignore_ascii_case(&id.suffix()) {
+            return Err(IdError::Checksum);
+        }
+        Ok(id)
+    }
+}
+
+impl fmt::Display for SalesforceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SalesforceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Newtypes of [`SalesforceId`], each for one kind of record with its key prefix.
+macro_rules! salesforce_ids {
+    ($($(#[$doc:meta])* $name:ident $prefix:literal,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(SalesforceId);
+
+        impl $name {
+            /// The id without its kind.
+            pub const fn id(&self) -> &SalesforceId {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let id: SalesforceId = text.parse()?;
+                if !id.as_str().starts_with($prefix) {
+                    return Err(IdError::Prefix($prefix));
+                }
+                Ok($name(id))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+salesforce_ids! {
+    /// An organisation, `00D...`.
+    OrganisationId "00D",
+    /// A user, `005...`.
+    UserId "005",
+    /// A `ServicePresenceStatus`, `0N5...`.
+    PresenceStatusId "0N5",
+    /// A row of `UserServicePresence`: one stay of a user in a status. No prefix is documented.
+    RowId "",
+}
+
+/// Newtypes of the integers that CXone uses as ids.
+macro_rules! cxone_ids {
+    ($($(#[$doc:meta])* $name:ident $type:ty,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($type);
+
+        impl $name {
+            /// The id that the platform shows as this number.
+            pub const fn new(number: $type) -> Self {
+                $name(number)
+            }
+
+            /// The number.
+            pub const fn get(self) -> $type {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+cxone_ids! {
+    /// An agent in a CXone tenant (`agentId`).
+    CxoneAgentId u32,
+    /// A team in a CXone tenant (`teamId`).
+    TeamId u32,
+    /// An unavailable code of a CXone tenant (`outStateId` above 3; the others are reserved).
+    OutStateId u32,
+}
+
+/// An agent: the UUIDv5 of the pair of platform ids that his link joins, so that the same link always
+/// has the same id. `directory::agent_id` computes it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId([u8; 16]);
+
+impl AgentId {
+    /// The id that these 16 bytes are.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        AgentId(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl FromStr for AgentId {
+    type Err = IdError;
+
+    /// Reads 32 hexadecimal digits, with or without the hyphens of a UUID.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let mut digits = 0_u8;
+        let mut number = 0_u128;
+        for c in text.chars().filter(|c| *c != '-') {
+            let digit = c.to_digit(16).ok_or(IdError::Uuid)?;
+            digits = digits.saturating_add(1);
+            number = (number << 4) | u128::from(digit);
+        }
+        if digits == 32 { Ok(AgentId(number.to_be_bytes())) } else { Err(IdError::Uuid) }
+    }
+}
+
+/// As UUIDs are written: 8-4-4-4-12 hexadecimal digits.
+impl fmt::Display for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_salesforce_id_are_one_id() {
+        // (15 characters, 18 characters), as Salesforce documents the conversion.
+        let cases = [
+            ("0017000000CMdc8", "0017000000CMdc8AAD"),
+            ("001A0000006Vm9r", "001A0000006Vm9rIAC"),
+            ("00D000000000062", "00D000000000062EAA"),
+        ];
+        for (short, long) in cases {
+            let id: SalesforceId = short.parse().unwrap();
+            assert_eq!(long.parse(), Ok(id), "{long}");
+            assert_eq!(id.to_string(), short);
+        }
+    }
+
+    #[test]
+    fn what_is_no_salesforce_id_says_why() {
+        let cases = [
+            ("", IdError::Length),
+            ("00D00000000006", IdError::Length),
+            ("00D0000000000620", IdError::Length),
+            ("00D00000000006-", IdError::Character),
+            ("00D0000000000ü", IdError::Character),
+            ("00D000000000062EAB", IdError::Checksum),
+            ("00d000000000062EAA", IdError::Checksum),
+            ("005000000000062", IdError::Prefix("00D")),
+        ];
+        for (text, why) in cases {
+            assert_eq!(text.parse::<OrganisationId>(), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_id_reads_what_it_writes() {
+        let text = "0f8fad5b-d9cb-569f-a165-70867728950e";
+        let id: AgentId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(text.replace('-', "").parse(), Ok(id));
+        for bad in
+            ["", "0f8fad5b", "0f8fad5b-d9cb-569f-a165-70867728950g", &"0".repeat(33), &"0".repeat(4096)]
+        {
+            assert_eq!(bad.parse::<AgentId>(), Err(IdError::Uuid));
+        }
+    }
+
+    #[test]
+    fn ids_are_small() {
+        assert_eq!(size_of::<UserId>(), 15);
+        assert_eq!(size_of::<OutStateId>(), 4);
+        assert_eq!(size_of::<AgentId>(), 16);
+    }
+}

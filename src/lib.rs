@@ -1,0 +1,4 @@
+//! Lockstep.
+pub mod config;
+pub mod document;
+pub mod domain;
