@@ -1,4 +1,5 @@
 //! Lockstep.
 pub mod config;
+pub mod directory;
 pub mod document;
 pub mod domain;

@@ -43,15 +43,16 @@ fn bus(raw: RawBus, mistakes: &mut Mistakes) -> Option<Bus> {
             if fits && prefix.value.bytes().all(legal) {
                 Some(prefix.value)
             } else {
-                mistakes
-                    .error(prefix.place, "value", "`prefix` cannot begin a topic name")
-                    .mend(format!("write 1 to {PREFIX_LENGTH_MAX} of a-z, A-Z, 0-9, dot, hyphen and underscore"));
+                mistakes.error(prefix.place, "value", "`prefix` cannot begin a topic name").mend(format!(
+                    "write 1 to {PREFIX_LENGTH_MAX} of a-z, A-Z, 0-9, dot, hyphen and underscore"
+                ));
                 None
             }
         }
     };
     let partitions = within(raw.partitions, "partitions", PARTITIONS_DEFAULT, PARTITIONS_MAX, mistakes);
-    let registry = raw.schema_registry.into_given().map(|text| web_address(text, "schema_registry", mistakes));
+    let registry =
+        raw.schema_registry.into_given().map(|text| web_address(text, "schema_registry", mistakes));
     Some(Bus {
         bootstrap_servers: servers?,
         prefix: prefix?,
@@ -73,7 +74,9 @@ fn servers(list: Placed<Vec<Field<String>>>, mistakes: &mut Mistakes) -> Option<
             Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
         });
         if !good {
-            mistakes.error(place, "value", "not a broker's address").mend("write HOST:PORT, such as \"kafka-1:9092\"");
+            mistakes
+                .error(place, "value", "not a broker's address")
+                .mend("write HOST:PORT, such as \"kafka-1:9092\"");
         }
         good.then_some(value)
     };
@@ -118,18 +121,27 @@ fn salesforce(
     let my_domain = raw.my_domain.into_given().and_then(|host| my_domain(host, mistakes));
     let organisation = raw
         .organisation_id
-        .required(mistakes, place, "organisation_id", "write the id of the org, 00D..., from Setup, Company Information")
+        .required(
+            mistakes,
+            place,
+            "organisation_id",
+            "write the id of the org, 00D..., from Setup, Company Information",
+        )
         .and_then(|id| {
-            id.value.parse().map_err(|e| {
-                mistakes
-                    .error(id.place, "organisation-id", format!("not an organisation's id: {e}"))
-                    .mend("copy it from Setup, Company Information: 00D and 12 or 15 more characters");
-            }).ok()
+            id.value
+                .parse()
+                .map_err(|e| {
+                    mistakes
+                        .error(id.place, "organisation-id", format!("not an organisation's id: {e}"))
+                        .mend("copy it from Setup, Company Information: 00D and 12 or 15 more characters");
+                })
+                .ok()
         });
     let user_name = email(raw.user_name, place, "user_name", mistakes);
     let has_password = !matches!(raw.password, Field::Absent);
     let password = raw.password.into_given().map(|raw| secrets.find("password", raw, mistakes));
-    let client_id = text(raw.client_id, place, "client_id", "write the id of the external client app", mistakes);
+    let client_id =
+        text(raw.client_id, place, "client_id", "write the id of the external client app", mistakes);
     let client_secret = secret(raw.client_secret, place, "client_secret", secrets, mistakes);
     let admin_email = email(raw.admin_email, place, "admin_email", mistakes);
 
@@ -179,7 +191,8 @@ fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistak
         None => Url::parse(CXONE_ISSUER).ok(),
         Some(text) => web_address(text, "issuer", mistakes),
     };
-    let user_name = text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
+    let user_name =
+        text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
     let key_id = text(raw.access_key_id, place, "access_key_id", "write the id of the access key", mistakes);
     let key_secret = secret(raw.access_key_secret, place, "access_key_secret", secrets, mistakes);
     let given = (
@@ -188,12 +201,13 @@ fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistak
         !matches!(raw.area, Field::Absent),
     );
     let client_id = raw.client_id.into_given().and_then(|text| filled(text, "client_id", mistakes));
-    let client_secret = raw.client_secret.into_given().and_then(|raw| secrets.find("client_secret", raw, mistakes));
+    let client_secret =
+        raw.client_secret.into_given().and_then(|raw| secrets.find("client_secret", raw, mistakes));
     let area = raw.area.into_given().and_then(|area| self::area(area, mistakes));
     let login = match given {
-        (true, true, false) => client_id.zip(client_secret).map(|(client_id, client_secret)| {
-            CxoneLogin::Application { client_id, client_secret }
-        }),
+        (true, true, false) => client_id
+            .zip(client_secret)
+            .map(|(client_id, client_secret)| CxoneLogin::Application { client_id, client_secret }),
         (false, false, true) => area.map(|area| CxoneLogin::AccessKey { area }),
         (false, false, false) => {
             mistakes.error(place, "missing", "there is neither an application nor an area to log in at").mend(
@@ -203,14 +217,22 @@ fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistak
         }
         (_, _, true) => {
             mistakes
-                .error(place, "conflict", "`area` is for the access key alone, without `client_id` and `client_secret`")
+                .error(
+                    place,
+                    "conflict",
+                    "`area` is for the access key alone, without `client_id` and `client_secret`",
+                )
                 .mend("keep the application, or the area");
             None
         }
         (id, _, false) => {
             let missing = if id { "client_secret" } else { "client_id" };
             mistakes
-                .error(place, "missing", format!("`{missing}` is missing: an application has an id and a secret"))
+                .error(
+                    place,
+                    "missing",
+                    format!("`{missing}` is missing: an application has an id and a secret"),
+                )
                 .mend(format!("write `{missing}`"));
             None
         }
@@ -252,7 +274,11 @@ fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {
     };
     if !listen.ip().is_loopback() {
         mistakes
-            .warning(text.place, "open-endpoint", "metrics and status can be read from other machines, without a log-in")
+            .warning(
+                text.place,
+                "open-endpoint",
+                "metrics and status can be read from other machines, without a log-in",
+            )
             .mend(format!("write \"127.0.0.1:{}\", or keep the port behind a firewall", listen.port()));
     }
     Some(Ops { listen })
@@ -285,10 +311,15 @@ fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -
     let mend = format!("write {key} = \"NAME@HOST\"");
     let text = raw.required(mistakes, owner, key, &mend)?;
     let good = text.value.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && !host.is_empty() && !host.contains('@') && !text.value.contains(char::is_whitespace)
+        !name.is_empty()
+            && !host.is_empty()
+            && !host.contains('@')
+            && !text.value.contains(char::is_whitespace)
     });
     if !good {
-        mistakes.error(text.place, "value", format!("`{key}` has not the form of an e-mail address")).mend(mend);
+        mistakes
+            .error(text.place, "value", format!("`{key}` has not the form of an e-mail address"))
+            .mend(mend);
     }
     good.then_some(text.value)
 }

@@ -50,12 +50,7 @@ pub struct SecretStore<'s> {
 }
 
 impl SecretStore<'_> {
-    pub(super) fn find(
-        &self,
-        key: &str,
-        raw: Placed<RawSecret>,
-        mistakes: &mut Mistakes,
-    ) -> Option<Secret> {
+    pub(super) fn find(&self, key: &str, raw: Placed<RawSecret>, mistakes: &mut Mistakes) -> Option<Secret> {
         let Placed { place, value: raw } = raw;
         let origin = match (raw.secret_file.into_given(), raw.secret_env.into_given()) {
             (Some(path), None) => SecretOrigin::File(self.folder.join(path.value)),
@@ -67,8 +62,11 @@ impl SecretStore<'_> {
                 return None;
             }
             (None, None) => {
-                let mend = format!("write {key} = {{ secret_file = \"PATH\" }} or {{ secret_env = \"NAME\" }}");
-                mistakes.error(place, "secret", format!("`{key}` does not say where the secret is")).mend(mend);
+                let mend =
+                    format!("write {key} = {{ secret_file = \"PATH\" }} or {{ secret_env = \"NAME\" }}");
+                mistakes
+                    .error(place, "secret", format!("`{key}` does not say where the secret is"))
+                    .mend(mend);
                 return None;
             }
         };

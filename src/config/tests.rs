@@ -33,7 +33,8 @@ fn read(text: &str) -> (Option<Config>, Vec<String>) {
         "EMPTY" => Some(" \n".to_owned()),
         _ => Some(format!("{CANARY}\n")),
     };
-    let config = Config::read(&document, &SecretStore { folder: Path::new("/nowhere"), env: &env }, &mut mistakes);
+    let config =
+        Config::read(&document, &SecretStore { folder: Path::new("/nowhere"), env: &env }, &mut mistakes);
     let told = mistakes.in_order().into_iter().map(|m| {
         let (line, _) = document.line_and_column(m.place);
         format!("{line} {}: {} -> {}", m.severity, m.what, m.mend.as_deref().unwrap_or_default())
@@ -56,7 +57,10 @@ fn an_empty_file_has_defaults() {
     assert_eq!(config.bus.bootstrap_servers, ["127.0.0.1:9092"]);
     assert_eq!((config.bus.prefix.as_str(), config.bus.partitions), ("presence", 8));
     assert_eq!(config.ops.listen.to_string(), "127.0.0.1:9464");
-    assert_eq!((config.privacy.retention_days, config.privacy.dead_letter_payload), (30, DeadLetterPayload::Hashed));
+    assert_eq!(
+        (config.privacy.retention_days, config.privacy.dead_letter_payload),
+        (30, DeadLetterPayload::Hashed)
+    );
 }
 
 #[test]
@@ -96,52 +100,180 @@ fn every_required_key_of_the_schema_is_required() {
 fn each_field_wrong_in_turn() {
     // (what was good, what is written instead, the line, a part of the message, a part of the mend)
     let cases = [
-        ("environment = \"production\"", "environment = \"prod\"", 3, "expected one of production, sandbox or hyperforce", "\"production\""),
+        (
+            "environment = \"production\"",
+            "environment = \"prod\"",
+            3,
+            "expected one of production, sandbox or hyperforce",
+            "\"production\"",
+        ),
         ("environment = \"production\"", "", 2, "`environment` is missing", "sandbox"),
-        ("environment = \"production\"", "environment = \"hyperforce\"", 2, "`my_domain` is missing", ".my.salesforce.com"),
-        ("environment = \"production\"", "environment = \"sandbox\"\nmy_domain = \"https://acme.my.salesforce.com\"", 4, "not a host", "NAME.my.salesforce.com"),
+        (
+            "environment = \"production\"",
+            "environment = \"hyperforce\"",
+            2,
+            "`my_domain` is missing",
+            ".my.salesforce.com",
+        ),
+        (
+            "environment = \"production\"",
+            "environment = \"sandbox\"\nmy_domain = \"https://acme.my.salesforce.com\"",
+            4,
+            "not a host",
+            "NAME.my.salesforce.com",
+        ),
         ("00D000000000062EAA", "00D000000000062EAB", 4, "do not fit", "Company Information"),
         ("00D000000000062EAA", "005000000000062", 4, "begin with 00D", "00D"),
         ("00D000000000062EAA", "", 4, "15 or 18", "00D"),
-        ("user_name = \"sync@example.com\"\npassword", "user_name = \"sync\"\npassword", 5, "form of an e-mail", "NAME@HOST"),
-        ("password = { secret_env = \"PASSWORD\" }", "password = \"canary-5f1e-hunter2\"", 6, "never the secret itself", ""),
-        ("password = { secret_env = \"PASSWORD\" }", "pasword = \"canary-5f1e-hunter2\"", 6, "unknown key \"pasword\"", "`password`"),
-        ("password = { secret_env = \"PASSWORD\" }", "", 2, "neither `password` nor `my_domain`", "my_domain"),
-        ("password = { secret_env = \"PASSWORD\" }", "password = { secret_env = \"UNSET\" }", 6, "\"UNSET\" is not set", "export UNSET"),
-        ("password = { secret_env = \"PASSWORD\" }", "password = { secret_env = \"EMPTY\" }", 6, "is empty", "nothing else"),
-        ("password = { secret_env = \"PASSWORD\" }", "password = { secret_env = \"A\", secret_file = \"B\" }", 6, "both", "keep one"),
+        (
+            "user_name = \"sync@example.com\"\npassword",
+            "user_name = \"sync\"\npassword",
+            5,
+            "form of an e-mail",
+            "NAME@HOST",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "password = \"canary-5f1e-hunter2\"",
+            6,
+            "never the secret itself",
+            "",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "pasword = \"canary-5f1e-hunter2\"",
+            6,
+            "unknown key \"pasword\"",
+            "`password`",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "",
+            2,
+            "neither `password` nor `my_domain`",
+            "my_domain",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "password = { secret_env = \"UNSET\" }",
+            6,
+            "\"UNSET\" is not set",
+            "export UNSET",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "password = { secret_env = \"EMPTY\" }",
+            6,
+            "is empty",
+            "nothing else",
+        ),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "password = { secret_env = \"A\", secret_file = \"B\" }",
+            6,
+            "both",
+            "keep one",
+        ),
         ("password = { secret_env = \"PASSWORD\" }", "password = {}", 6, "does not say where", "secret_file"),
-        ("password = { secret_env = \"PASSWORD\" }", "password = { secret_file = \"gone\" }", 6, "cannot read the secret file /nowhere/gone", "may read"),
+        (
+            "password = { secret_env = \"PASSWORD\" }",
+            "password = { secret_file = \"gone\" }",
+            6,
+            "cannot read the secret file /nowhere/gone",
+            "may read",
+        ),
         ("client_id = \"app\"", "client_id = \" \"", 7, "`client_id` is empty", "write it"),
         ("client_secret = { secret_env = \"SECRET\" }", "", 2, "`client_secret` is missing", "secret_file"),
-        ("admin_email = \"admin@example.com\"", "admin_email = \"a@b@c\"", 9, "form of an e-mail", "NAME@HOST"),
+        (
+            "admin_email = \"admin@example.com\"",
+            "admin_email = \"a@b@c\"",
+            9,
+            "form of an e-mail",
+            "NAME@HOST",
+        ),
         ("[salesforce.emea]", "[salesforce.EMEA]", 2, "a-z, 0-9", ""),
         ("[cxone.emea]", "[cxon.emea]", 11, "unknown key \"cxon\"", "`cxone`"),
-        ("access_key_id = \"KEY====\"", "access_key_id = 7", 13, "expected a text in quotes, found a number", ""),
+        (
+            "access_key_id = \"KEY====\"",
+            "access_key_id = 7",
+            13,
+            "expected a text in quotes, found a number",
+            "",
+        ),
         ("access_key_id = \"KEY====\"", "", 11, "`access_key_id` is missing", "access key"),
         ("area = \"na1\"", "", 11, "neither an application nor an area", "client_id"),
         ("area = \"na1\"", "area = \"na1.nice-incontact.com\"", 15, "first part of a host", "na1"),
         ("area = \"na1\"", "client_id = \"x\"", 11, "`client_secret` is missing", "client_secret"),
-        ("area = \"na1\"", "client_id = \"x\"\nclient_secret = { secret_env = \"A\" }\narea = \"na1\"", 11, "for the access key alone", "keep"),
-        ("area = \"na1\"", "area = \"na1\"\nissuer = \"http://cxone.example.com\"", 16, "not encrypted", "https://"),
-        ("area = \"na1\"", "area = \"na1\"\nissuer = \"cxone.example.com\"", 16, "not an address", "https://HOST"),
-        ("area = \"na1\"", "area = \"na1\"\nissuer = \"https://a:canary-5f1e-hunter2@h\"", 16, "password in it", "without"),
+        (
+            "area = \"na1\"",
+            "client_id = \"x\"\nclient_secret = { secret_env = \"A\" }\narea = \"na1\"",
+            11,
+            "for the access key alone",
+            "keep",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\nissuer = \"http://cxone.example.com\"",
+            16,
+            "not encrypted",
+            "https://",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\nissuer = \"cxone.example.com\"",
+            16,
+            "not an address",
+            "https://HOST",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\nissuer = \"https://a:canary-5f1e-hunter2@h\"",
+            16,
+            "password in it",
+            "without",
+        ),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nbootstrap_servers = []", 17, "is empty", "127.0.0.1:9092"),
-        ("area = \"na1\"", "area = \"na1\"\n[bus]\nbootstrap_servers = [\"a:1\", \"b\"]", 17, "not a broker's address", "HOST:PORT"),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nbootstrap_servers = [\"a:1\", \"b\"]",
+            17,
+            "not a broker's address",
+            "HOST:PORT",
+        ),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nbootstrap_servers = \"a:1\"", 17, "expected a list", ""),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nprefix = \"a b\"", 17, "topic name", "a-z"),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = 0", 17, "out of range", "1 to 1000"),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = -1", 17, "whole number", ""),
         ("area = \"na1\"", "area = \"na1\"\n[privacy]\nretention_days = 0", 17, "out of range", "30"),
-        ("area = \"na1\"", "area = \"na1\"\n[privacy]\ndead_letter_payload = \"hash\"", 17, "hashed, full or none", "hashed"),
-        ("area = \"na1\"", "area = \"na1\"\n[ops]\nlisten = \"9464\"", 17, "address with a port", "127.0.0.1:9464"),
-        ("area = \"na1\"", "area = \"na1\"\n[ops]\nlisten = [1]", 17, "expected a text in quotes, found a list", ""),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[privacy]\ndead_letter_payload = \"hash\"",
+            17,
+            "hashed, full or none",
+            "hashed",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[ops]\nlisten = \"9464\"",
+            17,
+            "address with a port",
+            "127.0.0.1:9464",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[ops]\nlisten = [1]",
+            17,
+            "expected a text in quotes, found a list",
+            "",
+        ),
     ];
     for (from, to, line, what, mend) in cases {
         let (config, told) = read(&with(from, to));
         assert!(config.is_none(), "{to} was taken");
         let hit = told.iter().any(|t| {
-            t.starts_with(&format!("{line} error")) && t.contains(what) && t.rsplit(" -> ").next().unwrap().contains(mend)
+            t.starts_with(&format!("{line} error"))
+                && t.contains(what)
+                && t.rsplit(" -> ").next().unwrap().contains(mend)
         });
         assert!(hit, "{to}: {told:#?}");
         assert!(!told.iter().any(|t| t.contains(CANARY)), "{told:?}");
@@ -174,7 +306,10 @@ fn the_environment_says_where_the_log_in_is() {
         ("environment = \"production\"", "login.salesforce.com"),
         ("environment = \"sandbox\"", "test.salesforce.com"),
         ("environment = \"hyperforce\"\nmy_domain = \"Acme.my.salesforce.com\"", "acme.my.salesforce.com"),
-        ("environment = \"sandbox\"\nmy_domain = \"acme--uat.sandbox.my.salesforce.com\"", "acme--uat.sandbox.my.salesforce.com"),
+        (
+            "environment = \"sandbox\"\nmy_domain = \"acme--uat.sandbox.my.salesforce.com\"",
+            "acme--uat.sandbox.my.salesforce.com",
+        ),
     ];
     for (written, host) in cases {
         let (config, told) = read(&with("environment = \"production\"", written));

@@ -73,9 +73,12 @@ impl<T> Names<T> {
         self.by_name.get(&*normal(name))
     }
 
-    /// The place under the name, if it is known.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut T> {
-        self.by_name.get_mut(&*normal(name))
+    /// What stands under the name; a new one if nothing does.
+    pub fn entry(&mut self, name: &str) -> &mut T
+    where
+        T: Default,
+    {
+        self.by_name.entry(normal(name).into()).or_default()
     }
 
     /// Puts a value under a name and gives back what stood there.
@@ -86,11 +89,6 @@ impl<T> Names<T> {
     /// All names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(|name| &**name)
-    }
-
-    /// All names with what stands under them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.by_name.iter().map(|(name, value)| (&**name, value))
     }
 
     /// The known name nearest to a wrong one.
