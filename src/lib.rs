@@ -1,5 +1,19 @@
-//! Lockstep.
+//! Lockstep keeps every contact-centre agent's presence the same in Salesforce Omni-Channel and NICE CXone.
+//!
+//! # The rooms, from the ground up
+//! | room | holds | may use |
+//! |---|---|---|
+//! | [`domain`] | agent, account, status, ids, times: plain values | only `std` |
+//! | [`document`] | TOML and JSON text into raw structs, every mistake with its place | serde |
+//! | [`directory`] | who is who: vocabulary, people, links | `domain`, `document` |
+//! | [`rules`] | rules file -> checked revision -> tables | `domain`, `document`, `directory` |
+//! | [`config`] | configuration file -> valid values | `domain`, `document` |
+//!
+//! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
+//! each that breaks a wall. ARCHITECTURE.md says why, and what is deliberately absent.
+
 pub mod config;
 pub mod directory;
 pub mod document;
 pub mod domain;
+pub mod rules;

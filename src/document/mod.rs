@@ -71,6 +71,8 @@ pub struct Document {
     name: String,
     text: String,
     syntax: Syntax,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
 }
 
 impl Document {
@@ -102,7 +104,9 @@ impl Document {
         if text.starts_with('\u{feff}') {
             text.remove(0);
         }
-        Document { name: name.into(), text, syntax }
+        let begins = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        let lines = std::iter::once(0).chain(begins).collect();
+        Document { name: name.into(), text, syntax, lines }
     }
 
     /// The name by which mistakes are reported.
@@ -112,10 +116,10 @@ impl Document {
 
     /// Line and column, both from 1, the column in characters.
     pub fn line_and_column(&self, place: Place) -> (usize, usize) {
-        let before = self.text.get(..place.start().min(self.text.len())).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        let line = 1 + before.bytes().filter(|b| *b == b'\n').count();
-        let column = 1 + before.get(line_start..).unwrap_or_default().chars().count();
+        let line = self.lines.partition_point(|begin| *begin <= place.start());
+        let begin = line.checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or(0);
+        let before = self.text.get(begin..place.start().min(self.text.len())).unwrap_or_default();
+        let column = 1 + before.chars().count();
         (line, column)
     }
 

@@ -1,0 +1,61 @@
+//! The command line: a file for each command, and the only place where everything meets.
+
+mod bench;
+mod config;
+mod output;
+mod report;
+mod rules;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Outcome;
+
+/// The part of `--help` that is the same for every command.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed, or the file has errors
+  2  wrong usage
+  3  the identity is in use by another process";
+
+/// Keeps every contact-centre agent's presence the same in Salesforce Omni-Channel and NICE CXone.
+#[derive(Parser)]
+#[command(name = "lockstep", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Begin, look at and describe a configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Check presence rules before they can hurt
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// Measure how fast Lockstep is on this machine
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Config(command) => config::run(command),
+        Command::Rules(command) => rules::run(command),
+        Command::Bench(command) => bench::run(command),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Err(e) if output::is_closed_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            output::error(&e);
+            ExitCode::from(1)
+        }
+    }
+}

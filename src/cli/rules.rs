@@ -1,0 +1,90 @@
+//! `lockstep rules`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use lockstep::directory::Directory;
+use lockstep::document::{Document, Mistakes};
+
+use super::output::{self, GREEN, Outcome, RED};
+use super::report;
+
+#[derive(Subcommand)]
+pub(super) enum Rules {
+    /// Check a rules file: every mistake at once, with its line and what to write instead
+    #[command(after_help = "\
+Errors make the exit code 1; warnings do not.
+
+Examples:
+  lockstep rules check examples/rules.toml --directory examples/directory.toml
+  lockstep rules check rules.toml                 the file alone, every name taken as known
+  lockstep rules check rules.toml --json | jq .mistakes")]
+    Check(Check),
+}
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// The rules, in TOML
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Who is who: statuses, codes, teams, people and links, in TOML, or in JSON where the name ends in .json
+    #[arg(long, value_name = "FILE")]
+    directory: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The result as `--json` prints it.
+#[derive(Serialize)]
+struct Checked<'c> {
+    ok: bool,
+    errors: usize,
+    warnings: usize,
+    /// Whether names were looked up in a directory.
+    against_directory: bool,
+    mistakes: Vec<report::Row<'c>>,
+}
+
+pub(super) fn run(command: Rules) -> anyhow::Result<Outcome> {
+    match command {
+        Rules::Check(command) => check(&command),
+    }
+}
+
+fn check(command: &Check) -> anyhow::Result<Outcome> {
+    let rules = Document::open(&command.file)?;
+    let directory_file = command.directory.as_deref().map(Document::open).transpose()?;
+    let mut in_directory = Mistakes::new();
+    let directory = directory_file.as_ref().and_then(|file| Directory::read(file, &mut in_directory));
+    // Names that a broken directory lacks would be told as mistakes of the rules.
+    let directory = directory.filter(|_| in_directory.errors() == 0);
+    let mut in_rules = Mistakes::new();
+    lockstep::rules::check(&rules, directory.as_ref(), &mut in_rules);
+
+    let errors = in_directory.errors() + in_rules.errors();
+    let warnings = in_directory.warnings() + in_rules.warnings();
+    let ok = errors == 0;
+    let mut files = vec![(&rules, &in_rules)];
+    files.extend(directory_file.as_ref().map(|file| (file, &in_directory)));
+    if command.json {
+        let mistakes = files.iter().flat_map(|(file, mistakes)| report::rows(file, mistakes)).collect();
+        output::json(&Checked { ok, errors, warnings, against_directory: directory.is_some(), mistakes })?;
+    } else {
+        let mut text: String = files.iter().map(|(file, mistakes)| report::text(file, mistakes)).collect();
+        let (colour, verdict) = if ok { (GREEN, "good") } else { (RED, "not usable") };
+        let count = report::count(errors, warnings);
+        text.push_str(&format!("{}: {colour}{verdict}{colour:#}: {count}\n", rules.name()));
+        output::result(&text)?;
+        if directory.is_none() {
+            let why =
+                if directory_file.is_some() { "the directory has errors" } else { "there is no --directory" };
+            output::aside(&format!(
+                "note: {why}, so every status, code, team and agent was taken as known, and grants were not checked\n"
+            ));
+        }
+    }
+    Ok(if ok { Outcome::Done } else { Outcome::Failed })
+}

@@ -1,0 +1,356 @@
+//! A revision as tables: what an event needs is found by small integers. Names are compared here, once,
+//! when a revision is loaded, and never for an event.
+
+use std::collections::BTreeMap;
+
+use super::{CxoneOrder, Options, Revision, Rule, Settings};
+use crate::directory::{CxoneVocabulary, SalesforceVocabulary};
+use crate::domain::{
+    AccountName, AgentId, ContactState, CxoneStatus, Link, OutStateId, PresenceStatusId, ReservedOutState,
+    SalesforceStatus, Team,
+};
+
+/// The number of a row in its direction of its rule, from 1; 0 where an option acts instead of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row(pub u16);
+
+/// What Salesforce should show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SalesforceTarget {
+    /// The rule has no row for it: nothing is commanded.
+    Nothing,
+    /// This status.
+    Set(SalesforceStatus, Row),
+}
+
+/// What CXone should show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CxoneTarget {
+    /// The rule has no row for it: nothing is commanded.
+    Nothing,
+    /// This status; with *skip code validation* also the default Unavailable in place of what the rule or
+    /// the team lacks.
+    Set(CxoneStatus, Row),
+    /// What the agent last chose in CXone himself.
+    Previous(Row),
+    /// The agent's team lacks the code: never sent.
+    Lacks(OutStateId, Row),
+}
+
+/// Which table holds for an agent: looked up when his team or the revision changes, not for each event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    rule: u32,
+    table: u32,
+    /// Index into the tenant's teams, or [`NO_TEAM`].
+    team: u32,
+}
+
+const NO_TEAM: u32 = u32::MAX;
+
+/// The tables of one revision.
+#[derive(Debug)]
+pub struct Tables {
+    settings: Settings,
+    options: Vec<Options>,
+    by_agent: BTreeMap<AgentId, u32>,
+    by_team: BTreeMap<Team, u32>,
+    salesforce: Vec<(AccountName, SalesforceIndex)>,
+    cxone: Vec<(AccountName, CxoneIndex)>,
+    /// One for each rule and pair of accounts: `(rule * salesforce accounts + org) * cxone accounts + tenant`.
+    tables: Vec<Table>,
+}
+
+/// The statuses of an org as small integers: 0 is Offline, then the presence statuses by id.
+#[derive(Debug)]
+struct SalesforceIndex {
+    ids: Vec<PresenceStatusId>,
+}
+
+/// The statuses of a tenant as small integers: those that all tenants have, then the codes by id.
+#[derive(Debug)]
+struct CxoneIndex {
+    codes: Vec<(OutStateId, bool)>,
+    /// Of each team the codes it has, one bit for each of `codes`; `None` where they are not known.
+    teams: Vec<(Team, Option<Box<[u64]>>)>,
+}
+
+/// What a rule makes of every status of one org and one tenant.
+#[derive(Debug)]
+struct Table {
+    tenant: u32,
+    org: u32,
+    /// By the tenant's index.
+    to_salesforce: Box<[Option<(u16, Row)>]>,
+    /// By the org's index.
+    to_cxone: Box<[Option<(ToCxone, Row)>]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ToCxone {
+    Index(u16),
+    Previous,
+}
+
+impl SalesforceIndex {
+    fn new(vocabulary: &SalesforceVocabulary) -> Self {
+        SalesforceIndex { ids: vocabulary.statuses().iter().map(|s| s.id).collect() }
+    }
+
+    fn len(&self) -> usize {
+        1 + self.ids.len()
+    }
+
+    fn of(&self, status: SalesforceStatus) -> Option<usize> {
+        match status {
+            SalesforceStatus::Offline => Some(0),
+            SalesforceStatus::Presence(id) => self.ids.binary_search(&id).ok().map(|i| i + 1),
+        }
+    }
+
+    fn status(&self, index: usize) -> Option<SalesforceStatus> {
+        match index.checked_sub(1) {
+            None => Some(SalesforceStatus::Offline),
+            Some(i) => self.ids.get(i).copied().map(SalesforceStatus::Presence),
+        }
+    }
+}
+
+impl CxoneIndex {
+    /// Logged out, available, unavailable, logged in, after-call work; five contacts; the reserved ones.
+    const FIRST_CONTACT: usize = 5;
+    const FIRST_RESERVED: usize = Self::FIRST_CONTACT + ContactState::ALL.len();
+    const FIRST_CODE: usize = Self::FIRST_RESERVED + ReservedOutState::NAMED.len();
+
+    fn new(account: AccountName, vocabulary: &CxoneVocabulary) -> Self {
+        let codes: Vec<_> = vocabulary.codes().iter().map(|c| (c.id, c.after_call_work)).collect();
+        let bits = |has: &[OutStateId]| {
+            let mut bits = vec![0_u64; codes.len().div_ceil(64)];
+            for i in has.iter().filter_map(|id| codes.binary_search_by_key(id, |(code, _)| *code).ok()) {
+                if let Some(word) = bits.get_mut(i / 64) {
+                    *word |= 1 << (i % 64);
+                }
+            }
+            bits.into_boxed_slice()
+        };
+        let teams = vocabulary.teams().iter();
+        let teams = teams.map(|t| (Team { account, team: t.id }, t.codes.as_deref().map(bits))).collect();
+        CxoneIndex { codes, teams }
+    }
+
+    fn len(&self) -> usize {
+        Self::FIRST_CODE + self.codes.len()
+    }
+
+    fn of(&self, status: CxoneStatus) -> Option<usize> {
+        match status {
+            CxoneStatus::LoggedOut => Some(0),
+            CxoneStatus::Available => Some(1),
+            CxoneStatus::Unavailable => Some(2),
+            CxoneStatus::LoggedIn => Some(3),
+            CxoneStatus::AfterCallWork(None) => Some(4),
+            CxoneStatus::Contact(state) => Some(Self::FIRST_CONTACT + state as usize),
+            CxoneStatus::Reserved(state) => {
+                let named = ReservedOutState::NAMED.iter().position(|(named, _)| *named == state);
+                named.map(|i| Self::FIRST_RESERVED + i)
+            }
+            CxoneStatus::Code(id) => self.code(id),
+            // After-call work with a code that is not known is still after-call work.
+            CxoneStatus::AfterCallWork(Some(id)) => self.code(id).or(Some(4)),
+        }
+    }
+
+    fn code(&self, id: OutStateId) -> Option<usize> {
+        self.codes.binary_search_by_key(&id, |(code, _)| *code).ok().map(|i| Self::FIRST_CODE + i)
+    }
+
+    fn status(&self, index: usize) -> Option<CxoneStatus> {
+        let contact = index.checked_sub(Self::FIRST_CONTACT).and_then(|i| ContactState::ALL.get(i));
+        let reserved = index.checked_sub(Self::FIRST_RESERVED).and_then(|i| ReservedOutState::NAMED.get(i));
+        match (index, contact, reserved) {
+            (0, ..) => Some(CxoneStatus::LoggedOut),
+            (1, ..) => Some(CxoneStatus::Available),
+            (2, ..) => Some(CxoneStatus::Unavailable),
+            (3, ..) => Some(CxoneStatus::LoggedIn),
+            (4, ..) => Some(CxoneStatus::AfterCallWork(None)),
+            (_, Some(state), _) => Some(CxoneStatus::Contact(*state)),
+            (_, _, Some((state, _))) => Some(CxoneStatus::Reserved(*state)),
+            _ => self.codes.get(index - Self::FIRST_CODE).map(|(id, after_call_work)| {
+                if *after_call_work { CxoneStatus::AfterCallWork(Some(*id)) } else { CxoneStatus::Code(*id) }
+            }),
+        }
+    }
+
+    /// The team's index, or [`NO_TEAM`].
+    fn team(&self, team: Team) -> u32 {
+        self.teams.binary_search_by_key(&team, |(t, _)| *t).map_or(NO_TEAM, |i| i as u32)
+    }
+
+    /// Whether the team is known to lack the code.
+    fn lacks(&self, team: u32, code: OutStateId) -> bool {
+        let Some((_, Some(bits))) = self.teams.get(team as usize) else { return false };
+        let Ok(i) = self.codes.binary_search_by_key(&code, |(id, _)| *id) else { return true };
+        bits.get(i / 64).is_none_or(|word| word & (1 << (i % 64)) == 0)
+    }
+}
+
+impl Table {
+    fn compile(
+        rule: &Rule,
+        (org, salesforce, salesforce_index): (usize, &SalesforceVocabulary, &SalesforceIndex),
+        (tenant, cxone, cxone_index): (usize, &CxoneVocabulary, &CxoneIndex),
+    ) -> Table {
+        let row = |number: usize| Row(u16::try_from(number + 1).unwrap_or(u16::MAX));
+        let mut to_salesforce = vec![None; cxone_index.len()].into_boxed_slice();
+        for (number, line) in rule.publisher.iter().enumerate() {
+            let from = line.from.resolve(cxone).and_then(|status| cxone_index.of(status));
+            let to = line.to.resolve(salesforce).ok().and_then(|status| salesforce_index.of(status));
+            if let (Some(from), Some(to)) = (from, to)
+                && let Some(slot) = to_salesforce.get_mut(from)
+            {
+                *slot = Some((to as u16, row(number)));
+            }
+        }
+        let any_code = to_salesforce.get(4).copied().flatten();
+        let after_call_work = cxone_index.codes.iter().enumerate().filter(|(_, (_, acw))| *acw);
+        for (i, _) in after_call_work {
+            if let Some(slot @ None) = to_salesforce.get_mut(CxoneIndex::FIRST_CODE + i) {
+                *slot = any_code;
+            }
+        }
+        let mut to_cxone = vec![None; salesforce_index.len()].into_boxed_slice();
+        for (number, line) in rule.subscriber.iter().enumerate() {
+            let from = line.from.resolve(salesforce).ok().and_then(|status| salesforce_index.of(status));
+            let to = match &line.to {
+                CxoneOrder::Previous => Some(ToCxone::Previous),
+                CxoneOrder::Status(term) => {
+                    let index = term.resolve(cxone).and_then(|status| cxone_index.of(status));
+                    index.map(|index| ToCxone::Index(index as u16))
+                }
+            };
+            if let (Some(from), Some(to)) = (from, to)
+                && let Some(slot) = to_cxone.get_mut(from)
+            {
+                *slot = Some((to, row(number)));
+            }
+        }
+        Table { tenant: tenant as u32, org: org as u32, to_salesforce, to_cxone }
+    }
+}
+
+impl Tables {
+    /// The tables of a revision. A row whose names mean nothing in an account does nothing there.
+    pub fn compile(revision: &Revision) -> Tables {
+        let orgs = &revision.vocabulary.salesforce;
+        let tenants = &revision.vocabulary.cxone;
+        let salesforce: Vec<_> = orgs.iter().map(|(name, v)| (*name, SalesforceIndex::new(v))).collect();
+        let cxone: Vec<_> = tenants.iter().map(|(name, v)| (*name, CxoneIndex::new(*name, v))).collect();
+        let mut tables = Vec::new();
+        let mut by_agent = BTreeMap::new();
+        let mut by_team = BTreeMap::new();
+        for (number, rule) in revision.rules.iter().enumerate() {
+            by_agent.extend(rule.agents.iter().map(|agent| (*agent, number as u32)));
+            by_team.extend(rule.teams.iter().map(|team| (*team, number as u32)));
+            for (org, (vocabulary, (_, index))) in orgs.values().zip(&salesforce).enumerate() {
+                let org = (org, vocabulary, index);
+                let tenants = tenants.values().zip(&cxone).enumerate();
+                tables.extend(tenants.map(|(i, (v, (_, index)))| Table::compile(rule, org, (i, v, index))));
+            }
+        }
+        let options = revision.rules.iter().map(|rule| rule.options).collect();
+        let settings = revision.settings.clone();
+        Tables { settings, options, by_agent, by_team, salesforce, cxone, tables }
+    }
+
+    /// The engine's numbers.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Which table holds for an agent: his own rule's, else his team's. `None`: no rule is for him.
+    pub fn assignment(&self, agent: AgentId, link: &Link, team: Option<Team>) -> Option<Assignment> {
+        let by_team = || team.and_then(|team| self.by_team.get(&team));
+        let rule = *self.by_agent.get(&agent).or_else(by_team)?;
+        self.assigned(rule, link.salesforce.account, link.cxone.account, team)
+    }
+
+    /// The table of a rule for a pair of accounts and a team.
+    pub(super) fn assigned(
+        &self,
+        rule: u32,
+        salesforce: AccountName,
+        cxone: AccountName,
+        team: Option<Team>,
+    ) -> Option<Assignment> {
+        let org = self.salesforce.iter().position(|(name, _)| *name == salesforce)?;
+        let tenant = self.cxone.iter().position(|(name, _)| *name == cxone)?;
+        let table = (rule as usize * self.salesforce.len() + org) * self.cxone.len() + tenant;
+        let index = self.cxone.get(tenant).map(|(_, index)| index)?;
+        Some(Assignment { rule, table: table as u32, team: team.map_or(NO_TEAM, |team| index.team(team)) })
+    }
+
+    /// The number of the rule in the revision, from 0.
+    pub fn rule(&self, assignment: Assignment) -> usize {
+        assignment.rule as usize
+    }
+
+    /// The options of the rule.
+    pub fn options(&self, assignment: Assignment) -> Option<Options> {
+        self.options.get(assignment.rule as usize).copied()
+    }
+
+    /// What Salesforce should show when this is the status in CXone.
+    pub fn salesforce_target(&self, assignment: Assignment, status: CxoneStatus) -> SalesforceTarget {
+        self.to_salesforce(assignment, status).unwrap_or(SalesforceTarget::Nothing)
+    }
+
+    fn to_salesforce(&self, assignment: Assignment, status: CxoneStatus) -> Option<SalesforceTarget> {
+        let table = self.tables.get(assignment.table as usize)?;
+        let (_, cxone) = self.cxone.get(table.tenant as usize)?;
+        let (to, row) = (*table.to_salesforce.get(cxone.of(status)?)?)?;
+        let (_, salesforce) = self.salesforce.get(table.org as usize)?;
+        Some(SalesforceTarget::Set(salesforce.status(usize::from(to))?, row))
+    }
+
+    /// What CXone should show when this is the status in Salesforce.
+    pub fn cxone_target(&self, assignment: Assignment, status: SalesforceStatus) -> CxoneTarget {
+        let skip = self.options(assignment).is_some_and(|o| o.skip_code_validation);
+        match self.to_cxone(assignment, status) {
+            Some(CxoneTarget::Lacks(_, row)) if skip => CxoneTarget::Set(CxoneStatus::Unavailable, row),
+            None if skip && !status.is_off() => CxoneTarget::Set(CxoneStatus::Unavailable, Row::default()),
+            None => CxoneTarget::Nothing,
+            Some(target) => target,
+        }
+    }
+
+    fn to_cxone(&self, assignment: Assignment, status: SalesforceStatus) -> Option<CxoneTarget> {
+        let table = self.tables.get(assignment.table as usize)?;
+        let (_, salesforce) = self.salesforce.get(table.org as usize)?;
+        let (to, row) = (*table.to_cxone.get(salesforce.of(status)?)?)?;
+        let ToCxone::Index(to) = to else { return Some(CxoneTarget::Previous(row)) };
+        let (_, cxone) = self.cxone.get(table.tenant as usize)?;
+        let to = cxone.status(usize::from(to))?;
+        Some(match to {
+            CxoneStatus::Code(code) if cxone.lacks(assignment.team, code) => CxoneTarget::Lacks(code, row),
+            to => CxoneTarget::Set(to, row),
+        })
+    }
+
+    /// Whether the agent's team is known to lack this status.
+    pub fn team_lacks(&self, assignment: Assignment, status: CxoneStatus) -> bool {
+        let CxoneStatus::Code(code) = status else { return false };
+        let table = self.tables.get(assignment.table as usize);
+        let tenant = table.and_then(|table| self.cxone.get(table.tenant as usize));
+        tenant.is_some_and(|(_, index)| index.lacks(assignment.team, code))
+    }
+
+    /// Every status of the org and of the tenant of an assignment, for the search of round trips.
+    pub(super) fn statuses(&self, assignment: Assignment) -> (Vec<SalesforceStatus>, Vec<CxoneStatus>) {
+        let table = self.tables.get(assignment.table as usize);
+        let org = table.and_then(|t| self.salesforce.get(t.org as usize)).map(|(_, index)| index);
+        let tenant = table.and_then(|t| self.cxone.get(t.tenant as usize)).map(|(_, index)| index);
+        let salesforce = org.map(|i| (0..i.len()).filter_map(|n| i.status(n)).collect());
+        let cxone = tenant.map(|i| (0..i.len()).filter_map(|n| i.status(n)).collect());
+        (salesforce.unwrap_or_default(), cxone.unwrap_or_default())
+    }
+}

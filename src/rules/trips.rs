@@ -1,0 +1,252 @@
+//! Rules plus echoes as a finite graph. From every status the rows lead to the other platform and back: a
+//! pair of rows that does not come back loses what the agent chose; rows that lead round in a ring would
+//! chase each other as soon as an echo is taken for a choice.
+//!
+//! *previous* adds no ring: it leads back to where the agent was, so it is left out of the graph.
+
+use std::collections::BTreeSet;
+
+use super::assign::Served;
+use super::draft::{Draft, DraftRow};
+use super::{Assignment, CxoneTarget, CxoneTerm, Revision, Row, SalesforceTarget, Tables};
+use crate::directory::Vocabulary;
+use crate::document::{Document, Mistakes, Place, quoted};
+use crate::domain::{AccountName, CxoneStatus, SalesforceStatus, Team};
+
+/// A status on one of the platforms: a node of the graph.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Node {
+    Salesforce(SalesforceStatus),
+    Cxone(CxoneStatus),
+}
+
+/// A row that leads from a status to one on the other platform: an edge of the graph.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    from: Node,
+    to: Node,
+    row: Row,
+}
+
+/// The graph of one rule for one pair of accounts and one team.
+struct Graph<'t> {
+    tables: &'t Tables,
+    assignment: Assignment,
+}
+
+impl Graph<'_> {
+    /// Where the rows lead from here. At most one way: the graph is a function.
+    fn step(&self, from: Node) -> Option<Step> {
+        let (to, row) = match from {
+            Node::Salesforce(status) => match self.tables.cxone_target(self.assignment, status) {
+                CxoneTarget::Set(to, row) => (Node::Cxone(to), row),
+                CxoneTarget::Nothing | CxoneTarget::Previous(_) | CxoneTarget::Lacks(..) => return None,
+            },
+            Node::Cxone(status) => match self.tables.salesforce_target(self.assignment, status) {
+                SalesforceTarget::Set(to, row) => (Node::Salesforce(to), row),
+                SalesforceTarget::Nothing => return None,
+            },
+        };
+        Some(Step { from, to, row })
+    }
+
+    /// The ring that the way from here ends in, from its smallest node; `None` where the way comes to rest.
+    fn ring(&self, start: Node) -> Option<Vec<Step>> {
+        let mut way: Vec<Step> = Vec::new();
+        let mut at = start;
+        loop {
+            let step = self.step(at)?;
+            if let Some(first) = way.iter().position(|s| s.from == at) {
+                let mut ring = way.split_off(first);
+                let smallest = ring.iter().enumerate().min_by_key(|(_, s)| s.from).map_or(0, |(i, _)| i);
+                ring.rotate_left(smallest);
+                // Two steps are there and back: both platforms agree.
+                return (ring.len() > 2).then_some(ring);
+            }
+            way.push(step);
+            at = step.to;
+        }
+    }
+
+    /// There and somewhere else: the two rows of a round trip that does not come back.
+    fn loss(&self, start: Node) -> Option<[Step; 2]> {
+        let there = self.step(start)?;
+        let back = self.step(there.to)?;
+        (back.to != start).then_some([there, back])
+    }
+}
+
+pub(super) fn check(
+    drafts: &[Draft],
+    served: &[Served<'_>],
+    revision: &Revision,
+    tables: &Tables,
+    document: &Document,
+    mistakes: &mut Mistakes,
+) {
+    for (number, (draft, served)) in drafts.iter().zip(served).enumerate() {
+        let mut told = Told { rings: BTreeSet::new(), losses: BTreeSet::new() };
+        for (salesforce, cxone, team) in settings_of(served, &revision.vocabulary) {
+            let Some(assignment) = tables.assigned(number as u32, salesforce, cxone, team) else { continue };
+            let words = Words { draft, vocabulary: &revision.vocabulary, salesforce, cxone, document };
+            told.tell(&Graph { tables, assignment }, &words, mistakes);
+        }
+    }
+}
+
+/// The pairs of accounts and the teams in which a rule acts.
+fn settings_of(
+    served: &Served<'_>,
+    vocabulary: &Vocabulary,
+) -> BTreeSet<(AccountName, AccountName, Option<Team>)> {
+    let of_people = served.people.iter().map(|person| {
+        let account = person.link.cxone.account;
+        (person.link.salesforce.account, account, person.team.map(|team| Team { account, team }))
+    });
+    let settings: BTreeSet<_> = of_people.collect();
+    if !settings.is_empty() {
+        return settings;
+    }
+    let first = vocabulary.salesforce.keys().next().zip(vocabulary.cxone.keys().next());
+    first.into_iter().map(|(salesforce, cxone)| (*salesforce, *cxone, None)).collect()
+}
+
+/// What was already told of a rule, by the rows concerned: accounts and teams mostly give the same graph.
+struct Told {
+    rings: BTreeSet<Vec<Place>>,
+    losses: BTreeSet<[Place; 2]>,
+}
+
+impl Told {
+    fn tell(&mut self, graph: &Graph<'_>, words: &Words<'_>, mistakes: &mut Mistakes) {
+        let (salesforce, cxone) = graph.tables.statuses(graph.assignment);
+        let nodes: Vec<Node> =
+            salesforce.into_iter().map(Node::Salesforce).chain(cxone.into_iter().map(Node::Cxone)).collect();
+        let rings: BTreeSet<Vec<Step>> = nodes.iter().filter_map(|node| graph.ring(*node)).collect();
+        let in_ring: BTreeSet<Node> = rings.iter().flatten().map(|step| step.from).collect();
+        for ring in &rings {
+            if self.rings.insert(ring.iter().map(|step| words.place(step)).collect()) {
+                words.chase(ring, mistakes);
+            }
+        }
+        for [there, back] in
+            nodes.iter().filter(|node| !in_ring.contains(node)).filter_map(|node| graph.loss(*node))
+        {
+            let by_option = there.row == Row::default() || back.row == Row::default();
+            if !by_option && self.losses.insert([words.place(&there), words.place(&back)]) {
+                words.lost(&there, &back, mistakes);
+            }
+        }
+    }
+}
+
+/// The graph in the words of the file.
+struct Words<'w> {
+    draft: &'w Draft,
+    vocabulary: &'w Vocabulary,
+    salesforce: AccountName,
+    cxone: AccountName,
+    document: &'w Document,
+}
+
+impl Words<'_> {
+    fn place(&self, step: &Step) -> Place {
+        fn of<F, T>(rows: &[DraftRow<F, T>], row: Row) -> Option<Place> {
+            let whole = rows.iter().filter(|r| r.both().is_some());
+            whole.map(|r| r.from.place).nth(usize::from(row.0).checked_sub(1)?)
+        }
+        let place = match step.from {
+            Node::Salesforce(_) => of(&self.draft.subscriber, step.row),
+            Node::Cxone(_) => of(&self.draft.publisher, step.row),
+        };
+        place.unwrap_or(self.draft.place)
+    }
+
+    /// Where the step stands, for the end of a sentence.
+    fn line(&self, step: &Step) -> String {
+        if step.row == Row::default() {
+            return "by skip_code_validation".to_owned();
+        }
+        format!("line {}", self.document.line_and_column(self.place(step)).0)
+    }
+
+    fn name(&self, node: Node) -> String {
+        match node {
+            Node::Salesforce(SalesforceStatus::Offline) => "Offline".to_owned(),
+            Node::Salesforce(SalesforceStatus::Presence(id)) => {
+                let status = self.vocabulary.salesforce.get(&self.salesforce).and_then(|v| v.get(id));
+                status.map_or_else(|| id.to_string(), |s| s.developer_name.to_string())
+            }
+            Node::Cxone(status) => CxoneTerm::of(status, self.vocabulary.cxone.get(&self.cxone)).to_string(),
+        }
+    }
+
+    fn platform(node: Node) -> &'static str {
+        match node {
+            Node::Salesforce(_) => "Salesforce",
+            Node::Cxone(_) => "CXone",
+        }
+    }
+
+    /// How a story begins: what the agent does, or what happens to him.
+    fn begins(&self, node: Node) -> String {
+        let name = self.name(node);
+        match node {
+            Node::Cxone(CxoneStatus::LoggedOut) => "the agent logs out of CXone".to_owned(),
+            Node::Salesforce(SalesforceStatus::Offline) => "the agent goes Offline in Salesforce".to_owned(),
+            Node::Cxone(status) if status.is_contact() => format!("CXone puts the agent in {name}"),
+            _ => format!("the agent chooses {name} in {}", Self::platform(node)),
+        }
+    }
+
+    fn chase(&self, ring: &[Step], mistakes: &mut Mistakes) {
+        let Some(first) = ring.first() else { return };
+        let mut story = Vec::new();
+        for (i, step) in ring.iter().enumerate() {
+            let (to, name, line) = (Self::platform(step.to), self.name(step.to), self.line(step));
+            story.push(if i == 0 {
+                format!("{}, so {to} shows {name} ({line})", self.begins(step.from))
+            } else {
+                let (from, came) = (Self::platform(step.from), self.name(step.from));
+                let again = if i + 1 == ring.len() { ", and it begins anew" } else { "" };
+                format!("when {came} then counts as his choice in {from}, {to} shows {name} ({line}){again}")
+            });
+        }
+        let names: Vec<String> = ring.iter().map(|step| self.name(step.from)).collect();
+        let what = format!("these rows chase each other: {} and round again", names.join(" -> "));
+        let mend = ring.get(1).map(|second| {
+            format!(
+                "let line {} lead back: {} = {}",
+                self.document.line_and_column(self.place(second)).0,
+                quoted(&self.name(second.from)),
+                quoted(&self.name(first.from))
+            )
+        });
+        mistakes.error(self.place(first), "chase", what).story(story).mend_if(mend);
+    }
+
+    fn lost(&self, there: &Step, back: &Step, mistakes: &mut Mistakes) {
+        let (chosen, other) = (self.name(there.from), self.name(there.to));
+        let (home, away) = (Self::platform(there.from), Self::platform(there.to));
+        let ends = self.name(back.to);
+        let when = match there.from {
+            Node::Cxone(status) if status.is_contact() => format!("{home} shows {ends} after the contact"),
+            _ => format!("{home} shows {ends}, no longer {chosen}"),
+        };
+        let then = match there.to {
+            Node::Cxone(CxoneStatus::LoggedOut) => format!("when he then logs out of {away} himself"),
+            Node::Salesforce(SalesforceStatus::Offline) => {
+                format!("when he then goes Offline in {away} himself")
+            }
+            _ => format!("when he then chooses {other} in {away} himself"),
+        };
+        let story = vec![
+            format!("{}, so {away} shows {other} ({})", self.begins(there.from), self.line(there)),
+            format!("{then}, {when} ({})", self.line(back)),
+        ];
+        let what = format!("{chosen} is lost on the way back: {chosen} -> {other} -> {ends}");
+        let mend =
+            format!("keep it if that is meant, or give {} a {away} status of its own", quoted(&chosen));
+        mistakes.warning(self.place(there), "lost-on-return", what).story(story).mend(mend);
+    }
+}
