@@ -1,13 +1,13 @@
 //! `lockstep config`.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use lockstep::config::{self, SecretStore};
-use lockstep::document::{Document, Mistakes};
+use lockstep::document::{Document, Error, Mistakes};
 
 use super::output::{self, Outcome};
 use super::report;
@@ -54,11 +54,16 @@ pub(super) fn run(command: Config) -> anyhow::Result<Outcome> {
 }
 
 fn init(path: &Path) -> anyhow::Result<Outcome> {
-    let mut file =
-        std::fs::File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
-    file.write_all(config::TEMPLATE.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
     let shown = path.display();
+    let mut file = match std::fs::File::create_new(path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            anyhow::bail!(
+                "{shown} is there already and was left as it is: delete it first, or choose another name"
+            )
+        }
+        created => created.with_context(|| format!("cannot create {shown}"))?,
+    };
+    file.write_all(config::TEMPLATE.as_bytes()).with_context(|| format!("cannot write {shown}"))?;
     output::aside(&format!(
         "{shown} is written. Fill it in, then look at it with: lockstep config show --config {shown}\n"
     ));
@@ -66,9 +71,15 @@ fn init(path: &Path) -> anyhow::Result<Outcome> {
 }
 
 fn show(show: &Show) -> anyhow::Result<Outcome> {
-    let document = Document::open(&show.config).with_context(|| {
-        format!("no configuration: `lockstep config init --out {}` begins one", show.config.display())
-    })?;
+    let document = match Document::open(&show.config) {
+        Err(Error::Io { path, source }) if source.kind() == ErrorKind::NotFound => {
+            let path = path.display();
+            anyhow::bail!(
+                "there is no {path}: begin one with `lockstep config init --out {path}`, or name yours with --config"
+            )
+        }
+        opened => opened?,
+    };
     let folder = show.config.parent().unwrap_or(Path::new(""));
     let env = |name: &str| std::env::var(name).ok();
     let mut mistakes = Mistakes::new();

@@ -22,7 +22,7 @@ Exit codes:
 
 /// Keeps every contact-centre agent's presence the same in Salesforce Omni-Channel and NICE CXone.
 #[derive(Parser)]
-#[command(name = "lockstep", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "lockstep", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -67,8 +67,8 @@ fn check(command: &Check) -> anyhow::Result<Outcome> {
     let errors = in_directory.errors() + in_rules.errors();
     let warnings = in_directory.warnings() + in_rules.warnings();
     let ok = errors == 0;
-    let mut files = vec![(&rules, &in_rules)];
-    files.extend(directory_file.as_ref().map(|file| (file, &in_directory)));
+    let mut files: Vec<_> = directory_file.iter().map(|file| (file, &in_directory)).collect();
+    files.push((&rules, &in_rules));
     if command.json {
         let mistakes = files.iter().flat_map(|(file, mistakes)| report::rows(file, mistakes)).collect();
         output::json(&Checked { ok, errors, warnings, against_directory: directory.is_some(), mistakes })?;
@@ -82,7 +82,7 @@ fn check(command: &Check) -> anyhow::Result<Outcome> {
             let why =
                 if directory_file.is_some() { "the directory has errors" } else { "there is no --directory" };
             output::aside(&format!(
-                "note: {why}, so every status, code, team and agent was taken as known, and grants were not checked\n"
+                "note: {why}, so every status, code, team and agent was taken as known; grants and what round trips lose were not checked\n"
             ));
         }
     }

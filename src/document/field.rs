@@ -24,20 +24,15 @@ pub struct Placed<T> {
 }
 
 /// A field of a raw struct.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Field<T> {
     /// Not in the text.
+    #[default]
     Absent,
     /// In the text, but of the wrong shape: the mistake is already recorded.
     Wrong,
     /// In the text.
     Given(Placed<T>),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Field::Absent
-    }
 }
 
 impl<T> Field<T> {

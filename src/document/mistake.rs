@@ -118,7 +118,7 @@ impl Mistakes {
     /// All of them in the order of the text, each once.
     pub fn in_order(&self) -> Vec<&Mistake> {
         let mut all: Vec<&Mistake> = self.0.iter().collect();
-        all.sort_by(|a, b| (a.place, a.severity).cmp(&(b.place, b.severity)));
+        all.sort_by_key(|m| (m.place, m.severity));
         all.dedup();
         all
     }

@@ -12,6 +12,9 @@ pub fn normal(name: &str) -> Cow<'_, str> {
     if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
 }
 
+/// Names alike by less than this (1 is the same, 0 has nothing in common) were hardly meant.
+const NEAR_ENOUGH: f64 = 0.6;
+
 /// The known name nearest to a wrong one, if it is near enough to have been meant.
 pub fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
@@ -19,10 +22,10 @@ pub fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Opt
     let scored = known.into_iter().map(|name| {
         let candidate = plain(name);
         let same = candidate == typed && !typed.is_empty();
-        (if same { 1.0 } else { strsim::jaro_winkler(&candidate, &typed) }, name)
+        (if same { 1.0 } else { strsim::normalized_damerau_levenshtein(&candidate, &typed) }, name)
     });
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
-    best.filter(|(score, _)| *score >= 0.8).map(|(_, name)| name)
+    best.filter(|(score, _)| *score >= NEAR_ENOUGH).map(|(_, name)| name)
 }
 
 /// A name between quotes, fit to be shown: control characters are escaped and a long one is cut.

@@ -21,7 +21,13 @@ pub(super) fn parse<'t>(text: &'t str, mistakes: &mut Mistakes) -> Option<Node<'
         }
         let line = text.get(..start).unwrap_or_default().matches('\n').count();
         if broken_lines.len() < SYNTAX_SHOWN_MAX && !broken_lines.contains(&line) {
-            mistakes.error(Place::at(start), "syntax", format!("not TOML: {}", complaint.message()));
+            let what = complaint.message().split(", expected").next().unwrap_or_default();
+            let mend = if what.contains("string") {
+                "put texts between double quotes: \"...\""
+            } else {
+                "see whether a quote, bracket, comma or equals sign is missing or too many, here or in the line before"
+            };
+            mistakes.error(Place::at(start), "syntax", format!("not TOML: {what}")).mend(mend);
         }
         broken_lines.push(line);
     }

@@ -82,7 +82,7 @@ fn claim<K: Ord>(
     };
     mistakes
         .error(name.place, "assigned-twice", text)
-        .mend(format!("a {what} has one rule: keep one of the two"));
+        .mend(format!("there is one rule for each {what}: keep one of the two"));
 }
 
 fn teams(

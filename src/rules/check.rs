@@ -17,7 +17,7 @@ use crate::domain::{AccountName, CxoneStatus, SalesforceStatus};
 /// directory and no error.
 ///
 /// Without a directory every status, code, team and agent counts as known, so that the file alone can be
-/// checked.
+/// checked. What a round trip loses is not told then: a label and a developer name may be one status.
 pub fn check(
     document: &Document,
     directory: Option<&Directory>,
@@ -45,7 +45,8 @@ pub fn check(
     }
     let rules = drafts.iter().zip(&served).map(|(draft, served)| rule(draft, served)).collect();
     let revision = Revision { rules, vocabulary, settings };
-    trips::check(&drafts, &served, &revision, &Tables::compile(&revision), document, mistakes);
+    let trips = trips::Trips { drafts: &drafts, served: &served, revision: &revision, document };
+    trips.check(&Tables::compile(&revision), directory.is_some(), mistakes);
     (directory.is_some() && mistakes.errors() == 0).then_some(revision)
 }
 
@@ -291,7 +292,7 @@ impl<'c> RuleCheck<'c> {
                 continue;
             }
             let (all, count) = (lacking.len() == teams.len(), lacking.len());
-            let lacking = one_of(lacking.into_iter()).replace(" or ", " and ");
+            let lacking = one_of(lacking).replace(" or ", " and ");
             let who = if count == 1 {
                 format!("the team {lacking} lacks")
             } else {

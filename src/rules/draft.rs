@@ -116,7 +116,10 @@ fn cxone_term(name: &Placed<String>, mistakes: &mut Mistakes) -> Option<CxoneTer
     };
     let mend = match nearest {
         Some(nearest) => format!("write {}", quoted(&nearest)),
-        None => "write a state such as \"Available\", or a code as \"Unavailable/CODE\"".to_owned(),
+        None => format!(
+            "write {} if it is a code, or a state such as \"Available\"",
+            quoted(&format!("Unavailable/{}", name.value))
+        ),
     };
     let what = format!("CXone has no state {}", quoted(&name.value));
     mistakes.error(name.place, "unknown-state", what).mend(mend);

@@ -76,20 +76,27 @@ impl Graph<'_> {
     }
 }
 
-pub(super) fn check(
-    drafts: &[Draft],
-    served: &[Served<'_>],
-    revision: &Revision,
-    tables: &Tables,
-    document: &Document,
-    mistakes: &mut Mistakes,
-) {
-    for (number, (draft, served)) in drafts.iter().zip(served).enumerate() {
-        let mut told = Told { rings: BTreeSet::new(), losses: BTreeSet::new() };
-        for (salesforce, cxone, team) in settings_of(served, &revision.vocabulary) {
-            let Some(assignment) = tables.assigned(number as u32, salesforce, cxone, team) else { continue };
-            let words = Words { draft, vocabulary: &revision.vocabulary, salesforce, cxone, document };
-            told.tell(&Graph { tables, assignment }, &words, mistakes);
+/// What the search looks at.
+pub(super) struct Trips<'t> {
+    pub(super) drafts: &'t [Draft],
+    pub(super) served: &'t [Served<'t>],
+    pub(super) revision: &'t Revision,
+    pub(super) document: &'t Document,
+}
+
+impl Trips<'_> {
+    /// Tells the rings of every rule, and `with_losses` the round trips that do not come back.
+    pub(super) fn check(&self, tables: &Tables, with_losses: bool, mistakes: &mut Mistakes) {
+        let vocabulary = &self.revision.vocabulary;
+        for (number, (draft, served)) in self.drafts.iter().zip(self.served).enumerate() {
+            let mut told = Told { with_losses, rings: BTreeSet::new(), losses: BTreeSet::new() };
+            for (salesforce, cxone, team) in settings_of(served, vocabulary) {
+                let Some(assignment) = tables.assigned(number as u32, salesforce, cxone, team) else {
+                    continue;
+                };
+                let words = Words { draft, vocabulary, salesforce, cxone, document: self.document };
+                told.tell(&Graph { tables, assignment }, &words, mistakes);
+            }
         }
     }
 }
@@ -113,6 +120,7 @@ fn settings_of(
 
 /// What was already told of a rule, by the rows concerned: accounts and teams mostly give the same graph.
 struct Told {
+    with_losses: bool,
     rings: BTreeSet<Vec<Place>>,
     losses: BTreeSet<[Place; 2]>,
 }
@@ -133,7 +141,8 @@ impl Told {
             nodes.iter().filter(|node| !in_ring.contains(node)).filter_map(|node| graph.loss(*node))
         {
             let by_option = there.row == Row::default() || back.row == Row::default();
-            if !by_option && self.losses.insert([words.place(&there), words.place(&back)]) {
+            if self.with_losses && !by_option && self.losses.insert([words.place(&there), words.place(&back)])
+            {
                 words.lost(&there, &back, mistakes);
             }
         }
