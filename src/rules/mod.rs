@@ -1,4 +1,4 @@
-//! The presence rules: a TOML file checked whole ([`check`]), the [`Revision`] that comes of it, and the
+//! The presence rules: a TOML file checked whole ([`check()`]), the [`Revision`] that comes of it, and the
 //! [`Tables`] by which the engine looks up targets without comparing a text.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
