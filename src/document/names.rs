@@ -15,14 +15,22 @@ pub fn normal(name: &str) -> Cow<'_, str> {
 /// Names alike by less than this (1 is the same, 0 has nothing in common) were hardly meant.
 const NEAR_ENOUGH: f64 = 0.6;
 
+/// What a name is worth that begins with what was typed: less than one that differs by a slip.
+const ABBREVIATED: f64 = 0.75;
+
 /// The known name nearest to a wrong one, if it is near enough to have been meant.
 pub fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let typed = plain(wrong);
     let scored = known.into_iter().map(|name| {
         let candidate = plain(name);
-        let same = candidate == typed && !typed.is_empty();
-        (if same { 1.0 } else { strsim::normalized_damerau_levenshtein(&candidate, &typed) }, name)
+        let score = match candidate.strip_prefix(&typed) {
+            _ if typed.chars().count() < 3 => strsim::normalized_damerau_levenshtein(name, wrong),
+            Some("") => 1.0,
+            Some(_) => ABBREVIATED,
+            None => strsim::normalized_damerau_levenshtein(&candidate, &typed),
+        };
+        (score, name)
     });
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
     best.filter(|(score, _)| *score >= NEAR_ENOUGH).map(|(_, name)| name)
@@ -112,6 +120,8 @@ mod tests {
             ("On Brake", Some("On_Break")),
             ("Fur Chats verfugbar", Some("Für Chats verfügbar")),
             ("Unavailable/Lunhc", Some("Unavailable/Lunch")),
+            ("avail", Some("Available_for_Chats")),
+            ("on", None),
             ("zzz", None),
             ("", None),
         ];
