@@ -195,7 +195,7 @@ fn read(text: &str, syntax: Syntax, known: &Directory) -> Result<bool, &'static 
     let document = Document::new("hostile", text, syntax);
     let told = |usable: bool, mistakes: &Mistakes| {
         for mistake in mistakes.in_order() {
-            let (line, column) = document.line_and_column(mistake.place);
+            let (line, column) = document.positions().of(mistake.place);
             if line == 0 || column == 0 || mistake.what.is_empty() || mistake.what.contains('\n') {
                 return Err("a mistake has no place or no plain message");
             }
@@ -216,7 +216,7 @@ fn read(text: &str, syntax: Syntax, known: &Directory) -> Result<bool, &'static 
     told(directory.is_some() && mistakes.errors() == 0, &mistakes)?;
 
     let mut mistakes = Mistakes::new();
-    let secrets = SecretStore { folder: Path::new("/nonexistent"), env: &|_| Some("secret".to_owned()) };
+    let secrets = SecretStore { folder: Path::new("/nonexistent"), env: &|_| Some("secret".into()) };
     let config = Config::read(&document, &secrets, &mut mistakes);
     told(config.is_some(), &mistakes)?;
     Ok(!mistakes.in_order().iter().any(|m| m.kind == "syntax"))

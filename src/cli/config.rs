@@ -81,9 +81,13 @@ fn show(show: &Show) -> anyhow::Result<Outcome> {
         opened => opened?,
     };
     let folder = show.config.parent().unwrap_or(Path::new(""));
-    let env = |name: &str| std::env::var(name).ok();
+    let env = |name: &str| std::env::var_os(name);
     let mut mistakes = Mistakes::new();
     let config = config::Config::read(&document, &SecretStore { folder, env: &env }, &mut mistakes);
+    if config.is_none() && show.json {
+        output::json(&serde_json::json!({ "ok": false, "mistakes": report::rows(&document, &mistakes) }))?;
+        return Ok(Outcome::Failed);
+    }
     output::aside(&report::text(&document, &mistakes));
     let Some(config) = config else {
         let count = report::count(mistakes.errors(), mistakes.warnings());

@@ -23,7 +23,11 @@ pub(super) const DIM: Style = Style::new().dimmed();
 /// Prints a result.
 pub(super) fn result(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough, as `head` does: the command still ends with its own exit code.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 /// Prints a result as JSON.
@@ -43,9 +47,4 @@ pub(super) fn aside(text: &str) {
 /// Prints an error with everything that led to it, on one line.
 pub(super) fn error(error: &anyhow::Error) {
     aside(&format!("{RED}error:{RED:#} {error:#}\n"));
-}
-
-/// Whether an error is only that the reader of the output has gone, as `lockstep config schema | head` does.
-pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe))
 }

@@ -23,8 +23,9 @@ pub(super) struct Row<'m> {
 
 /// The mistakes of a document, for `--json`.
 pub(super) fn rows<'m>(document: &'m Document, mistakes: &'m Mistakes) -> Vec<Row<'m>> {
+    let mut positions = document.positions();
     let row = |mistake: &'m Mistake| {
-        let (line, column) = document.line_and_column(mistake.place);
+        let (line, column) = positions.of(mistake.place);
         Row {
             severity: match mistake.severity {
                 Severity::Error => "error",
@@ -45,8 +46,9 @@ pub(super) fn rows<'m>(document: &'m Document, mistakes: &'m Mistakes) -> Vec<Ro
 /// The mistakes of a document: `FILE:LINE:COLUMN: error: ...`, the story, and how to mend it.
 pub(super) fn text(document: &Document, mistakes: &Mistakes) -> String {
     let mut text = String::new();
+    let mut positions = document.positions();
     for mistake in mistakes.in_order() {
-        let (line, column) = document.line_and_column(mistake.place);
+        let (line, column) = positions.of(mistake.place);
         let colour = match mistake.severity {
             Severity::Error => RED,
             Severity::Warning => YELLOW,

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    DeadLetterPayload, Environment, RawBus, RawConfig, RawCxone, RawOps, RawPrivacy, RawSalesforce, RawSecret,
+    DeadLetterPayload, Environment, PARTITIONS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps,
+    RawPrivacy, RawSalesforce, RawSecret,
 };
 use super::{Bus, Config, Cxone, CxoneLogin, Ops, Privacy, Salesforce, Secret, SecretStore};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
@@ -16,14 +17,21 @@ use crate::domain::AccountName;
 const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
 /// One more begins to cost more latency than it gives.
 const PARTITIONS_DEFAULT: u16 = 8;
-const PARTITIONS_MAX: u16 = 1_000;
 const PREFIX_LENGTH_MAX: usize = 100;
-const RETENTION_DAYS_MAX: u16 = 3_650;
 const OPS_PORT: u16 = 9464;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
     let bus = bus(raw.bus.or(RawBus::default()), mistakes);
-    let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| salesforce(raw, secrets, mistakes));
+    let mut organisations = BTreeMap::new();
+    let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| {
+        let (place, org) = (raw.place, salesforce(raw, secrets, mistakes)?);
+        if organisations.insert(org.organisation_id, place).is_some() {
+            mistakes
+                .error(place, "organisation-id", "another section has this `organisation_id` already")
+                .mend("an org has one section: keep one of the two");
+        }
+        Some(org)
+    });
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone(raw, secrets, mistakes));
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
     let ops = ops(raw.ops.or(RawOps::default()), mistakes);
@@ -353,6 +361,9 @@ fn web_address(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Opti
     };
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("has a user name or password in it", "write https://HOST, without them");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("has more than a host and a path", "write https://HOST, without ? and #");
     }
     match url.scheme() {
         "https" => Some(url),

@@ -5,9 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Entries, Field};
 
+/// More partitions than this are no deployment of ours: each costs a transaction time.
+pub(super) const PARTITIONS_MAX: u16 = 1_000;
+/// Ten years.
+pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
+
 /// The configuration of Lockstep.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Lockstep", default)]
+#[schemars(rename = "Lockstep", default, deny_unknown_fields)]
 pub(super) struct RawConfig {
     /// The message bus.
     pub(super) bus: Field<RawBus>,
@@ -23,13 +28,14 @@ pub(super) struct RawConfig {
 
 /// The message bus.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Bus", default)]
+#[schemars(rename = "Bus", default, deny_unknown_fields)]
 pub(super) struct RawBus {
     /// HOST:PORT of some brokers. Default: ["127.0.0.1:9092"].
     pub(super) bootstrap_servers: Field<Vec<Field<String>>>,
     /// Begins every topic name, group id, transactional id and registry subject. Default: presence.
     pub(super) prefix: Field<String>,
     /// Partitions of the topics that are keyed by agent; never changed in place. Default: 8.
+    #[schemars(extend("minimum" = 1, "maximum" = PARTITIONS_MAX))]
     pub(super) partitions: Field<u16>,
     /// URL of a schema registry; without one values are in Avro single-object encoding.
     pub(super) schema_registry: Field<String>,
@@ -37,7 +43,7 @@ pub(super) struct RawBus {
 
 /// A Salesforce org.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Salesforce", default)]
+#[schemars(rename = "Salesforce", default, deny_unknown_fields)]
 #[schemars(extend("required" = ["environment", "organisation_id", "user_name", "client_id", "client_secret", "admin_email"]))]
 pub(super) struct RawSalesforce {
     /// What kind of org it is: production, sandbox or hyperforce (which is reached by its My Domain alone).
@@ -60,7 +66,7 @@ pub(super) struct RawSalesforce {
 
 /// A CXone tenant.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Cxone", default)]
+#[schemars(rename = "Cxone", default, deny_unknown_fields)]
 #[schemars(extend("required" = ["user_name", "access_key_id", "access_key_secret"]))]
 pub(super) struct RawCxone {
     /// Where discovery begins. Default: `https://cxone.niceincontact.com`.
@@ -84,7 +90,8 @@ pub(super) struct RawCxone {
 #[serde(
     expecting = "where to find the secret, never the secret itself: { secret_file = \"PATH\" } or { secret_env = \"NAME\" }"
 )]
-#[schemars(rename = "Secret", default)]
+#[schemars(rename = "Secret", default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["secret_file"] }, { "required": ["secret_env"] }]))]
 pub(super) struct RawSecret {
     /// A file that holds only the secret; a path is taken from the folder of the configuration.
     pub(super) secret_file: Field<String>,
@@ -94,9 +101,10 @@ pub(super) struct RawSecret {
 
 /// What is kept of people, and how long.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Privacy", default)]
+#[schemars(rename = "Privacy", default, deny_unknown_fields)]
 pub(super) struct RawPrivacy {
     /// How long events, decisions, snapshots and dead letters are kept, in days (1 to 3650). Default: 30.
+    #[schemars(extend("minimum" = 1, "maximum" = RETENTION_DAYS_MAX))]
     pub(super) retention_days: Field<u16>,
     /// What a dead letter keeps of a record that could not be read: hashed, full or none. Default: hashed.
     pub(super) dead_letter_payload: Field<DeadLetterPayload>,
@@ -104,7 +112,7 @@ pub(super) struct RawPrivacy {
 
 /// Metrics, health and status.
 #[derive(Default, Deserialize, JsonSchema)]
-#[schemars(rename = "Ops", default)]
+#[schemars(rename = "Ops", default, deny_unknown_fields)]
 pub(super) struct RawOps {
     /// ADDRESS:PORT where they are served, without a log-in. Default: 127.0.0.1:9464.
     pub(super) listen: Field<String>,

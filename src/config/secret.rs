@@ -1,5 +1,6 @@
 //! Secrets: where they come from is shown, what they are never is.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::raw::RawSecret;
-use crate::document::{Mistakes, Place, Placed, quoted};
+use crate::document::{Mistakes, Place, Placed};
 
 /// A secret file larger than this is none.
 const SIZE_BYTES_MAX: u64 = 64 << 10;
@@ -46,14 +47,17 @@ pub struct SecretStore<'s> {
     /// The folder that relative paths are taken from: the configuration's.
     pub folder: &'s Path,
     /// An environment variable's value.
-    pub env: &'s dyn Fn(&str) -> Option<String>,
+    pub env: &'s dyn Fn(&str) -> Option<OsString>,
 }
 
 impl SecretStore<'_> {
     pub(super) fn find(&self, key: &str, raw: Placed<RawSecret>, mistakes: &mut Mistakes) -> Option<Secret> {
         let Placed { place, value: raw } = raw;
         let origin = match (raw.secret_file.into_given(), raw.secret_env.into_given()) {
-            (Some(path), None) => SecretOrigin::File(self.folder.join(path.value)),
+            (Some(path), None) => {
+                let path = self.folder.join(path.value);
+                SecretOrigin::File(std::path::absolute(&path).unwrap_or(path))
+            }
             (None, Some(name)) => SecretOrigin::Env(name.value),
             (Some(_), Some(_)) => {
                 mistakes
@@ -72,9 +76,7 @@ impl SecretStore<'_> {
         };
         let found = match &origin {
             SecretOrigin::File(path) => read(path),
-            SecretOrigin::Env(name) => (self.env)(name).ok_or_else(|| {
-                (format!("the environment variable {} is not set", quoted(name)), format!("export {name}"))
-            }),
+            SecretOrigin::Env(name) => self.variable(name),
         };
         match found {
             Ok(text) if text.trim().is_empty() => {
@@ -90,23 +92,45 @@ impl SecretStore<'_> {
                 Some(Secret { origin, value: text.trim_end_matches(['\r', '\n']).into() })
             }
             Err((what, mend)) => {
-                mistakes.error(place, "secret", what).mend(mend);
+                mistakes.error(place, "secret", format!("`{key}`: {what}")).mend(mend);
                 None
             }
         }
     }
+
+    /// A variable's text, or what is wrong and how to mend it: never its name, which may be the secret itself.
+    fn variable(&self, name: &str) -> Result<String, (String, String)> {
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(letter) {
+            let mend = "write the name of a variable; if this is the secret itself, put it in a file and name that in `secret_file`";
+            return Err((
+                "`secret_env` is not the name of an environment variable".to_owned(),
+                mend.to_owned(),
+            ));
+        }
+        let Some(text) = (self.env)(name) else {
+            let mend = "export it before Lockstep starts, or use `secret_file`".to_owned();
+            return Err(("the environment variable that `secret_env` names is not set".to_owned(), mend));
+        };
+        text.into_string().map_err(|_| {
+            (
+                "the environment variable is not UTF-8 text".to_owned(),
+                "set it to the secret, as text".to_owned(),
+            )
+        })
+    }
 }
 
-/// The text of a secret file, or what is wrong with it and how to mend it.
+/// The text of a secret file, or what is wrong with it and how to mend it: never its path, which may be the
+/// secret itself.
 fn read(path: &Path) -> Result<String, (String, String)> {
-    let shown = path.display();
     let failed = |e: std::io::Error| {
-        let mend = "name a file that this user may read, or use `secret_env`".to_owned();
-        (format!("cannot read the secret file {shown}: {e}"), mend)
+        let mend = "name a file that this user may read (a path is taken from the folder of the configuration), or use `secret_env`";
+        (format!("cannot read the file that `secret_file` names: {e}"), mend.to_owned())
     };
     let unfit = |why: &str| {
         let mend = "name a file that holds only the secret, as text".to_owned();
-        (format!("the secret file {shown} {why}"), mend)
+        (format!("what `secret_file` names {why}"), mend)
     };
     if !path.metadata().map_err(failed)?.is_file() {
         return Err(unfit("is not a file"));

@@ -30,13 +30,13 @@ fn read(text: &str) -> (Option<Config>, Vec<String>) {
     let mut mistakes = Mistakes::new();
     let env = |name: &str| match name {
         "UNSET" => None,
-        "EMPTY" => Some(" \n".to_owned()),
-        _ => Some(format!("{CANARY}\n")),
+        "EMPTY" => Some(" \n".into()),
+        _ => Some(format!("{CANARY}\n").into()),
     };
     let config =
         Config::read(&document, &SecretStore { folder: Path::new("/nowhere"), env: &env }, &mut mistakes);
     let told = mistakes.in_order().into_iter().map(|m| {
-        let (line, _) = document.line_and_column(m.place);
+        let (line, _) = document.positions().of(m.place);
         format!("{line} {}: {} -> {}", m.severity, m.what, m.mend.as_deref().unwrap_or_default())
     });
     let told = told.collect();
@@ -65,7 +65,9 @@ fn an_empty_file_has_defaults() {
 
 #[test]
 fn the_template_is_valid_and_names_every_key() {
-    let secrets_in_env = TEMPLATE.replace("secret_file", "secret_env");
+    let secrets_in_env =
+        TEMPLATE.replace("secret_file", "secret_env").replace(".secret\"", "\"").replace("cxone-", "CXONE_");
+    let secrets_in_env = secrets_in_env.replace("access-key\"", "KEY\"");
     let (config, told) = read(&secrets_in_env);
     assert!(config.is_some(), "{told:?}");
     let schema = serde_json::to_value(Config::schema()).unwrap();
@@ -157,8 +159,8 @@ fn each_field_wrong_in_turn() {
             "password = { secret_env = \"PASSWORD\" }",
             "password = { secret_env = \"UNSET\" }",
             6,
-            "\"UNSET\" is not set",
-            "export UNSET",
+            "is not set",
+            "export it",
         ),
         (
             "password = { secret_env = \"PASSWORD\" }",
@@ -179,7 +181,7 @@ fn each_field_wrong_in_turn() {
             "password = { secret_env = \"PASSWORD\" }",
             "password = { secret_file = \"gone\" }",
             6,
-            "cannot read the secret file /nowhere/gone",
+            "cannot read the file",
             "may read",
         ),
         ("client_id = \"app\"", "client_id = \" \"", 7, "`client_id` is empty", "write it"),
@@ -232,6 +234,13 @@ fn each_field_wrong_in_turn() {
             "password in it",
             "without",
         ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\nissuer = \"https://h/?key=canary-5f1e-hunter2\"",
+            16,
+            "more than a host",
+            "without",
+        ),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nbootstrap_servers = []", 17, "is empty", "127.0.0.1:9092"),
         (
             "area = \"na1\"",
@@ -278,6 +287,37 @@ fn each_field_wrong_in_turn() {
         assert!(hit, "{to}: {told:#?}");
         assert!(!told.iter().any(|t| t.contains(CANARY)), "{told:?}");
     }
+}
+
+#[test]
+fn an_org_has_one_section() {
+    let twice = GOOD.split("[cxone.emea]").next().unwrap();
+    let (config, told) = read(&format!("{twice}{}", twice.replace("emea", "apac")));
+    assert!(config.is_none() && told[0].contains("another section"), "{told:?}");
+}
+
+/// What a person puts where the name of a variable or a file belongs may be the secret.
+#[test]
+fn a_secret_in_the_place_of_its_origin_is_not_shown() {
+    for origin in
+        ["secret_env = \"canary-5f1e-hunter2\"", "secret_file = \"canary-5f1e-hunter2\"", "secret_env = \"\""]
+    {
+        let (config, told) = read(&with("secret_env = \"PASSWORD\"", origin));
+        assert!(config.is_none() && told.len() == 1 && !told[0].contains(CANARY), "{told:?}");
+    }
+}
+
+/// What an editor flags with the schema is what the reader refuses.
+#[test]
+fn the_schema_refuses_what_the_reader_refuses() {
+    let schema = serde_json::to_value(Config::schema()).unwrap();
+    let defs = &schema["$defs"];
+    for table in defs.as_object().unwrap().values().filter(|d| d["type"] == "object").chain([&schema]) {
+        assert_eq!(table["additionalProperties"], false, "{table}");
+    }
+    assert_eq!(defs["Bus"]["properties"]["partitions"]["maximum"], 1000);
+    assert_eq!(defs["Privacy"]["properties"]["retention_days"]["minimum"], 1);
+    assert_eq!(defs["Secret"]["oneOf"].as_array().unwrap().len(), 2);
 }
 
 #[test]

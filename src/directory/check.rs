@@ -10,7 +10,7 @@ use super::{
     Access, Code, Contact, CxoneVocabulary, Directory, Person, PresenceStatus, SalesforceVocabulary,
     TeamEntry, agent_id,
 };
-use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
+use crate::document::{Entries, Field, Mistakes, Place, Placed, normal, quoted};
 use crate::domain::{
     AccountName, CxoneAgent, CxoneAgentId, Link, OutStateId, SalesforceUser, TeamId, UserId,
 };
@@ -119,8 +119,8 @@ fn user(raw: Placed<RawUser>, mistakes: &mut Mistakes) -> Option<(UserId, Contac
     let id = id(raw.id, place, "the id of the user, 005...", mistakes)?;
     let known = raw.profile.value().is_some() || raw.permission_sets.value().is_some();
     let access = known.then(|| {
-        let mut names: Vec<Box<str>> = given(raw.permission_sets).map(|name| name.value).collect();
-        names.extend(raw.profile.into_given().map(|name| name.value));
+        let sets = given(raw.permission_sets).chain(raw.profile.into_given());
+        let mut names: Vec<Box<str>> = sets.map(|name| normal(&name.value).into()).collect();
         names.sort_unstable();
         Access { names }
     });
@@ -306,7 +306,7 @@ fn given<T>(list: Field<Vec<Field<T>>>) -> impl Iterator<Item = Placed<T>> {
 }
 
 fn texts(list: Field<Vec<Field<String>>>) -> Vec<Box<str>> {
-    given(list).map(|text| text.value.into_boxed_str()).collect()
+    given(list).map(|text| normal(&text.value).into()).collect()
 }
 
 /// Sees that each id or name is there once.

@@ -29,7 +29,7 @@ fn read(text: &str) -> (Directory, Vec<String>) {
     let told = mistakes
         .in_order()
         .into_iter()
-        .map(|m| format!("{} {}: {}", document.line_and_column(m.place).0, m.kind, m.what));
+        .map(|m| format!("{} {}: {}", document.positions().of(m.place).0, m.kind, m.what));
     let told = told.collect();
     (directory, told)
 }

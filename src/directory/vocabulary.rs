@@ -91,6 +91,13 @@ impl SalesforceVocabulary {
         found(self.by_label.get(name), &self.statuses)
     }
 
+    /// Another status than the one whose developer name this is, which has it as its label.
+    pub fn labelled(&self, name: &str) -> Option<&PresenceStatus> {
+        let named = self.by_developer_name.get(name)?;
+        let other = self.by_label.get(name)?.iter().find(|i| *i != named)?;
+        self.statuses.get(*other)
+    }
+
     /// Every developer name and label.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.statuses.iter().flat_map(|s| [&*s.developer_name, &*s.label])

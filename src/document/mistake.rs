@@ -37,14 +37,14 @@ impl fmt::Display for Severity {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
+    /// Where it is.
+    pub place: Place,
     /// How bad it is.
     pub severity: Severity,
     /// Its kind, in words joined by hyphens: `unknown-status`.
     pub kind: &'static str,
-    /// Where it is.
-    pub place: Place,
     /// What is wrong, in one sentence without a full stop.
     pub what: String,
     /// A history that shows the harm, one step a line.
@@ -100,14 +100,14 @@ impl Mistakes {
         &mut self.0[last]
     }
 
-    /// How many errors there are.
+    /// How many errors there are; one that was found twice counts once.
     pub fn errors(&self) -> usize {
-        self.0.iter().filter(|m| m.severity == Severity::Error).count()
+        self.in_order().iter().filter(|m| m.severity == Severity::Error).count()
     }
 
-    /// How many warnings there are.
+    /// How many warnings there are; one that was found twice counts once.
     pub fn warnings(&self) -> usize {
-        self.0.len() - self.errors()
+        self.in_order().iter().filter(|m| m.severity == Severity::Warning).count()
     }
 
     /// Whether nothing is wrong at all.
@@ -118,7 +118,7 @@ impl Mistakes {
     /// All of them in the order of the text, each once.
     pub fn in_order(&self) -> Vec<&Mistake> {
         let mut all: Vec<&Mistake> = self.0.iter().collect();
-        all.sort_by_key(|m| (m.place, m.severity));
+        all.sort();
         all.dedup();
         all
     }

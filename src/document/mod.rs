@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 pub use field::{Entries, Field, Placed};
 pub use mistake::{Mistake, Mistakes, Place, Severity};
-pub use names::{Names, nearest, normal, one_of, quoted};
+pub use names::{Names, all_of, nearest, normal, one_of, quoted};
 
 /// The largest file that is read, in bytes: a directory of 1,000,000 agents fits.
 pub const SIZE_BYTES_MAX: u64 = 512 << 20;
@@ -114,23 +114,50 @@ impl Document {
         &self.name
     }
 
-    /// Line and column, both from 1, the column in characters.
-    pub fn line_and_column(&self, place: Place) -> (usize, usize) {
-        let line = self.lines.partition_point(|begin| *begin <= place.start());
-        let begin = line.checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or(0);
-        let before = self.text.get(begin..place.start().min(self.text.len())).unwrap_or_default();
-        let column = 1 + before.chars().count();
-        (line, column)
+    /// The line of a place, from 1.
+    pub fn line(&self, place: Place) -> usize {
+        self.lines.partition_point(|begin| *begin <= place.start())
+    }
+
+    /// Finds lines and columns of many places.
+    pub fn positions(&self) -> Positions<'_> {
+        Positions { document: self, line: 0, column: 1, at: 0 }
     }
 
     /// Reads the text into `T`, whose fields are [`Field`]s, and adds every mistake of syntax and shape
     /// to `mistakes`. `None` only where the text cannot be parsed at all, or its outermost shape is wrong.
     pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
         let node = match self.syntax {
-            Syntax::Toml => toml::parse(&self.text, mistakes),
+            Syntax::Toml => toml::parse(self, mistakes),
             Syntax::Json => json::parse(&self.text, mistakes),
         }?;
         reader::read(&node, mistakes)
+    }
+}
+
+/// Finds lines and columns. For places in the order of the text it walks through the text once, though it may
+/// be one line of many megabytes, as JSON often is.
+#[derive(Debug)]
+pub struct Positions<'d> {
+    document: &'d Document,
+    line: usize,
+    column: usize,
+    at: usize,
+}
+
+impl Positions<'_> {
+    /// Line and column of a place, both from 1, the column in characters.
+    pub fn of(&mut self, place: Place) -> (usize, usize) {
+        let Document { text, lines, .. } = self.document;
+        let line = self.document.line(place);
+        let place = place.start().min(text.len());
+        if line != self.line || place < self.at {
+            let begin = line.checked_sub(1).and_then(|i| lines.get(i)).copied().unwrap_or(0);
+            (self.line, self.column, self.at) = (line, 1, begin);
+        }
+        self.column += text.get(self.at..place).unwrap_or_default().chars().count();
+        self.at = place;
+        (self.line, self.column)
     }
 }
 

@@ -52,6 +52,15 @@ fn escape_if(escape: bool, c: char) -> impl Iterator<Item = char> {
 
 /// Names as a choice in a sentence: `a, b or c`; past twelve only how many more.
 pub fn one_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    joined(names, "or")
+}
+
+/// Names together in a sentence: `a, b and c`; past twelve only how many more.
+pub fn all_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    joined(names, "and")
+}
+
+fn joined<'n>(names: impl IntoIterator<Item = &'n str>, conjunction: &str) -> String {
     const SHOWN_MAX: usize = 12;
     let mut names: Vec<Cow<'_, str>> = names.into_iter().map(Cow::Borrowed).collect();
     if names.len() > SHOWN_MAX {
@@ -62,7 +71,7 @@ pub fn one_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     match names.split_last() {
         None => String::new(),
         Some((only, [])) => only.to_string(),
-        Some((last, first)) => format!("{} or {last}", first.join(", ")),
+        Some((last, first)) => format!("{} {conjunction} {last}", first.join(", ")),
     }
 }
 

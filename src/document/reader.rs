@@ -71,7 +71,25 @@ impl de::Error for Wrong {
             Unexpected::Other(kind) => kind,
             _ => "something else",
         };
-        Wrong::new(format!("expected {}, found {found}", in_words(expected)), None)
+        let expected = in_words(expected);
+        let mend = match (expected.as_str(), found) {
+            ("a list", "a text") => Some("put it in brackets: [\"...\"]"),
+            ("a list", "a table") => Some("write the section's name in double brackets: [[...]]"),
+            ("a table", "a list") => Some("write the section's name in single brackets: [...]"),
+            ("a table", _) => {
+                Some("begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name")
+            }
+            ("a text in quotes", "a number" | "a fraction" | "a boolean") => {
+                Some("put it in quotes: \"...\"")
+            }
+            ("a text in quotes", "a list") => Some("write one text, without brackets"),
+            ("true or false", "a text") => Some("write it without quotes"),
+            (number, "a text") if number.starts_with("a whole number") => {
+                Some("write it in digits, without quotes")
+            }
+            _ => None,
+        };
+        Wrong::new(format!("expected {expected}, found {found}"), mend.map(str::to_owned))
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {

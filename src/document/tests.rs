@@ -31,7 +31,7 @@ fn told(text: &str, syntax: Syntax) -> (Option<Raw>, Vec<String>) {
     let mut mistakes = Mistakes::new();
     let raw = document.read(&mut mistakes);
     let told = mistakes.in_order().into_iter().map(|m| {
-        let (line, column) = document.line_and_column(m.place);
+        let (line, column) = document.positions().of(m.place);
         let mend = m.mend.as_ref().map_or(String::new(), |mend| format!(" -> {mend}"));
         format!("{line}:{column} {}{mend}", m.what)
     });
@@ -64,10 +64,10 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
         "1:1 unknown key \"nam\" -> write `name`",
         "2:8 expected a whole number from 0 to 65535",
         "3:8 expected one of fast or safe -> write \"safe\"",
-        "4:15 expected a text in quotes, found a number",
+        "4:15 expected a text in quotes, found a number -> put it in quotes: \"...\"",
         "4:18 expected a text in quotes, found a table",
-        "5:8 expected a table, found a text",
-        "7:6 expected true or false, found a text",
+        "5:8 expected a table, found a text -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
+        "7:6 expected true or false, found a text -> write it without quotes",
         "8:1 unknown key \"off\" -> known here: on",
     ];
     assert_eq!(told(toml, Syntax::Toml).1, expected);
@@ -76,8 +76,8 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
         "1:2 unknown key \"nam\" -> write `name`",
         "2:9 expected a whole number from 0 to 65535",
         "3:9 expected one of fast or safe -> write \"safe\"",
-        "3:27 expected a text in quotes, found a number",
-        "4:10 expected a table, found a number",
+        "3:27 expected a text in quotes, found a number -> put it in quotes: \"...\"",
+        "4:10 expected a table, found a number -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
     ];
     assert_eq!(told(json, Syntax::Json).1, expected);
 }

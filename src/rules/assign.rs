@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use crate::directory::{Directory, Found, Person};
-use crate::document::{Document, Mistakes, Names, Place, Placed, one_of, quoted};
+use crate::document::{Document, Mistakes, Place, Placed, nearest, normal, one_of, quoted};
 use crate::domain::{AccountName, AgentId, Team};
 
-/// For so many unknown agents the nearest known address is sought: it is a walk through everyone.
-const NEAREST_SOUGHT_MAX: usize = 10;
+/// For so many unknown agents or teams the nearest known name is sought: it is a walk through all of them.
+const NEAREST_SOUGHT_MAX: usize = 3;
 
 /// Whom one rule serves.
 #[derive(Default)]
@@ -72,7 +72,7 @@ fn claim<K: Ord>(
         claimed.insert(key, (rule, name.place));
         return;
     };
-    let (line, _) = document.line_and_column(*place);
+    let line = document.line(*place);
     let other_name = drafts.get(*other).map_or("", |draft| &draft.name);
     let who = quoted(&name.value);
     let text = if *other == rule {
@@ -92,60 +92,62 @@ fn teams(
     mistakes: &mut Mistakes,
 ) -> BTreeMap<Team, (usize, Place)> {
     let mut claimed = BTreeMap::new();
+    let mut sought = 0;
     for (rule, draft) in drafts.iter().enumerate() {
         for name in &draft.teams {
-            match find_team(&name.value, directory) {
-                Ok(team) => claim(&mut claimed, team, (rule, name), ("team", drafts, document), mistakes),
-                Err((what, mend)) => {
-                    mistakes.error(name.place, "unknown-team", what).mend(mend);
+            match find_team(&name.value, directory).as_slice() {
+                [team] => claim(&mut claimed, *team, (rule, name), ("team", drafts, document), mistakes),
+                [] => {
+                    sought += 1;
+                    unknown_team(name, directory, sought <= NEAREST_SOUGHT_MAX, mistakes);
                 }
+                several => ambiguous_team(name, several, mistakes),
             }
         }
     }
     claimed
 }
 
-/// The team of this name in whichever tenant, or what is wrong and how to mend it.
-fn find_team(name: &str, directory: &Directory) -> Result<Team, (String, String)> {
+/// The teams of this name, or of the name that follows the name of a tenant and a slash.
+fn find_team(name: &str, directory: &Directory) -> Vec<Team> {
     let tenants = &directory.vocabulary.cxone;
     let in_tenant = |account: AccountName, name: &str| match tenants.get(&account)?.find_team(name) {
         Found::One(team) => Some(vec![Team { account, team: team.id }]),
         Found::Several(all) => Some(all.into_iter().map(|t| Team { account, team: t.id }).collect()),
         Found::Unknown => None,
     };
-    let mut hits: Vec<Team> =
-        tenants.keys().filter_map(|account| in_tenant(*account, name)).flatten().collect();
-    if hits.is_empty()
-        && let Some((account, name)) = name.split_once('/')
-        && let Ok(account) = account.trim().parse()
-    {
-        hits = in_tenant(account, name).unwrap_or_default();
-    }
-    match hits.as_slice() {
-        [team] => Ok(*team),
-        [] => {
-            let mut known: Names<()> = Names::default();
-            for team in tenants.values().flat_map(|v| v.teams()) {
-                known.insert(&team.name, ());
-            }
-            let mend = match known.nearest(name) {
-                Some(near) => format!("write {}", quoted(near)),
-                None if known.names().next().is_none() => "the directory has no teams: add them".to_owned(),
-                None => format!("write {}", one_of(known.names())),
-            };
-            Err((format!("there is no team {}", quoted(name)), mend))
+    let hits: Vec<Team> = tenants.keys().filter_map(|account| in_tenant(*account, name)).flatten().collect();
+    match name.split_once('/') {
+        Some((account, name)) if hits.is_empty() => {
+            account.trim().parse().ok().and_then(|account| in_tenant(account, name)).unwrap_or_default()
         }
-        several => {
-            let mut accounts: Vec<String> =
-                several.iter().map(|t| format!("\"{}/{name}\"", t.account)).collect();
-            accounts.dedup();
-            let mend = match accounts.as_slice() {
-                [_] => "give one of the teams another name in CXone".to_owned(),
-                accounts => format!("write {}", one_of(accounts.iter().map(String::as_str))),
-            };
-            Err((format!("several teams are called {}", quoted(name)), mend))
-        }
+        _ => hits,
     }
+}
+
+fn unknown_team(name: &Placed<String>, directory: &Directory, seek: bool, mistakes: &mut Mistakes) {
+    let known = || directory.vocabulary.cxone.values().flat_map(|v| v.teams()).map(|team| &*team.name);
+    let near = if seek { nearest(&name.value, known()) } else { None };
+    let mend = match near {
+        Some(near) => format!("write {}", quoted(near)),
+        None if known().next().is_none() => "the directory has no teams: add them".to_owned(),
+        None => format!("write {}", one_of(known())),
+    };
+    mistakes
+        .error(name.place, "unknown-team", format!("there is no team {}", quoted(&name.value)))
+        .mend(mend);
+}
+
+fn ambiguous_team(name: &Placed<String>, teams: &[Team], mistakes: &mut Mistakes) {
+    let accounts: BTreeSet<String> =
+        teams.iter().map(|t| format!("\"{}/{}\"", t.account, name.value)).collect();
+    let mend = if accounts.len() == 1 {
+        "give one of the teams another name in CXone".to_owned()
+    } else {
+        format!("write {}", one_of(accounts.iter().map(String::as_str)))
+    };
+    let what = format!("several teams are called {}", quoted(&name.value));
+    mistakes.error(name.place, "ambiguous-team", what).mend(mend);
 }
 
 fn agents(
@@ -167,12 +169,16 @@ fn agents(
             }
         }
     }
+    let unlinked = directory.unlinked.iter().flat_map(|contact| contact.addresses());
+    let unlinked: BTreeSet<String> =
+        unlinked.map(str::to_ascii_lowercase).filter(|address| hits.contains_key(address)).collect();
     let mut claimed = BTreeMap::new();
     let mut sought = 0;
     for (rule, draft) in drafts.iter().enumerate() {
         for name in &draft.agents {
             match hits.get(&name.value.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice) {
                 [agent] => claim(&mut claimed, *agent, (rule, name), ("agent", drafts, document), mistakes),
+                [] if unlinked.contains(&name.value.to_ascii_lowercase()) => unlinked_agent(name, mistakes),
                 [] => {
                     sought += 1;
                     unknown_agent(name, directory, sought <= NEAREST_SOUGHT_MAX, mistakes);
@@ -188,23 +194,36 @@ fn agents(
     claimed
 }
 
+fn unlinked_agent(name: &Placed<String>, mistakes: &mut Mistakes) {
+    let what = format!("agent {} is on one platform only", quoted(&name.value));
+    mistakes
+        .error(name.place, "unlinked-agent", what)
+        .mend("link his Salesforce user and his CXone agent, or take him out of the rule");
+}
+
 fn unknown_agent(name: &Placed<String>, directory: &Directory, seek: bool, mistakes: &mut Mistakes) {
-    let who = quoted(&name.value);
-    let on_one_side = || {
-        let mut addresses = directory.unlinked.iter().flat_map(|contact| contact.addresses());
-        addresses.any(|address| address.eq_ignore_ascii_case(&name.value))
-    };
-    if seek && on_one_side() {
-        mistakes
-            .error(name.place, "unlinked-agent", format!("agent {who} is on one platform only"))
-            .mend("link his Salesforce user and his CXone agent, or take him out of the rule");
-        return;
-    }
     let known = || directory.people.iter().flat_map(Person::addresses);
-    let near = if seek { crate::document::nearest(&name.value, known()) } else { None };
+    let near = if seek { nearest(&name.value, known()) } else { None };
     let mend = near.map_or_else(
         || "write his e-mail address or user name on either platform".to_owned(),
         |near| format!("write {}", quoted(near)),
     );
-    mistakes.error(name.place, "unknown-agent", format!("there is no agent {who}")).mend(mend);
+    let what = format!("there is no agent {}", quoted(&name.value));
+    mistakes.error(name.place, "unknown-agent", what).mend(mend);
+}
+
+/// What can be seen without a directory: one name in two rules, or twice in one.
+pub(super) fn named_twice(drafts: &[Draft], document: &Document, mistakes: &mut Mistakes) {
+    let mut teams = BTreeMap::new();
+    let mut agents = BTreeMap::new();
+    for (rule, draft) in drafts.iter().enumerate() {
+        for name in &draft.teams {
+            let key = normal(&name.value).into_owned();
+            claim(&mut teams, key, (rule, name), ("team", drafts, document), mistakes);
+        }
+        for name in &draft.agents {
+            let key = normal(&name.value).to_ascii_lowercase();
+            claim(&mut agents, key, (rule, name), ("agent", drafts, document), mistakes);
+        }
+    }
 }

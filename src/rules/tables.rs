@@ -81,14 +81,14 @@ struct Table {
     tenant: u32,
     org: u32,
     /// By the tenant's index.
-    to_salesforce: Box<[Option<(u16, Row)>]>,
+    to_salesforce: Box<[Option<(u32, Row)>]>,
     /// By the org's index.
     to_cxone: Box<[Option<(ToCxone, Row)>]>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum ToCxone {
-    Index(u16),
+    Index(u32),
     Previous,
 }
 
@@ -208,7 +208,7 @@ impl Table {
             if let (Some(from), Some(to)) = (from, to)
                 && let Some(slot) = to_salesforce.get_mut(from)
             {
-                *slot = Some((to as u16, row(number)));
+                *slot = Some((to as u32, row(number)));
             }
         }
         let any_code = to_salesforce.get(4).copied().flatten();
@@ -225,7 +225,7 @@ impl Table {
                 CxoneOrder::Previous => Some(ToCxone::Previous),
                 CxoneOrder::Status(term) => {
                     let index = term.resolve(cxone).and_then(|status| cxone_index.of(status));
-                    index.map(|index| ToCxone::Index(index as u16))
+                    index.map(|index| ToCxone::Index(index as u32))
                 }
             };
             if let (Some(from), Some(to)) = (from, to)
@@ -309,7 +309,7 @@ impl Tables {
         let (_, cxone) = self.cxone.get(table.tenant as usize)?;
         let (to, row) = (*table.to_salesforce.get(cxone.of(status)?)?)?;
         let (_, salesforce) = self.salesforce.get(table.org as usize)?;
-        Some(SalesforceTarget::Set(salesforce.status(usize::from(to))?, row))
+        Some(SalesforceTarget::Set(salesforce.status(to as usize)?, row))
     }
 
     /// What CXone should show when this is the status in Salesforce.
@@ -329,7 +329,7 @@ impl Tables {
         let (to, row) = (*table.to_cxone.get(salesforce.of(status)?)?)?;
         let ToCxone::Index(to) = to else { return Some(CxoneTarget::Previous(row)) };
         let (_, cxone) = self.cxone.get(table.tenant as usize)?;
-        let to = cxone.status(usize::from(to))?;
+        let to = cxone.status(to as usize)?;
         Some(match to {
             CxoneStatus::Code(code) if cxone.lacks(assignment.team, code) => CxoneTarget::Lacks(code, row),
             to => CxoneTarget::Set(to, row),

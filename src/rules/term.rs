@@ -100,8 +100,35 @@ impl CxoneTerm {
         if let Some(term) = Self::fixed().find(|term| term.to_string() == name) {
             return Ok(term);
         }
-        let names: Vec<String> = Self::fixed().map(|term| term.to_string()).collect();
-        Err(nearest(&name, names.iter().map(String::as_str)).map(str::to_owned))
+        Err(Self::meant(&name))
+    }
+
+    /// What people call states that CXone calls otherwise.
+    const ALIASES: &[(&str, &str)] = &[
+        ("acw", "AfterCallWork"),
+        ("offline", "LoggedOut"),
+        ("ready", "Available"),
+        ("working", "InboundContact"),
+    ];
+
+    /// The name that was probably meant by one that is none.
+    fn meant(name: &str) -> Option<String> {
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with("unavailable") {
+            let code = name.get("unavailable".len()..).unwrap_or_default();
+            let code = code.trim_start_matches([' ', '/', ':', '-', '_', '\\']).trim();
+            return Some(if code.is_empty() {
+                "Unavailable".to_owned()
+            } else {
+                format!("{}{code}", Self::CODE)
+            });
+        }
+        let alias =
+            Self::ALIASES.iter().find(|(alias, _)| *alias == lower).map(|(_, name)| (*name).to_owned());
+        alias.or_else(|| {
+            let names: Vec<String> = Self::fixed().map(|term| term.to_string()).collect();
+            nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+        })
     }
 
     /// The term by which a status of a tenant is named; an unknown code is named by its id.
@@ -186,6 +213,13 @@ mod tests {
             ("Logged Out", Some("LoggedOut")),
             ("inbound contact", Some("InboundContact")),
             ("Unavailable/", Some("Unavailable")),
+            ("unavailable/Lunch", Some("Unavailable/Lunch")),
+            ("Unavailable / Meeting", Some("Unavailable/Meeting")),
+            ("Unavailable Lunch", Some("Unavailable/Lunch")),
+            ("UNAVAILABLE", Some("Unavailable")),
+            ("Offline", Some("LoggedOut")),
+            ("ACW", Some("AfterCallWork")),
+            ("working", Some("InboundContact")),
             ("Lunch", None),
             ("", None),
         ];

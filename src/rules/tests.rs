@@ -228,3 +228,157 @@ proptest! {
         prop_assert_eq!(losses, naive);
     }
 }
+
+/// Two orgs and two tenants. In `apac` Lunch is not active and there is no status Only_Emea; the team Empty has
+/// nobody who is linked; the team Night lacks the code Break.
+const TWO_OF_EACH: &str = r#"
+[salesforce.apac]
+statuses = [{ id = "0N5000000000001", developer_name = "Free", granted_to = ["Führung"] }, { id = "0N5000000000002", developer_name = "Brk", granted_to = ["Führung"] }]
+users = [{ id = "005000000000001", user_name = "a@example.com", profile = "Fu\u0308hrung" }]
+[salesforce.emea]
+statuses = [
+  { id = "0N5000000000003", developer_name = "Free" }, { id = "0N5000000000004", developer_name = "Brk", label = "Meet" },
+  { id = "0N5000000000005", developer_name = "Meet", label = "Treffen" }, { id = "0N5000000000006", developer_name = "Only_Emea" },
+]
+users = [{ id = "005000000000002", user_name = "e@example.com" }, { id = "005000000000009", user_name = "u@example.com" }]
+[cxone.apac]
+codes = [{ id = 10, name = "Lunch", active = false }, { id = 11, name = "Break" }]
+teams = [{ id = 1, name = "A", codes = [10, 11] }, { id = 9, name = "Same", codes = [11] }]
+agents = [{ id = 1, team = 1 }]
+[cxone.emea]
+codes = [{ id = 20, name = "Lunch" }, { id = 21, name = "Break" }]
+teams = [{ id = 2, name = "E or F", codes = [20, 21] }, { id = 3, name = "Empty", codes = [20, 21] }, { id = 4, name = "Night", codes = [20] }, { id = 9, name = "Same", codes = [20] }]
+agents = [{ id = 2, team = 2 }]
+[[links]]
+salesforce = "apac/005000000000001"
+cxone = "apac/1"
+[[links]]
+salesforce = "emea/005000000000002"
+cxone = "emea/2"
+"#;
+
+/// What is said of a rule whose teams or agents, options and rows these are, as `kind: message`.
+fn said(assigned: &str, back: &str, there: &str, directory: &Directory) -> Vec<String> {
+    let rules = format!(
+        "[[rule]]\nname = \"R\"\n{assigned}\n[rule.cxone_to_salesforce]\n{back}\n[rule.salesforce_to_cxone]\n{there}\n"
+    );
+    let (_, mistakes) = revision(&rules, directory);
+    mistakes.in_order().into_iter().map(|m| format!("{}: {}", m.kind, m.what)).collect()
+}
+
+#[test]
+fn several_accounts() {
+    let mut mistakes = Mistakes::new();
+    let document = Document::new("directory.toml", TWO_OF_EACH, Syntax::Toml);
+    let directory = Directory::read(&document, &mut mistakes).filter(|_| mistakes.is_empty()).unwrap();
+    let unknown = "grant-unknown: the directory does not say which profile some agents of this rule have, so whether they are granted \"Brk\"";
+    let no_one =
+        "unassigned: rule \"R\" serves no one: its teams have no linked agents without a rule of their own";
+    // (teams or agents, publisher row, subscriber row, what is said)
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        // A name must be known where the rule serves someone; names of profiles are one however they are typed.
+        ("teams = [\"A\"]", "\"Available\" = \"Brk\"", "", &[]),
+        (
+            "teams = [\"A\"]",
+            "\"Available\" = \"Only_Emea\"",
+            "",
+            &["unknown-status: Salesforce has no presence status \"Only_Emea\" in the org apac"],
+        ),
+        ("teams = [\"Empty\"]", "\"Available\" = \"Only_Emea\"", "", &[no_one]),
+        // A code is unreachable only where it is active in none of the tenants served.
+        ("teams = [\"A\", \"E or F\"]", "\"Unavailable/Lunch\" = \"Brk\"", "", &[unknown]),
+        (
+            "teams = [\"A\"]",
+            "\"Unavailable/Lunch\" = \"Brk\"",
+            "",
+            &["unreachable-row: the code \"Lunch\" is not active, so no one reaches this row"],
+        ),
+        // The same mistake in both tenants is told once.
+        (
+            "teams = [\"A\", \"E or F\"]",
+            "",
+            "\"Brk\" = \"InboundContact\"",
+            &["not-settable: \"InboundContact\" cannot be set: CXone alone puts an agent there"],
+        ),
+        // Teams.
+        (
+            "teams = [\"Night\", \"Same\"]",
+            "",
+            "\"Brk\" = \"Unavailable/Break\"",
+            &[
+                "ambiguous-team: several teams are called \"Same\"",
+                "code-not-on-team: the team Night lacks the code \"Break\"",
+                no_one,
+            ],
+        ),
+        (
+            "teams = [\"emea/Same\", \"Night\"]",
+            "",
+            "\"Brk\" = \"Unavailable/Break\"",
+            &[no_one, "code-not-on-team: the teams Night and Same lack the code \"Break\""],
+        ),
+        (
+            "teams = [\"Night\"]\nskip_code_validation = true",
+            "",
+            "\"Brk\" = \"Unavailable/Break\"",
+            &[
+                no_one,
+                "unreachable-row: the team Night lacks the code \"Break\", so this row only ever sets Unavailable",
+            ],
+        ),
+        (
+            "agents = [\"u@example.com\", \"E@Example.com\", \"x\"]",
+            "",
+            "\"Brk\" = \"Available\"",
+            &[
+                "unlinked-agent: agent \"u@example.com\" is on one platform only",
+                "unknown-agent: there is no agent \"x\"",
+            ],
+        ),
+        // A developer name beats a label, and that is said.
+        (
+            "teams = [\"E or F\"]",
+            "",
+            "\"Meet\" = \"Available\"",
+            &[
+                "two-meanings: \"Meet\" is the developer name of one status and the label of another in the org emea; it is taken as the developer name",
+            ],
+        ),
+    ];
+    for (assigned, back, there, expected) in cases {
+        let mut said = said(assigned, back, there, &directory);
+        let mut expected: Vec<String> = expected.iter().map(|e| (*e).to_owned()).collect();
+        said.sort();
+        expected.sort();
+        assert_eq!(said, expected, "{assigned} {back} {there}");
+    }
+}
+
+#[test]
+fn rows_that_would_chase_the_first_one_linked_are_refused() {
+    let mut mistakes = Mistakes::new();
+    let document = Document::new("directory.toml", TWO_OF_EACH, Syntax::Toml);
+    let directory = Directory::read(&document, &mut mistakes).unwrap();
+    let back = "\"Unavailable/Lunch\" = \"Only_Emea\"\n\"Unavailable/Break\" = \"Brk\"";
+    let there = "\"Brk\" = \"Unavailable/Lunch\"\n\"Only_Emea\" = \"Unavailable/Break\"";
+    let said = said("teams = [\"Empty\"]", back, there, &directory);
+    assert!(said.iter().any(|s| s.starts_with("chase: ")), "{said:?}");
+}
+
+#[test]
+fn a_directory_without_an_account_leaves_nothing_unchecked() {
+    let [orgs, tenants] = [("[salesforce.", "[cxone."), ("[cxone.", "[[links]]")].map(|(from, to)| {
+        let text = &TWO_OF_EACH[TWO_OF_EACH.find(from).unwrap()..TWO_OF_EACH.find(to).unwrap()];
+        Directory::read(&Document::new("d", text, Syntax::Toml), &mut Mistakes::new()).unwrap()
+    });
+    let no_tenant = said("agents = []", "\"Unavailable/Nonsense\" = \"Brk\"", "", &orgs);
+    assert!(
+        no_tenant.iter().any(|s| s.starts_with("no-account: the directory has no CXone tenant")),
+        "{no_tenant:?}"
+    );
+    let no_org = said("teams = [\"A\"]", "\"Available\" = \"Nonsense\"", "", &tenants);
+    assert!(
+        no_org.iter().any(|s| s.starts_with("no-account: the directory has no Salesforce org")),
+        "{no_org:?}"
+    );
+}

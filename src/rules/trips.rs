@@ -28,6 +28,13 @@ struct Step {
     row: Row,
 }
 
+fn is_off(node: Node) -> bool {
+    match node {
+        Node::Salesforce(status) => status.is_off(),
+        Node::Cxone(status) => status.is_off(),
+    }
+}
+
 /// The graph of one rule for one pair of accounts and one team.
 struct Graph<'t> {
     tables: &'t Tables,
@@ -50,21 +57,39 @@ impl Graph<'_> {
         Some(Step { from, to, row })
     }
 
-    /// The ring that the way from here ends in, from its smallest node; `None` where the way comes to rest.
-    fn ring(&self, start: Node) -> Option<Vec<Step>> {
-        let mut way: Vec<Step> = Vec::new();
-        let mut at = start;
-        loop {
-            let step = self.step(at)?;
-            if let Some(first) = way.iter().position(|s| s.from == at) {
-                let mut ring = way.split_off(first);
-                let smallest = ring.iter().enumerate().min_by_key(|(_, s)| s.from).map_or(0, |(i, _)| i);
-                ring.rotate_left(smallest);
-                // Two steps are there and back: both platforms agree.
-                return (ring.len() > 2).then_some(ring);
+    /// The rings that ways from these nodes end in, each from its smallest node. Every node is passed once.
+    fn rings(&self, starts: &[Node]) -> BTreeSet<Vec<Step>> {
+        let mut rings = BTreeSet::new();
+        let mut passed = BTreeSet::new();
+        for start in starts {
+            let mut way: Vec<Step> = Vec::new();
+            let mut at = *start;
+            while passed.insert(at)
+                && let Some(step) = self.step(at)
+            {
+                way.push(step);
+                at = step.to;
             }
-            way.push(step);
-            at = step.to;
+            // The way ended at rest, on an earlier way, or on itself: then it is a ring.
+            let Some(first) = way.iter().position(|step| step.from == at) else { continue };
+            let mut ring = way.split_off(first);
+            let smallest = ring.iter().enumerate().min_by_key(|(_, step)| step.from).map_or(0, |(i, _)| i);
+            ring.rotate_left(smallest);
+            // Two steps are there and back: both platforms agree.
+            if ring.len() > 2 {
+                rings.insert(ring);
+            }
+        }
+        rings
+    }
+
+    /// Whether no agent of the team can choose this status: it is no status yet, or a code the team lacks.
+    fn is_out_of_reach(&self, node: Node) -> bool {
+        match node {
+            Node::Salesforce(_) => false,
+            Node::Cxone(status) => {
+                status == CxoneStatus::LoggedIn || self.tables.team_lacks(self.assignment, status)
+            }
         }
     }
 
@@ -72,7 +97,11 @@ impl Graph<'_> {
     fn loss(&self, start: Node) -> Option<[Step; 2]> {
         let there = self.step(start)?;
         let back = self.step(there.to)?;
-        (back.to != start).then_some([there, back])
+        let settable = |step: &Step| match step.to {
+            Node::Salesforce(_) => true,
+            Node::Cxone(status) => status.is_settable() || status.is_off(),
+        };
+        (back.to != start && settable(&there) && settable(&back)).then_some([there, back])
     }
 }
 
@@ -101,21 +130,32 @@ impl Trips<'_> {
     }
 }
 
-/// The pairs of accounts and the teams in which a rule acts.
+/// The pairs of accounts and the teams in which a rule acts: where it serves people, and where it will serve
+/// the first one who is linked.
 fn settings_of(
     served: &Served<'_>,
     vocabulary: &Vocabulary,
 ) -> BTreeSet<(AccountName, AccountName, Option<Team>)> {
-    let of_people = served.people.iter().map(|person| {
+    let mut settings = BTreeSet::new();
+    for person in &served.people {
         let account = person.link.cxone.account;
-        (person.link.salesforce.account, account, person.team.map(|team| Team { account, team }))
-    });
-    let settings: BTreeSet<_> = of_people.collect();
-    if !settings.is_empty() {
-        return settings;
+        settings.insert((
+            person.link.salesforce.account,
+            account,
+            person.team.map(|team| Team { account, team }),
+        ));
     }
-    let first = vocabulary.salesforce.keys().next().zip(vocabulary.cxone.keys().next());
-    first.into_iter().map(|(salesforce, cxone)| (*salesforce, *cxone, None)).collect()
+    let orgs = served.orgs();
+    for (team, _) in &served.teams {
+        let orgs = vocabulary.salesforce.keys().filter(|org| orgs.is_empty() || orgs.contains(org));
+        settings.extend(orgs.map(|org| (*org, team.account, Some(*team))));
+    }
+    if settings.is_empty() {
+        for org in vocabulary.salesforce.keys() {
+            settings.extend(vocabulary.cxone.keys().map(|tenant| (*org, *tenant, None)));
+        }
+    }
+    settings
 }
 
 /// What was already told of a rule, by the rows concerned: accounts and teams mostly give the same graph.
@@ -130,7 +170,7 @@ impl Told {
         let (salesforce, cxone) = graph.tables.statuses(graph.assignment);
         let nodes: Vec<Node> =
             salesforce.into_iter().map(Node::Salesforce).chain(cxone.into_iter().map(Node::Cxone)).collect();
-        let rings: BTreeSet<Vec<Step>> = nodes.iter().filter_map(|node| graph.ring(*node)).collect();
+        let rings = graph.rings(&nodes);
         let in_ring: BTreeSet<Node> = rings.iter().flatten().map(|step| step.from).collect();
         for ring in &rings {
             if self.rings.insert(ring.iter().map(|step| words.place(step)).collect()) {
@@ -141,6 +181,10 @@ impl Told {
             nodes.iter().filter(|node| !in_ring.contains(node)).filter_map(|node| graph.loss(*node))
         {
             let by_option = there.row == Row::default() || back.row == Row::default();
+            // Nobody comes back to where he cannot be, and who is logged out cannot be put anywhere.
+            if graph.is_out_of_reach(there.from) || is_off(there.from) || is_off(there.to) {
+                continue;
+            }
             if self.with_losses && !by_option && self.losses.insert([words.place(&there), words.place(&back)])
             {
                 words.lost(&there, &back, mistakes);
@@ -176,7 +220,7 @@ impl Words<'_> {
         if step.row == Row::default() {
             return "by skip_code_validation".to_owned();
         }
-        format!("line {}", self.document.line_and_column(self.place(step)).0)
+        format!("line {}", self.document.line(self.place(step)))
     }
 
     fn name(&self, node: Node) -> String {
@@ -226,7 +270,7 @@ impl Words<'_> {
         let mend = ring.get(1).map(|second| {
             format!(
                 "let line {} lead back: {} = {}",
-                self.document.line_and_column(self.place(second)).0,
+                self.document.line(self.place(second)),
                 quoted(&self.name(second.from)),
                 quoted(&self.name(first.from))
             )
@@ -242,13 +286,7 @@ impl Words<'_> {
             Node::Cxone(status) if status.is_contact() => format!("{home} shows {ends} after the contact"),
             _ => format!("{home} shows {ends}, no longer {chosen}"),
         };
-        let then = match there.to {
-            Node::Cxone(CxoneStatus::LoggedOut) => format!("when he then logs out of {away} himself"),
-            Node::Salesforce(SalesforceStatus::Offline) => {
-                format!("when he then goes Offline in {away} himself")
-            }
-            _ => format!("when he then chooses {other} in {away} himself"),
-        };
+        let then = format!("when he later comes back to {other} in {away} himself");
         let story = vec![
             format!("{}, so {away} shows {other} ({})", self.begins(there.from), self.line(there)),
             format!("{then}, {when} ({})", self.line(back)),
