@@ -7,6 +7,7 @@
 //! | [`document`] | TOML and JSON text into raw structs, every mistake with its place | serde |
 //! | [`directory`] | who is who: vocabulary, people, links | `domain`, `document` |
 //! | [`rules`] | rules file -> checked revision -> tables | `domain`, `document`, `directory` |
+//! | [`engine`] | `apply(state, event, rules) -> effects`: pure, total | `domain`, the tables of `rules` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //!
 //! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
@@ -16,4 +17,5 @@ pub mod config;
 pub mod directory;
 pub mod document;
 pub mod domain;
+pub mod engine;
 pub mod rules;

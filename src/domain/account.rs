@@ -35,6 +35,38 @@ impl Platform {
     }
 }
 
+/// One of something for each platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Both<T> {
+    /// Salesforce's.
+    pub salesforce: T,
+    /// CXone's.
+    pub cxone: T,
+}
+
+impl<T> Both<T> {
+    /// The platform's.
+    pub const fn of(&self, platform: Platform) -> &T {
+        match platform {
+            Platform::Salesforce => &self.salesforce,
+            Platform::Cxone => &self.cxone,
+        }
+    }
+
+    /// The platform's, to be changed.
+    pub const fn of_mut(&mut self, platform: Platform) -> &mut T {
+        match platform {
+            Platform::Salesforce => &mut self.salesforce,
+            Platform::Cxone => &mut self.cxone,
+        }
+    }
+
+    /// Salesforce's, then CXone's.
+    pub fn into_array(self) -> [T; 2] {
+        [self.salesforce, self.cxone]
+    }
+}
+
 /// The name as people write it.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

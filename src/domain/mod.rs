@@ -11,7 +11,7 @@ mod link;
 mod status;
 mod time;
 
-pub use account::{Account, AccountName, Platform};
+pub use account::{Account, AccountName, Both, Platform};
 pub use cause::Cause;
 pub use id::{
     AgentId, CxoneAgentId, IdError, OrganisationId, OutStateId, PresenceStatusId, RowId, SalesforceId,

@@ -1,0 +1,121 @@
+//! The level step: what is known is compared with what should be, and the difference is commanded.
+
+use crate::domain::Platform;
+use crate::rules::WhileOnContact;
+
+use super::ring::Entry;
+use super::target::Target;
+use super::{Command, GivenUp, PLATFORMS, Sequence, Step};
+
+impl Step<'_> {
+    /// Makes each platform's target true.
+    pub(super) fn level(&mut self) {
+        for platform in PLATFORMS {
+            let target = self.target(platform);
+            let side = self.side_mut(platform);
+            let status = target.map(|target| target.status);
+            if side.target != status {
+                side.target = status;
+                side.forgive();
+                self.effects.decision.retargeted = true;
+            }
+            if let Some(target) = target.filter(|target| self.wants(platform, target)) {
+                self.command(platform, &target);
+            }
+        }
+    }
+
+    /// Whether the target of a platform is to be commanded now.
+    fn wants(&mut self, platform: Platform, target: &Target) -> bool {
+        let shows_it = self.state.shown(platform) == Some(target.status);
+        let reissue = *self.reissue.of(platform);
+        let state = &mut *self.state;
+        let own = state.intent.is_some_and(|intent| intent.platform() == platform);
+        let in_contact = platform == Platform::Cxone && state.contact.is_some();
+        let cools_down = state.flapping.until.is_some();
+        let side = state.side_mut(platform);
+        if shows_it {
+            side.forgive();
+        }
+        if side.observed.is_none() || !side.reachable {
+            return false;
+        }
+        let outstanding = side.outstanding.and_then(|sequence| side.ring.get(sequence));
+        if outstanding.is_some_and(|entry| entry.status == target.status) && !reissue {
+            return false;
+        }
+        if shows_it && outstanding.is_none() && !side.ring.has_one_under_way() && !reissue {
+            return false;
+        }
+        if target.is_lacking {
+            if !shows_it && side.diverged.is_none() {
+                self.give_up(platform, GivenUp::Refused);
+            }
+            return false;
+        }
+        if in_contact && self.while_on_contact() == WhileOnContact::Hold {
+            return false;
+        }
+        let side = self.side(platform);
+        !(target.status.is_off() && own) && side.diverged.is_none() && !cools_down
+    }
+
+    fn while_on_contact(&self) -> WhileOnContact {
+        let options = self.state.membership.assignment.and_then(|assignment| self.tables.options(assignment));
+        options.map_or(WhileOnContact::default(), |options| options.while_on_contact)
+    }
+
+    /// Whether commands to a platform are held for now.
+    pub(super) fn holds(&self, platform: Platform, in_contact: bool) -> bool {
+        let contact = platform == Platform::Cxone && in_contact;
+        self.state.flapping.until.is_some() || contact && self.while_on_contact() == WhileOnContact::Hold
+    }
+
+    fn command(&mut self, platform: Platform, target: &Target) {
+        let (now, settings) = (self.now, self.settings);
+        if self.state.flapping.is_full(now, settings) {
+            self.state.flapping.cool_down(now, settings);
+            self.effects.decision.flapping = true;
+            return;
+        }
+        self.state.flapping.issued(now, settings);
+        let sequence = Sequence(self.state.issued.0.wrapping_add(1));
+        self.state.issued = sequence;
+        let intent = self.state.intent_number;
+        let side = self.side_mut(platform);
+        let status = target.status;
+        side.ring.push(Entry {
+            sequence,
+            status,
+            issued: now,
+            intent,
+            outcome: None,
+            settled: None,
+            matched: None,
+        });
+        side.outstanding = Some(sequence);
+        let correction = side.lapsed > 0;
+        let command = Command { sequence, status, issued: now, correction, row: target.row };
+        *self.effects.commands.of_mut(platform) = Some(command);
+    }
+
+    /// A command was not seen in time. After the first and the corrections the platform has diverged.
+    pub(super) fn lapse(&mut self, platform: Platform) {
+        let corrections = self.settings.corrections;
+        let side = self.side_mut(platform);
+        let lapsed = side.outstanding.take().and_then(|sequence| side.ring.get(sequence));
+        // What lapsed for another target says nothing of this one.
+        if lapsed.is_none_or(|entry| Some(entry.status) != side.target) {
+            return;
+        }
+        side.lapsed = side.lapsed.saturating_add(1);
+        if side.lapsed > corrections {
+            self.give_up(platform, GivenUp::NotSeen);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, platform: Platform, why: GivenUp) {
+        self.side_mut(platform).diverged = Some(why);
+        *self.effects.decision.diverged.of_mut(platform) = Some(why);
+    }
+}

@@ -1,0 +1,110 @@
+//! The engine: `apply(state, event, rules) -> effects`. Pure and total: no I/O, no clock, no randomness, no
+//! panic; what it knows arrives as an event, what it wants done leaves as an effect.
+//!
+//! It is level-triggered. An event changes what is known of the agent; then one level step makes each
+//! platform's target true. There is one file for each kind of event.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod connection;
+mod effect;
+mod event;
+mod flapping;
+mod level;
+mod membership;
+mod observation;
+mod outcome;
+mod reason;
+mod ring;
+mod row_closed;
+mod state;
+mod target;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod wake_up;
+
+use crate::domain::{Both, Platform, TimeMs};
+use crate::rules::{Settings, Tables};
+
+pub use crate::rules::Assignment;
+pub use effect::{Command, Decision, Effects, Timer};
+pub use event::{
+    Epoch, Event, Membership, Observation, Outcome, RowClosed, Status, Verdict, WakeCause, WakeUp, What,
+};
+pub use reason::{GivenUp, Reason};
+pub use state::{AgentState, Generation, Intent, Sequence};
+
+use state::Side;
+
+/// The same step for both platforms, in this order.
+const PLATFORMS: [Platform; 2] = Platform::ALL;
+
+/// What one event does to one agent. A slot without a state is an agent who is not linked.
+///
+/// Always gives exactly one decision. `tables` are those of the revision in force at this event.
+pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> Effects {
+    let state = match (&mut *slot, event.what) {
+        (None, What::Linked(membership)) => {
+            *slot = Some(AgentState::new(membership));
+            return Effects::of(Reason::Linked);
+        }
+        (None, _) => return Effects::of(Reason::NotLinked),
+        (Some(_), What::Unlinked | What::Forgotten) => {
+            *slot = None;
+            let reason = if event.what == What::Unlinked { Reason::Unlinked } else { Reason::Forgotten };
+            return Effects { gone: true, ..Effects::of(reason) };
+        }
+        (Some(state), _) => state,
+    };
+    let mut step = Step {
+        state,
+        now: event.now,
+        tables,
+        settings: tables.settings(),
+        reissue: Both::default(),
+        effects: Effects::of(Reason::Retried),
+    };
+    let intent = step.state.intent_number;
+    let reason = match event.what {
+        What::Linked(_) => Reason::AlreadyLinked,
+        What::TeamMoved(membership) => step.team_moved(membership),
+        What::Observation(observation) => step.observation(&observation),
+        What::RowClosed(closed) => step.row_closed(&closed),
+        What::Connected(epoch) => step.connected(epoch),
+        What::Disconnected(epoch) => step.disconnected(epoch),
+        What::Outcome(outcome) => step.outcome(&outcome),
+        What::WakeUp(wake_up) => step.wake_up(&wake_up),
+        What::Activated { assignment } => step.activated(assignment),
+        What::Retry => step.retry(),
+        What::Unlinked | What::Forgotten => Reason::NotLinked,
+    };
+    step.level();
+    step.arm();
+    step.state.forget_old(event.now);
+    let mut effects = step.effects;
+    effects.decision.reason = reason;
+    effects.decision.new_intent = state.intent_number != intent;
+    effects
+}
+
+/// One event being applied.
+struct Step<'s> {
+    state: &'s mut AgentState,
+    now: TimeMs,
+    tables: &'s Tables,
+    settings: &'s Settings,
+    /// What was under way there may have died: the target is commanded again, even where it is shown.
+    reissue: Both<bool>,
+    effects: Effects,
+}
+
+impl Step<'_> {
+    fn side(&self, platform: Platform) -> &Side {
+        self.state.side(platform)
+    }
+
+    fn side_mut(&mut self, platform: Platform) -> &mut Side {
+        self.state.side_mut(platform)
+    }
+}

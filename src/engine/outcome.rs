@@ -1,0 +1,50 @@
+//! What became of a command.
+
+use crate::domain::Platform;
+
+use super::{GivenUp, Outcome, Reason, Step, Verdict};
+
+impl Step<'_> {
+    /// The first outcome of a command counts; a 2xx is no proof, so an accepted one only starts the clock.
+    pub(super) fn outcome(&mut self, outcome: &Outcome) -> Reason {
+        let Outcome { platform, command, .. } = *outcome;
+        let now = self.now;
+        let shown = self.state.shown(platform);
+        let in_contact = platform == Platform::Cxone && self.state.contact.is_some();
+        // Who shows as logged out is not in a conflict: he is not there.
+        let verdict = match outcome.verdict {
+            Verdict::Conflict if shown.is_some_and(|status| status.is_off()) => Verdict::Unreachable,
+            verdict => verdict,
+        };
+        let side = self.side_mut(platform);
+        let is_outstanding = side.outstanding == Some(command);
+        let Some(entry) = side.ring.get_mut(command) else { return Reason::UnknownCommand };
+        if entry.outcome.is_some() {
+            return Reason::DuplicateOutcome;
+        }
+        entry.outcome = Some((verdict, now));
+        let (issued, status) = (entry.issued, entry.status);
+        match verdict {
+            Verdict::Accepted | Verdict::Unknown => {
+                entry.settled = if in_contact { None } else { Some(now) };
+                let target = side.target;
+                if is_outstanding && target.is_some() && shown == target {
+                    side.outstanding = None;
+                }
+            }
+            Verdict::Conflict => {}
+            Verdict::Superseded | Verdict::Unreachable | Verdict::Permanent => {
+                if is_outstanding {
+                    side.outstanding = None;
+                }
+                if verdict == Verdict::Unreachable && side.up_at <= issued {
+                    side.reachable = false;
+                }
+                if verdict == Verdict::Permanent && side.target == Some(status) {
+                    self.give_up(platform, GivenUp::Refused);
+                }
+            }
+        }
+        Reason::Outcome(verdict)
+    }
+}

@@ -1,0 +1,5 @@
+//! The law of the engine as tables: one line a case, readable without the code.
+
+mod days;
+mod law;
+mod script;

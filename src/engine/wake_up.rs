@@ -1,0 +1,32 @@
+//! A timer that an earlier event armed comes back as an event.
+
+use super::{Reason, Step, WakeCause, WakeUp};
+
+impl Step<'_> {
+    /// What was waited for is over, unless the timer is not the one that is armed, or comes too early.
+    pub(super) fn wake_up(&mut self, wake_up: &WakeUp) -> Reason {
+        let Some(armed) = self.state.armed.filter(|armed| armed.generation == wake_up.generation) else {
+            return Reason::StaleWakeUp;
+        };
+        self.state.armed = None;
+        if self.now < armed.at {
+            return Reason::EarlyWakeUp;
+        }
+        match armed.cause {
+            WakeCause::Confirm(platform) => {
+                if self.confirm_due(platform).is_some_and(|due| due <= self.now) {
+                    self.lapse(platform);
+                }
+            }
+            WakeCause::Grace => self.grace_over(),
+            WakeCause::CoolDown => {
+                self.state.flapping.until = None;
+                if self.state.flapping.is_full(self.now, self.settings) {
+                    self.state.flapping.cool_down(self.now, self.settings);
+                    self.effects.decision.flapping = true;
+                }
+            }
+        }
+        Reason::Due(armed.cause)
+    }
+}
