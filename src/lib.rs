@@ -9,6 +9,7 @@
 //! | [`rules`] | rules file -> checked revision -> tables | `domain`, `document`, `directory` |
 //! | [`engine`] | `apply(state, event, rules) -> effects`: pure, total | `domain`, the tables of `rules` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
+//! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!
 //! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
 //! each that breaks a wall. ARCHITECTURE.md says why, and what is deliberately absent.
@@ -19,3 +20,4 @@ pub mod document;
 pub mod domain;
 pub mod engine;
 pub mod rules;
+pub mod simulate;

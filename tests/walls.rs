@@ -28,11 +28,12 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("directory", &["domain", "document"], &["serde", "uuid"]),
     ("rules", &["domain", "document", "directory"], &["serde"]),
     ("engine", &["domain", "rules"], &[]),
+    ("simulate", &["domain", "directory", "engine", "rules"], &[]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (
         "cli",
-        &["config", "directory", "document", "domain", "engine", "rules"],
+        &["config", "directory", "document", "domain", "engine", "rules", "simulate"],
         &["anstream", "anstyle", "anyhow", "clap", "serde", "serde_json", "toml"],
     ),
 ];

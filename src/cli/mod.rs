@@ -5,6 +5,7 @@ mod config;
 mod output;
 mod report;
 mod rules;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,9 @@ enum Command {
     /// Check presence rules before they can hurt
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Run histories that nobody thought of through the engine
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
     /// Measure how fast Lockstep is on this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -47,6 +51,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match cli.command {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
+        Command::Simulate(command) => simulate::run(command),
         Command::Bench(command) => bench::run(command),
     };
     match result {

@@ -74,6 +74,14 @@ impl Sub<DurationMs> for TimeMs {
     }
 }
 
+impl Add for DurationMs {
+    type Output = DurationMs;
+
+    fn add(self, length: DurationMs) -> DurationMs {
+        DurationMs(self.0.saturating_add(length.0))
+    }
+}
+
 /// Seconds where the length is whole seconds, else milliseconds.
 impl fmt::Display for DurationMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

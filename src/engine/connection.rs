@@ -1,7 +1,7 @@
 //! The agent's browser connects to the bridge, or is gone.
 
 use super::state::OFFLINE;
-use super::{Epoch, Reason, Step};
+use super::{Epoch, Mutation, Reason, Step, is_on};
 
 impl Step<'_> {
     /// A newer browser holds the connection. A page that opens logs nobody in, so Offline stays unreachable.
@@ -17,6 +17,10 @@ impl Step<'_> {
             side.reached(now);
         }
         self.reissue.salesforce = side.outstanding.is_some() || side.ring.has_one_under_way();
+        if is_on(Mutation::NothingReissued) {
+            self.reissue.salesforce = false;
+            return Reason::Connected;
+        }
         side.outstanding = None;
         Reason::Connected
     }

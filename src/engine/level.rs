@@ -5,7 +5,7 @@ use crate::rules::WhileOnContact;
 
 use super::ring::Entry;
 use super::target::Target;
-use super::{Command, GivenUp, PLATFORMS, Sequence, Step};
+use super::{Command, GivenUp, Mutation, PLATFORMS, Sequence, Step, is_on};
 
 impl Step<'_> {
     /// Makes each platform's target true.
@@ -73,7 +73,7 @@ impl Step<'_> {
 
     fn command(&mut self, platform: Platform, target: &Target) {
         let (now, settings) = (self.now, self.settings);
-        if self.state.flapping.is_full(now, settings) {
+        if self.state.flapping.is_full(now, settings) && !is_on(Mutation::NoFlapGuard) {
             self.state.flapping.cool_down(now, settings);
             self.effects.decision.flapping = true;
             return;
@@ -109,7 +109,7 @@ impl Step<'_> {
             return;
         }
         side.lapsed = side.lapsed.saturating_add(1);
-        if side.lapsed > corrections {
+        if side.lapsed > corrections && !is_on(Mutation::CorrectionsUnlimited) {
             self.give_up(platform, GivenUp::NotSeen);
         }
     }

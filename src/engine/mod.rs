@@ -12,6 +12,7 @@ mod event;
 mod flapping;
 mod level;
 mod membership;
+mod mutation;
 mod observation;
 mod outcome;
 mod reason;
@@ -35,6 +36,7 @@ pub use event::{
 pub use reason::{GivenUp, Reason};
 pub use state::{AgentState, Generation, Intent, Sequence};
 
+use mutation::{Mutation, is_on};
 use state::Side;
 
 /// The same step for both platforms, in this order.

@@ -5,7 +5,7 @@ use crate::domain::{Both, Cause, Platform};
 
 use super::observation::Seen;
 use super::state::{EarlyClose, OFFLINE, PendingClose, Replaced};
-use super::{Observation, Reason, RowClosed, Step};
+use super::{Mutation, Observation, Reason, RowClosed, Step, is_on};
 
 impl Step<'_> {
     /// A row was closed, or a snapshot shows no current one.
@@ -35,6 +35,9 @@ impl Step<'_> {
             let due = self.now + self.settings.grace;
             self.state.pending_close =
                 Some(PendingClose { at_raw: closed.at_raw, offset: closed.offset, due });
+        }
+        if is_on(Mutation::NoGrace) {
+            self.grace_over();
         }
         Reason::Closing
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::{Platform, TimeMs};
 
-use super::{Generation, PLATFORMS, Step, Timer, WakeCause};
+use super::{Generation, Mutation, PLATFORMS, Step, Timer, WakeCause, is_on};
 
 /// A timer that is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ impl Step<'_> {
         }
         let side = self.side(platform);
         let entry = side.ring.get(side.outstanding?)?;
+        if is_on(Mutation::UnsentLapses) {
+            return Some(entry.issued + self.settings.confirm);
+        }
         entry.outcome.map(|(_, at)| at + self.settings.confirm)
     }
 

@@ -4,7 +4,7 @@ use crate::domain::{Platform, TimeMs};
 use crate::rules::OnConflict;
 
 use super::Seen;
-use crate::engine::{Intent, Reason, Status, Step};
+use crate::engine::{Intent, Mutation, Reason, Status, Step, is_on};
 
 impl Step<'_> {
     /// A choice, or a system state that is mirrored as one is. If it wins it is the intent; the loser is only
@@ -40,7 +40,7 @@ impl Step<'_> {
         let Some(intent) = self.state.intent.filter(|intent| intent.platform() != platform) else {
             return true;
         };
-        if self.side(platform).caught_up {
+        if self.side(platform).caught_up || is_on(Mutation::EveryChoiceWins) {
             return true;
         }
         let is_later = seen.at >= intent.since;

@@ -9,7 +9,7 @@ use crate::rules::OnLogin;
 
 use super::ring::Entry;
 use super::state::{Contact, Observed};
-use super::{Observation, Reason, Sequence, Status, Step};
+use super::{Mutation, Observation, Reason, Sequence, Status, Step, is_on};
 
 /// An observation with what was known before it, as far as more than one question needs it.
 pub(super) struct Seen {
@@ -55,7 +55,9 @@ impl Step<'_> {
         }
         match observation.status {
             Status::Cxone(CxoneStatus::LoggedIn) => Reason::LoggedIn,
-            Status::Cxone(status) if status.is_contact() => self.contact(&seen, status),
+            Status::Cxone(status) if status.is_contact() && !is_on(Mutation::ContactIsIntent) => {
+                self.contact(&seen, status)
+            }
             _ => self.judge(&seen),
         }
     }
@@ -64,7 +66,11 @@ impl Step<'_> {
         let platform = observation.status.platform();
         Seen {
             observation: *observation,
-            at: observation.since_raw - observation.offset,
+            at: if is_on(Mutation::ClocksUncorrected) {
+                observation.since_raw
+            } else {
+                observation.since_raw - observation.offset
+            },
             before: self.state.shown(platform),
             observed: self.side(platform).observed,
             contact: self.state.contact,
@@ -139,17 +145,18 @@ impl Step<'_> {
     /// The command that this observation may be the echo of: the outstanding one if it is today's target, else
     /// the oldest.
     pub(super) fn echo(&self, seen: &Seen) -> Option<Entry> {
-        if seen.observation.cause.is_person() {
+        if seen.observation.cause.is_person() || is_on(Mutation::NoEcho) {
             return None;
         }
         let side = self.side(seen.platform());
         let can_be = |entry: &&Entry| {
-            let in_time = Some(entry.sequence) == side.outstanding
+            let in_time = is_on(Mutation::EchoAnyTime)
+                || Some(entry.sequence) == side.outstanding
                 || entry.settled.is_none_or(|settled| seen.at.since(settled) <= self.settings.echo_late);
             entry.status == seen.status()
                 && entry.matched.is_none()
                 && !entry.is_dead()
-                && seen.at >= entry.issued - self.settings.echo_early
+                && (seen.at >= entry.issued - self.settings.echo_early || is_on(Mutation::EchoBeforeCommand))
                 && in_time
         };
         let is_target = self.target(seen.platform()).is_some_and(|target| target.status == seen.status());
@@ -176,7 +183,7 @@ impl Step<'_> {
     pub(super) fn end_outstanding(&mut self, platform: Platform) {
         let side = self.side_mut(platform);
         let entry = side.outstanding.and_then(|sequence| side.ring.get(sequence));
-        if entry.is_none_or(|entry| entry.outcome.is_some()) {
+        if entry.is_none_or(|entry| entry.outcome.is_some()) || is_on(Mutation::ObservationEndsUnderWay) {
             side.outstanding = None;
         }
     }
@@ -262,9 +269,10 @@ impl Step<'_> {
             self.state.take_row(row);
             self.state.pending_close = None;
             self.state.replaced = None;
-        } else if let (None, Status::Cxone(status)) = (self.state.previous, status)
+        } else if let Status::Cxone(status) = status
+            && (self.state.previous.is_none() || is_on(Mutation::PreviousFromSync))
             && status.is_settable()
-            && !ours
+            && (!ours || is_on(Mutation::PreviousFromSync))
         {
             self.state.previous = Some(status);
         }

@@ -4,7 +4,7 @@ use crate::domain::{DurationMs, Platform};
 
 use super::Seen;
 use crate::engine::state::{OFFLINE, Observed};
-use crate::engine::{Observation, Reason, Status, Step};
+use crate::engine::{Mutation, Observation, Reason, Status, Step, is_on};
 
 /// A row that begins so soon after the close from which Offline was inferred belongs to that change of status.
 const TAKEN_BACK: DurationMs = DurationMs::from_seconds(1);
@@ -82,7 +82,10 @@ impl Step<'_> {
     /// The two feeds of Salesforce tell of one change, one with its row and one without.
     fn is_same_change(&self, seen: &Seen, observed: &Observed) -> bool {
         let apart = seen.observation.since_raw.since(observed.since_raw).abs();
+        // Who chooses what our command has just set there, and the console says so, has made another change.
+        let another = observed.ours && seen.observation.cause.is_person();
         seen.platform() == Platform::Salesforce
+            && !another
             && observed.status == seen.status()
             && observed.row.is_some() != seen.observation.row.is_some()
             && apart <= SAME_CHANGE
@@ -117,7 +120,7 @@ impl Step<'_> {
     /// Salesforce: begins before what is observed, unless a snapshot shows it that was asked since. CXone is
     /// polled: what is later in the log is what it shows, but for a log-out.
     fn is_stale(&self, seen: &Seen, observed: &Observed) -> bool {
-        let earlier = seen.observation.since_raw < observed.since_raw;
+        let earlier = seen.observation.since_raw < observed.since_raw && !is_on(Mutation::StaleIsTaken);
         match seen.status() {
             Status::Cxone(status) => earlier && status.is_off(),
             Status::Salesforce(_) => {

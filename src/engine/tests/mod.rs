@@ -2,4 +2,5 @@
 
 mod days;
 mod law;
+mod mutations;
 mod script;

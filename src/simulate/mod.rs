@@ -1,0 +1,14 @@
+//! A closed loop in virtual time: two platforms that behave badly, an agent who changes both at nasty moments, and
+//! the real engine between them. Checkers that know only what the platforms showed judge the end.
+//!
+//! Everything follows from one seed, so any history can be run again and read.
+
+mod check;
+mod cxone;
+mod person;
+mod random;
+mod salesforce;
+mod world;
+
+pub use check::Finding;
+pub use world::{Mapping, Report, run};
