@@ -82,6 +82,7 @@ impl Step<'_> {
         let sequence = Sequence(self.state.issued.0.wrapping_add(1));
         self.state.issued = sequence;
         let intent = self.state.intent_number;
+        let reissue = *self.reissue.of(platform);
         let side = self.side_mut(platform);
         let status = target.status;
         side.ring.push(Entry {
@@ -94,7 +95,8 @@ impl Step<'_> {
             matched: None,
         });
         side.outstanding = Some(sequence);
-        let correction = side.lapsed > 0;
+        // What is issued again after a new connection or an outcome is no correction.
+        let correction = std::mem::take(&mut side.owes_correction) && !reissue;
         let command = Command { sequence, status, issued: now, correction, row: target.row };
         *self.effects.commands.of_mut(platform) = Some(command);
     }
@@ -109,6 +111,7 @@ impl Step<'_> {
             return;
         }
         side.lapsed = side.lapsed.saturating_add(1);
+        side.owes_correction = true;
         if side.lapsed > corrections && !is_on(Mutation::CorrectionsUnlimited) {
             self.give_up(platform, GivenUp::NotSeen);
         }

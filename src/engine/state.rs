@@ -80,6 +80,8 @@ pub(super) struct Side {
     pub(super) caught_up: bool,
     /// How many commands for the target have lapsed.
     pub(super) lapsed: u8,
+    /// A command for the target has lapsed, and was not issued again yet.
+    pub(super) owes_correction: bool,
     pub(super) diverged: Option<GivenUp>,
     /// The target at the last event: when it changes, what lapsed is forgotten.
     pub(super) target: Option<Status>,
@@ -98,6 +100,7 @@ impl Side {
     /// What lapsed and what was given up on begins anew.
     pub(super) fn forgive(&mut self) {
         self.lapsed = 0;
+        self.owes_correction = false;
         self.diverged = None;
     }
 }

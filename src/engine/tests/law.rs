@@ -181,6 +181,8 @@ fn other_events() -> Vec<String> {
         check("", &[
         ("connected anew: what was under way is commanded again", "in step; up 1; CX Lunch | up 2; up 1; SF Break by=toolkit", "Connected >SF Break; StaleEpoch; Echo"),
         ("connected anew, even where the target is shown", "in step; up 1; CX Lunch; SF Break by=toolkit | up 2", "Connected >SF Break"),
+        ("connected anew after one has lapsed: what is issued again is no correction", "in step; up 1; CX Lunch; ok SF; 31s | up 2; ok SF; 31s", "Connected >SF Break; Outcome(Accepted); Due(Confirm(Salesforce)) >>SF Break"),
+        ("superseded after one has lapsed: no correction either", "in step; CX Lunch; ok SF; 31s | superseded SF", "Outcome(Superseded) >SF Break"),
         ("connected anew with nothing under way", "in step; up 1 | up 2", "Connected"),
         ("disconnected: out of reach until he is back", "in step; up 1; down 1 | CX Lunch; 60s; up 2", "Choice; Connected >SF Break"),
         ("the other tab closes", "in step; up 1; up 2 | down 1; CX Lunch", "StaleEpoch; Choice >SF Break"),
