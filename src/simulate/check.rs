@@ -75,9 +75,14 @@ pub(super) fn check(world: &World, rest: TimeMs) -> Vec<Finding> {
         findings.push(Finding::Loop { commands });
     }
     for platform in Platform::ALL {
-        let mut in_a_row = 0;
-        for (_, command) in world.issued.iter().filter(|(_, command)| command.platform() == platform) {
-            in_a_row = if command.correction { in_a_row + 1 } else { 0 };
+        let (mut in_a_row, mut before) = (0, TimeMs::default());
+        for (at, command) in world.issued.iter().filter(|(_, command)| command.platform() == platform) {
+            // A new choice starts the count anew.
+            if !command.correction || world.person.chose_between(before, *at) {
+                in_a_row = 0;
+            }
+            in_a_row += usize::from(command.correction);
+            before = *at;
             if in_a_row > CORRECTIONS {
                 findings.push(Finding::Corrections { corrections: in_a_row });
             }

@@ -100,6 +100,11 @@ impl World {
 }
 
 impl Person {
+    /// Whether he chose anything after the one moment and up to the other.
+    pub(super) fn chose_between(&self, after: TimeMs, until: TimeMs) -> bool {
+        self.choices.iter().any(|choice| choice.at > after && choice.at <= until)
+    }
+
     /// His last choice, if nobody can doubt that it was: no login, and long after his last choice on the other
     /// platform and after his last log-in.
     pub(super) fn clear_choice(&self, apart: DurationMs) -> Option<Status> {

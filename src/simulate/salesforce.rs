@@ -106,7 +106,8 @@ impl World {
             self.tell(close, 300, 3_000, 4);
         }
         self.salesforce.status = status;
-        self.salesforce.since = now + self.random.ms(0, 400);
+        // Rows begin in the order in which they are made.
+        self.salesforce.since = (now + self.random.ms(0, 400)).max(self.salesforce.since);
         let mut row = None;
         if !status.is_off() {
             self.salesforce.row += 1;
