@@ -19,6 +19,7 @@ pub use id::{
 };
 pub use link::{CxoneAgent, Link, SalesforceUser, Team};
 pub use status::{
-    ContactState, CxoneState, CxoneStatus, PresenceKind, ReservedOutState, SalesforceStatus, StatusError,
+    ContactState, CxoneState, CxoneStatus, PresenceKind, ReservedOutState, SalesforceStatus, Status,
+    StatusError,
 };
 pub use time::{DurationMs, TimeMs};

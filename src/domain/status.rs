@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OutStateId, PresenceStatusId};
+use super::{OutStateId, Platform, PresenceStatusId};
 
 /// A number that CXone does not document as a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +232,40 @@ impl CxoneStatus {
     /// (Logging out is another call. Whether a code is active is for the vocabulary to say.)
     pub const fn is_settable(self) -> bool {
         matches!(self, CxoneStatus::Available | CxoneStatus::Unavailable | CxoneStatus::Code(_))
+    }
+}
+
+/// A status of either platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Of Salesforce.
+    Salesforce(SalesforceStatus),
+    /// Of CXone.
+    Cxone(CxoneStatus),
+}
+
+impl Status {
+    /// The platform it is of.
+    pub const fn platform(self) -> Platform {
+        match self {
+            Status::Salesforce(_) => Platform::Salesforce,
+            Status::Cxone(_) => Platform::Cxone,
+        }
+    }
+
+    /// Whether the agent is logged out there.
+    pub const fn is_off(self) -> bool {
+        match self {
+            Status::Salesforce(status) => status.is_off(),
+            Status::Cxone(status) => status.is_off(),
+        }
+    }
+    /// Whether an agent can be put there at all, be it by logging him out.
+    pub const fn can_be_commanded(self) -> bool {
+        match self {
+            Status::Salesforce(_) => true,
+            Status::Cxone(status) => status.is_settable() || status.is_off(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can happen to an agent: the input of [`super::apply`].
 
-use crate::domain::{Cause, CxoneStatus, DurationMs, Platform, RowId, SalesforceStatus, TeamId, TimeMs};
+use crate::domain::{Cause, DurationMs, Platform, RowId, Status, TeamId, TimeMs};
 
 use super::{Assignment, Generation, Sequence};
 
@@ -73,33 +73,6 @@ pub struct Observation {
     pub cause: Cause,
     /// When the snapshot that found it was asked, by our clock; `None` where a feed brought it.
     pub asked: Option<TimeMs>,
-}
-
-/// A status of either platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Of Salesforce.
-    Salesforce(SalesforceStatus),
-    /// Of CXone.
-    Cxone(CxoneStatus),
-}
-
-impl Status {
-    /// The platform it is of.
-    pub const fn platform(self) -> Platform {
-        match self {
-            Status::Salesforce(_) => Platform::Salesforce,
-            Status::Cxone(_) => Platform::Cxone,
-        }
-    }
-
-    /// Whether the agent is logged out there.
-    pub const fn is_off(self) -> bool {
-        match self {
-            Status::Salesforce(status) => status.is_off(),
-            Status::Cxone(status) => status.is_off(),
-        }
-    }
 }
 
 /// A row of Salesforce has ended, or a snapshot shows no current one.

@@ -61,8 +61,7 @@ impl Step<'_> {
     }
 
     fn while_on_contact(&self) -> WhileOnContact {
-        let options = self.state.membership.assignment.and_then(|assignment| self.tables.options(assignment));
-        options.map_or(WhileOnContact::default(), |options| options.while_on_contact)
+        self.options().map_or(WhileOnContact::default(), |options| options.while_on_contact)
     }
 
     /// Whether commands to a platform are held for now.

@@ -26,12 +26,13 @@ mod timer;
 mod wake_up;
 
 use crate::domain::{Both, Platform, TimeMs};
-use crate::rules::{Settings, Tables};
+use crate::rules::{Options, Settings, Tables};
 
+pub use crate::domain::Status;
 pub use crate::rules::Assignment;
 pub use effect::{Command, Decision, Effects, Timer};
 pub use event::{
-    Epoch, Event, Membership, Observation, Outcome, RowClosed, Status, Verdict, WakeCause, WakeUp, What,
+    Epoch, Event, Membership, Observation, Outcome, RowClosed, Verdict, WakeCause, WakeUp, What,
 };
 pub use reason::{GivenUp, Reason};
 pub use state::{AgentState, Generation, Intent, Sequence};
@@ -102,6 +103,11 @@ struct Step<'s> {
 }
 
 impl Step<'_> {
+    /// The options of the agent's rule; `None` where he has none.
+    fn options(&self) -> Option<Options> {
+        self.tables.options(self.state.membership.assignment?)
+    }
+
     fn side(&self, platform: Platform) -> &Side {
         self.state.side(platform)
     }

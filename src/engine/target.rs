@@ -31,7 +31,8 @@ impl Step<'_> {
             return overlay;
         }
         if intent.platform() == platform {
-            return can_be_commanded(intent.status).then(|| Target::new(intent.status, None));
+            // A status that cannot be set is never commanded, on its own platform either.
+            return intent.status.can_be_commanded().then(|| Target::new(intent.status, None));
         }
         match intent.status {
             Status::Cxone(status) => self.row_for(status),
@@ -65,7 +66,7 @@ impl Step<'_> {
             }
             CxoneTarget::Previous(row) => {
                 let previous = self.state.previous?;
-                let skip = self.tables.options(assignment).is_some_and(|o| o.skip_code_validation);
+                let skip = self.options().is_some_and(|o| o.skip_code_validation);
                 match self.tables.team_lacks(assignment, previous) {
                     true if skip => (CxoneStatus::Unavailable, row),
                     true => {
@@ -77,7 +78,7 @@ impl Step<'_> {
             }
         };
         let status = Status::Cxone(status);
-        can_be_commanded(status).then(|| Target::new(status, Some(row)))
+        status.can_be_commanded().then(|| Target::new(status, Some(row)))
     }
 
     /// Whether a row of the rule mirrors this status to the other platform.
@@ -91,13 +92,5 @@ impl Step<'_> {
                 self.tables.salesforce_target(assignment, status) != SalesforceTarget::Nothing
             }
         }
-    }
-}
-
-/// A status that cannot be set is never commanded, on its own platform either.
-fn can_be_commanded(status: Status) -> bool {
-    match status {
-        Status::Salesforce(_) => true,
-        Status::Cxone(status) => status.is_settable() || status.is_off(),
     }
 }

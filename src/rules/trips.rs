@@ -11,28 +11,14 @@ use super::draft::{Draft, DraftRow};
 use super::{Assignment, CxoneTarget, CxoneTerm, Revision, Row, SalesforceTarget, Tables};
 use crate::directory::Vocabulary;
 use crate::document::{Document, Mistakes, Place, quoted};
-use crate::domain::{AccountName, CxoneStatus, SalesforceStatus, Team};
+use crate::domain::{AccountName, CxoneStatus, SalesforceStatus, Status, Team};
 
-/// A status on one of the platforms: a node of the graph.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Node {
-    Salesforce(SalesforceStatus),
-    Cxone(CxoneStatus),
-}
-
-/// A row that leads from a status to one on the other platform: an edge of the graph.
+/// A row that leads from a status to one on the other platform: an edge of the graph, whose nodes are statuses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
-    from: Node,
-    to: Node,
+    from: Status,
+    to: Status,
     row: Row,
-}
-
-fn is_off(node: Node) -> bool {
-    match node {
-        Node::Salesforce(status) => status.is_off(),
-        Node::Cxone(status) => status.is_off(),
-    }
 }
 
 /// The graph of one rule for one pair of accounts and one team.
@@ -43,14 +29,14 @@ struct Graph<'t> {
 
 impl Graph<'_> {
     /// Where the rows lead from here. At most one way: the graph is a function.
-    fn step(&self, from: Node) -> Option<Step> {
+    fn step(&self, from: Status) -> Option<Step> {
         let (to, row) = match from {
-            Node::Salesforce(status) => match self.tables.cxone_target(self.assignment, status) {
-                CxoneTarget::Set(to, row) => (Node::Cxone(to), row),
+            Status::Salesforce(status) => match self.tables.cxone_target(self.assignment, status) {
+                CxoneTarget::Set(to, row) => (Status::Cxone(to), row),
                 CxoneTarget::Nothing | CxoneTarget::Previous(_) | CxoneTarget::Lacks(..) => return None,
             },
-            Node::Cxone(status) => match self.tables.salesforce_target(self.assignment, status) {
-                SalesforceTarget::Set(to, row) => (Node::Salesforce(to), row),
+            Status::Cxone(status) => match self.tables.salesforce_target(self.assignment, status) {
+                SalesforceTarget::Set(to, row) => (Status::Salesforce(to), row),
                 SalesforceTarget::Nothing => return None,
             },
         };
@@ -58,7 +44,7 @@ impl Graph<'_> {
     }
 
     /// The rings that ways from these nodes end in, each from its smallest node. Every node is passed once.
-    fn rings(&self, starts: &[Node]) -> BTreeSet<Vec<Step>> {
+    fn rings(&self, starts: &[Status]) -> BTreeSet<Vec<Step>> {
         let mut rings = BTreeSet::new();
         let mut passed = BTreeSet::new();
         for start in starts {
@@ -84,24 +70,21 @@ impl Graph<'_> {
     }
 
     /// Whether no agent of the team can choose this status: it is no status yet, or a code the team lacks.
-    fn is_out_of_reach(&self, node: Node) -> bool {
+    fn is_out_of_reach(&self, node: Status) -> bool {
         match node {
-            Node::Salesforce(_) => false,
-            Node::Cxone(status) => {
+            Status::Salesforce(_) => false,
+            Status::Cxone(status) => {
                 status == CxoneStatus::LoggedIn || self.tables.team_lacks(self.assignment, status)
             }
         }
     }
 
     /// There and somewhere else: the two rows of a round trip that does not come back.
-    fn loss(&self, start: Node) -> Option<[Step; 2]> {
+    fn loss(&self, start: Status) -> Option<[Step; 2]> {
         let there = self.step(start)?;
         let back = self.step(there.to)?;
-        let settable = |step: &Step| match step.to {
-            Node::Salesforce(_) => true,
-            Node::Cxone(status) => status.is_settable() || status.is_off(),
-        };
-        (back.to != start && settable(&there) && settable(&back)).then_some([there, back])
+        let settable = there.to.can_be_commanded() && back.to.can_be_commanded();
+        (back.to != start && settable).then_some([there, back])
     }
 }
 
@@ -168,10 +151,13 @@ struct Told {
 impl Told {
     fn tell(&mut self, graph: &Graph<'_>, words: &Words<'_>, mistakes: &mut Mistakes) {
         let (salesforce, cxone) = graph.tables.statuses(graph.assignment);
-        let nodes: Vec<Node> =
-            salesforce.into_iter().map(Node::Salesforce).chain(cxone.into_iter().map(Node::Cxone)).collect();
+        let nodes: Vec<Status> = salesforce
+            .into_iter()
+            .map(Status::Salesforce)
+            .chain(cxone.into_iter().map(Status::Cxone))
+            .collect();
         let rings = graph.rings(&nodes);
-        let in_ring: BTreeSet<Node> = rings.iter().flatten().map(|step| step.from).collect();
+        let in_ring: BTreeSet<Status> = rings.iter().flatten().map(|step| step.from).collect();
         for ring in &rings {
             if self.rings.insert(ring.iter().map(|step| words.place(step)).collect()) {
                 words.chase(ring, mistakes);
@@ -182,7 +168,7 @@ impl Told {
         {
             let by_option = there.row == Row::default() || back.row == Row::default();
             // Nobody comes back to where he cannot be, and who is logged out cannot be put anywhere.
-            if graph.is_out_of_reach(there.from) || is_off(there.from) || is_off(there.to) {
+            if graph.is_out_of_reach(there.from) || there.from.is_off() || there.to.is_off() {
                 continue;
             }
             if self.with_losses && !by_option && self.losses.insert([words.place(&there), words.place(&back)])
@@ -209,8 +195,8 @@ impl Words<'_> {
             whole.map(|r| r.from.place).nth(usize::from(row.0).checked_sub(1)?)
         }
         let place = match step.from {
-            Node::Salesforce(_) => of(&self.draft.subscriber, step.row),
-            Node::Cxone(_) => of(&self.draft.publisher, step.row),
+            Status::Salesforce(_) => of(&self.draft.subscriber, step.row),
+            Status::Cxone(_) => of(&self.draft.publisher, step.row),
         };
         place.unwrap_or(self.draft.place)
     }
@@ -223,32 +209,29 @@ impl Words<'_> {
         format!("line {}", self.document.line(self.place(step)))
     }
 
-    fn name(&self, node: Node) -> String {
+    fn name(&self, node: Status) -> String {
         match node {
-            Node::Salesforce(SalesforceStatus::Offline) => "Offline".to_owned(),
-            Node::Salesforce(SalesforceStatus::Presence(id)) => {
+            Status::Salesforce(SalesforceStatus::Offline) => "Offline".to_owned(),
+            Status::Salesforce(SalesforceStatus::Presence(id)) => {
                 let status = self.vocabulary.salesforce.get(&self.salesforce).and_then(|v| v.get(id));
                 status.map_or_else(|| id.to_string(), |s| s.developer_name.to_string())
             }
-            Node::Cxone(status) => CxoneTerm::of(status, self.vocabulary.cxone.get(&self.cxone)).to_string(),
-        }
-    }
-
-    fn platform(node: Node) -> &'static str {
-        match node {
-            Node::Salesforce(_) => "Salesforce",
-            Node::Cxone(_) => "CXone",
+            Status::Cxone(status) => {
+                CxoneTerm::of(status, self.vocabulary.cxone.get(&self.cxone)).to_string()
+            }
         }
     }
 
     /// How a story begins: what the agent does, or what happens to him.
-    fn begins(&self, node: Node) -> String {
+    fn begins(&self, node: Status) -> String {
         let name = self.name(node);
         match node {
-            Node::Cxone(CxoneStatus::LoggedOut) => "the agent logs out of CXone".to_owned(),
-            Node::Salesforce(SalesforceStatus::Offline) => "the agent goes Offline in Salesforce".to_owned(),
-            Node::Cxone(status) if status.is_contact() => format!("CXone puts the agent in {name}"),
-            _ => format!("the agent chooses {name} in {}", Self::platform(node)),
+            Status::Cxone(CxoneStatus::LoggedOut) => "the agent logs out of CXone".to_owned(),
+            Status::Salesforce(SalesforceStatus::Offline) => {
+                "the agent goes Offline in Salesforce".to_owned()
+            }
+            Status::Cxone(status) if status.is_contact() => format!("CXone puts the agent in {name}"),
+            _ => format!("the agent chooses {name} in {}", node.platform()),
         }
     }
 
@@ -256,11 +239,11 @@ impl Words<'_> {
         let Some(first) = ring.first() else { return };
         let mut story = Vec::new();
         for (i, step) in ring.iter().enumerate() {
-            let (to, name, line) = (Self::platform(step.to), self.name(step.to), self.line(step));
+            let (to, name, line) = (step.to.platform(), self.name(step.to), self.line(step));
             story.push(if i == 0 {
                 format!("{}, so {to} shows {name} ({line})", self.begins(step.from))
             } else {
-                let (from, came) = (Self::platform(step.from), self.name(step.from));
+                let (from, came) = (step.from.platform(), self.name(step.from));
                 let again = if i + 1 == ring.len() { ", and it begins anew" } else { "" };
                 format!("when {came} then counts as his choice in {from}, {to} shows {name} ({line}){again}")
             });
@@ -280,10 +263,10 @@ impl Words<'_> {
 
     fn lost(&self, there: &Step, back: &Step, mistakes: &mut Mistakes) {
         let (chosen, other) = (self.name(there.from), self.name(there.to));
-        let (home, away) = (Self::platform(there.from), Self::platform(there.to));
+        let (home, away) = (there.from.platform(), there.to.platform());
         let ends = self.name(back.to);
         let when = match there.from {
-            Node::Cxone(status) if status.is_contact() => format!("{home} shows {ends} after the contact"),
+            Status::Cxone(status) if status.is_contact() => format!("{home} shows {ends} after the contact"),
             _ => format!("{home} shows {ends}, no longer {chosen}"),
         };
         let then = format!("when he later comes back to {other} in {away} himself");

@@ -47,9 +47,7 @@ impl Step<'_> {
         if !self.is_concurrent(seen, &intent) {
             return is_later;
         }
-        let assignment = self.state.membership.assignment;
-        let options = assignment.and_then(|assignment| self.tables.options(assignment));
-        match options.map_or(OnConflict::default(), |options| options.on_conflict) {
+        match self.options().map_or(OnConflict::default(), |options| options.on_conflict) {
             OnConflict::Latest => is_later,
             OnConflict::Salesforce => platform == Platform::Salesforce,
             OnConflict::Cxone => platform == Platform::Cxone,

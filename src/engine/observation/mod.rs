@@ -37,7 +37,7 @@ impl Seen {
         self.platform() == Platform::Cxone && self.contact.is_some()
     }
 
-    /// Whether it begins at or after a moment of our clock, or of the platform's own where both are of one.
+    /// Whether a snapshot shows it that was asked no earlier than what is observed began.
     fn is_shown_by_snapshot_since(&self, observed: &Observed) -> bool {
         self.observation.asked.is_some_and(|asked| asked >= observed.since())
     }
@@ -249,9 +249,7 @@ impl Step<'_> {
     fn is_login(&self, seen: &Seen) -> bool {
         let platform = seen.platform();
         let Some(intent) = self.state.intent else { return false };
-        let assignment = self.state.membership.assignment;
-        let on_login =
-            assignment.and_then(|a| self.tables.options(a)).map_or(OnLogin::default(), |o| o.on_login);
+        let on_login = self.options().map_or(OnLogin::default(), |options| options.on_login);
         let logs_in = seen.before.is_some_and(Status::is_off) && !seen.status().is_off();
         let other_online = self.state.shown(platform.other()).is_some_and(|status| !status.is_off());
         let own_log_out = intent.platform() == platform && intent.status.is_off();
