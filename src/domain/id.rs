@@ -39,20 +39,47 @@ impl fmt::Display for IdError {
 
 impl std::error::Error for IdError {}
 
+/// The characters of an id in ASCII's order; the place of each is its code of six bits.
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+const fn code(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'A'..=b'Z' => Some(character - b'A' + 10),
+        b'a'..=b'z' => Some(character - b'a' + 36),
+        _ => None,
+    }
+}
+
 /// A Salesforce record id in its 15-character, case-sensitive form. Reads both the 15- and the
 /// 18-character form (Salesforce hands out either), so that one record never has two ids here.
+///
+/// It takes 12 bytes, six bits for each character, in an order that is that of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SalesforceId([u8; 15]);
+pub struct SalesforceId([u8; 12]);
 
 impl SalesforceId {
     /// The 15 characters.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+    pub fn characters(self) -> [u8; 15] {
+        let mut rest = self.number();
+        let mut characters = [b'0'; 15];
+        for slot in characters.iter_mut().rev() {
+            *slot = ALPHABET.get((rest & 63) as usize).copied().unwrap_or(b'0');
+            rest >>= 6;
+        }
+        characters
     }
 
-    /// The 15 characters as bytes.
-    pub const fn as_bytes(&self) -> &[u8; 15] {
-        &self.0
+    /// The id as a number of 90 bits: ids that an org gives one after the other are near to one another.
+    pub fn number(self) -> u128 {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
+        u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+
+    /// The id that is this number.
+    pub fn from_number(number: u128) -> Option<Self> {
+        let is_id = number >> 90 == 0 && (0..15).all(|place| (number >> (6 * place)) & 63 < 62);
+        is_id.then(|| SalesforceId(*number.to_be_bytes().last_chunk().unwrap_or(&[0; 12])))
     }
 
     /// The three characters by which Salesforce makes an id safe where case is lost: each encodes
@@ -60,7 +87,7 @@ impl SalesforceId {
     fn suffix(&self) -> [u8; 3] {
         const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
         let mut suffix = [b'A'; 3];
-        for (slot, five) in suffix.iter_mut().zip(self.0.chunks(5)) {
+        for (slot, five) in suffix.iter_mut().zip(self.characters().chunks(5)) {
             let upper = |bits: usize, (i, b): (usize, &u8)| bits | usize::from(b.is_ascii_uppercase()) << i;
             let bits = five.iter().enumerate().fold(0, upper);
             *slot = DIGITS.get(bits).copied().unwrap_or(b'A');
@@ -81,7 +108,8 @@ impl FromStr for SalesforceId {
             return Err(IdError::Character);
         }
         let (body, suffix) = bytes.split_at(15);
-        let id = SalesforceId(body.try_into().map_err(|_| IdError::Length)?);
+        let number = body.iter().filter_map(|c| code(*c)).fold(0, |n, code| n << 6 | u128::from(code));
+        let id = SalesforceId::from_number(number).ok_or(IdError::Character)?;
         if !suffix.is_empty() && !suffix.eq_ignore_ascii_case(&id.suffix()) {
             return Err(IdError::Checksum);
         }
@@ -91,27 +119,28 @@ impl FromStr for SalesforceId {
 
 impl fmt::Display for SalesforceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(std::str::from_utf8(&self.characters()).unwrap_or_default())
     }
 }
 
 impl fmt::Debug for SalesforceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        write!(f, "{self}")
     }
 }
 
-/// Newtypes of [`SalesforceId`], each for one kind of record with its key prefix.
+/// One kind of record each. Its key prefix is known, so only the other twelve characters are kept, in 9 bytes.
 macro_rules! salesforce_ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal,)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(SalesforceId);
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 9]);
 
         impl $name {
             /// The id without its kind.
-            pub const fn id(&self) -> &SalesforceId {
-                &self.0
+            pub fn id(self) -> SalesforceId {
+                let ([a, b, c], [d, e, f, g, h, i, j, k, l]) = (const { prefix($prefix) }, self.0);
+                SalesforceId([a, b, c, d, e, f, g, h, i, j, k, l])
             }
         }
 
@@ -119,20 +148,35 @@ macro_rules! salesforce_ids {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let id: SalesforceId = text.parse()?;
-                if !id.as_str().starts_with($prefix) {
+                let SalesforceId([a, b, c, rest @ ..]) = text.parse()?;
+                if [a, b, c] != const { prefix($prefix) } {
                     return Err(IdError::Prefix($prefix));
                 }
-                Ok($name(id))
+                Ok($name(rest))
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+                self.id().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{self}")
             }
         }
     )*};
+}
+
+/// The three bytes that the three characters of a prefix take in an id.
+const fn prefix(characters: &str) -> [u8; 3] {
+    let [a, b, c] = *characters.as_bytes() else { return [0; 3] };
+    match (code(a), code(b), code(c)) {
+        (Some(a), Some(b), Some(c)) => [a >> 4, a << 4 | b >> 2, b << 6 | c],
+        _ => [0; 3],
+    }
 }
 
 salesforce_ids! {
@@ -142,32 +186,66 @@ salesforce_ids! {
     UserId "005",
     /// A `ServicePresenceStatus`, `0N5...`.
     PresenceStatusId "0N5",
-    /// A row of `UserServicePresence`: one stay of a user in a status. No prefix is documented.
-    RowId "",
 }
 
-/// Newtypes of the integers that CXone uses as ids.
+/// A row of `UserServicePresence`: one stay of a user in a status. No prefix is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(SalesforceId);
+
+impl RowId {
+    /// The row with this id.
+    pub const fn new(id: SalesforceId) -> Self {
+        RowId(id)
+    }
+
+    /// The id without its kind.
+    pub const fn id(self) -> SalesforceId {
+        self.0
+    }
+}
+
+impl FromStr for RowId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        text.parse().map(RowId)
+    }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Newtypes of the integers that CXone uses as ids, as bytes: what holds one is not padded.
 macro_rules! cxone_ids {
-    ($($(#[$doc:meta])* $name:ident $type:ty,)*) => {$(
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($type);
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 4]);
 
         impl $name {
             /// The id that the platform shows as this number.
-            pub const fn new(number: $type) -> Self {
-                $name(number)
+            pub const fn new(number: u32) -> Self {
+                $name(number.to_be_bytes())
             }
 
             /// The number.
-            pub const fn get(self) -> $type {
-                self.0
+            pub const fn get(self) -> u32 {
+                u32::from_be_bytes(self.0)
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+                self.get().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
             }
         }
     )*};
@@ -175,11 +253,11 @@ macro_rules! cxone_ids {
 
 cxone_ids! {
     /// An agent in a CXone tenant (`agentId`).
-    CxoneAgentId u32,
+    CxoneAgentId,
     /// A team in a CXone tenant (`teamId`).
-    TeamId u32,
+    TeamId,
     /// An unavailable code of a CXone tenant (`outStateId` above 3; the others are reserved).
-    OutStateId u32,
+    OutStateId,
 }
 
 /// An agent: the UUIDv5 of the pair of platform ids that his link joins, so that the same link always
@@ -285,7 +363,8 @@ mod tests {
 
     #[test]
     fn ids_are_small() {
-        assert_eq!(size_of::<UserId>(), 15);
+        assert_eq!(size_of::<UserId>(), 9);
+        assert_eq!(size_of::<RowId>(), 12);
         assert_eq!(size_of::<OutStateId>(), 4);
         assert_eq!(size_of::<AgentId>(), 16);
     }

@@ -128,33 +128,43 @@ impl ContactState {
 }
 
 /// A reserved out-state below 0: CXone's own, transient, shown but never set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReservedOutState(i32);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReservedOutState([u8; 4]);
+
+impl fmt::Debug for ReservedOutState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReservedOutState({})", self.get())
+    }
+}
 
 impl ReservedOutState {
     /// The documented ones with their names (CXone, agent states API).
     pub const NAMED: [(ReservedOutState, &'static str); 11] = [
-        (ReservedOutState(-13), "PreviewNotification"),
-        (ReservedOutState(-12), "LogoffPending"),
-        (ReservedOutState(-9), "PromisePending"),
-        (ReservedOutState(-8), "CallbackPending"),
-        (ReservedOutState(-7), "TransferPending"),
-        (ReservedOutState(-6), "DialerPending"),
-        (ReservedOutState(-5), "ConsultPending"),
-        (ReservedOutState(-4), "OutboundPending"),
-        (ReservedOutState(-3), "InboundPending"),
-        (ReservedOutState(-2), "HeldPartyAbandoned"),
-        (ReservedOutState(-1), "Refused"),
+        (Self::of(-13), "PreviewNotification"),
+        (Self::of(-12), "LogoffPending"),
+        (Self::of(-9), "PromisePending"),
+        (Self::of(-8), "CallbackPending"),
+        (Self::of(-7), "TransferPending"),
+        (Self::of(-6), "DialerPending"),
+        (Self::of(-5), "ConsultPending"),
+        (Self::of(-4), "OutboundPending"),
+        (Self::of(-3), "InboundPending"),
+        (Self::of(-2), "HeldPartyAbandoned"),
+        (Self::of(-1), "Refused"),
     ];
 
     /// The reserved out-state of this number, which is below 0, else `None`.
     pub const fn new(number: i32) -> Option<Self> {
-        if number < 0 { Some(ReservedOutState(number)) } else { None }
+        if number < 0 { Some(Self::of(number)) } else { None }
+    }
+
+    const fn of(number: i32) -> Self {
+        ReservedOutState(number.to_be_bytes())
     }
 
     /// The number.
     pub const fn get(self) -> i32 {
-        self.0
+        i32::from_be_bytes(self.0)
     }
 
     /// The documented name, where there is one.
@@ -344,7 +354,8 @@ mod tests {
 
     #[test]
     fn statuses_are_small() {
-        assert_eq!(size_of::<SalesforceStatus>(), 16);
-        assert_eq!(size_of::<CxoneStatus>(), 8);
+        assert_eq!(size_of::<SalesforceStatus>(), 10);
+        assert_eq!(size_of::<CxoneStatus>(), 5);
+        assert_eq!(size_of::<Option<Status>>(), 10);
     }
 }

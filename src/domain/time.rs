@@ -3,58 +3,108 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// A moment, in ms since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimeMs(i64);
+/// A signed number of 48 bits that saturates, as bytes in the order of the numbers: an agent's state holds many, and
+/// nothing is lost to padding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Saturating([u8; 6]);
 
-/// A length of time in ms; negative when it points back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DurationMs(i64);
+impl Saturating {
+    const MAX: i64 = (1 << 47) - 1;
+
+    const fn new(number: i64) -> Self {
+        let number = if number > Self::MAX {
+            Self::MAX
+        } else if number < -Self::MAX - 1 {
+            -Self::MAX - 1
+        } else {
+            number
+        };
+        let [.., a, b, c, d, e, f] = (number ^ (1 << 47)).to_be_bytes();
+        Saturating([a, b, c, d, e, f])
+    }
+
+    const fn get(self) -> i64 {
+        let [a, b, c, d, e, f] = self.0;
+        i64::from_be_bytes([0, 0, a, b, c, d, e, f]) - (1 << 47)
+    }
+}
+
+/// A moment, in ms since 1970-01-01T00:00:00Z. It saturates some 4,400 years before and after.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeMs(Saturating);
+
+/// A length of time in ms; negative when it points back. It saturates at some 4,400 years.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DurationMs(Saturating);
+
+impl Default for TimeMs {
+    fn default() -> Self {
+        TimeMs::from_unix_ms(0)
+    }
+}
+
+impl Default for DurationMs {
+    fn default() -> Self {
+        DurationMs::ZERO
+    }
+}
+
+impl fmt::Debug for TimeMs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimeMs({})", self.as_unix_ms())
+    }
+}
+
+impl fmt::Debug for DurationMs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DurationMs({})", self.as_ms())
+    }
+}
 
 impl TimeMs {
     /// The moment `ms` milliseconds after the epoch.
     pub const fn from_unix_ms(ms: i64) -> Self {
-        TimeMs(ms)
+        TimeMs(Saturating::new(ms))
     }
 
     /// Milliseconds since the epoch.
     pub const fn as_unix_ms(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// How long this is after `earlier`; negative when it is before.
     pub const fn since(self, earlier: TimeMs) -> DurationMs {
-        DurationMs(self.0.saturating_sub(earlier.0))
+        DurationMs::from_ms(self.as_unix_ms() - earlier.as_unix_ms())
     }
 }
 
 impl DurationMs {
     /// No time at all.
-    pub const ZERO: DurationMs = DurationMs(0);
+    pub const ZERO: DurationMs = DurationMs::from_ms(0);
 
     /// `ms` milliseconds.
     pub const fn from_ms(ms: i64) -> Self {
-        DurationMs(ms)
+        DurationMs(Saturating::new(ms))
     }
 
     /// `seconds` seconds.
     pub const fn from_seconds(seconds: i64) -> Self {
-        DurationMs(seconds.saturating_mul(1_000))
+        DurationMs::from_ms(seconds.saturating_mul(1_000))
     }
 
     /// The length in ms.
     pub const fn as_ms(self) -> i64 {
-        self.0
+        self.0.get()
     }
 
     /// The length without its direction.
     pub const fn abs(self) -> DurationMs {
-        DurationMs(self.0.saturating_abs())
+        DurationMs::from_ms(self.as_ms().abs())
     }
 
     /// `times` times as long.
     pub const fn times(self, times: i64) -> DurationMs {
-        DurationMs(self.0.saturating_mul(times))
+        DurationMs::from_ms(self.as_ms().saturating_mul(times))
     }
 }
 
@@ -62,7 +112,7 @@ impl Add<DurationMs> for TimeMs {
     type Output = TimeMs;
 
     fn add(self, length: DurationMs) -> TimeMs {
-        TimeMs(self.0.saturating_add(length.0))
+        TimeMs::from_unix_ms(self.as_unix_ms() + length.as_ms())
     }
 }
 
@@ -70,7 +120,7 @@ impl Sub<DurationMs> for TimeMs {
     type Output = TimeMs;
 
     fn sub(self, length: DurationMs) -> TimeMs {
-        TimeMs(self.0.saturating_sub(length.0))
+        TimeMs::from_unix_ms(self.as_unix_ms() - length.as_ms())
     }
 }
 
@@ -78,14 +128,15 @@ impl Add for DurationMs {
     type Output = DurationMs;
 
     fn add(self, length: DurationMs) -> DurationMs {
-        DurationMs(self.0.saturating_add(length.0))
+        DurationMs::from_ms(self.as_ms() + length.as_ms())
     }
 }
 
 /// Seconds where the length is whole seconds, else milliseconds.
 impl fmt::Display for DurationMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 1_000 == 0 { write!(f, "{} s", self.0 / 1_000) } else { write!(f, "{} ms", self.0) }
+        let ms = self.as_ms();
+        if ms % 1_000 == 0 { write!(f, "{} s", ms / 1_000) } else { write!(f, "{ms} ms") }
     }
 }
 
@@ -100,7 +151,7 @@ mod tests {
         assert_eq!(TimeMs::from_unix_ms(i64::MIN) - DurationMs::from_ms(1), TimeMs::from_unix_ms(i64::MIN));
         assert_eq!(TimeMs::from_unix_ms(i64::MIN).since(end), DurationMs::from_ms(i64::MIN));
         assert_eq!(DurationMs::from_ms(i64::MIN).abs(), DurationMs::from_ms(i64::MAX));
-        assert_eq!(DurationMs::from_seconds(i64::MAX).times(-1), DurationMs::from_ms(-i64::MAX));
+        assert_eq!(DurationMs::from_seconds(i64::MAX).times(-2), DurationMs::from_ms(i64::MIN));
     }
 
     #[test]

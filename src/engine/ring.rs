@@ -54,6 +54,10 @@ impl Ring {
         self.0.push(entry);
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Entry>()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.0.iter()
     }

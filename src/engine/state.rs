@@ -186,6 +186,11 @@ impl AgentState {
         }
     }
 
+    /// The bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Option<Self>>() + self.sides.salesforce.ring.bytes() + self.sides.cxone.ring.bytes()
+    }
+
     /// The agent's last choice.
     pub fn intent(&self) -> Option<&Intent> {
         self.intent.as_ref()

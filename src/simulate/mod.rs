@@ -4,6 +4,7 @@
 //! Everything follows from one seed, so any history can be run again and read.
 
 mod check;
+mod crowd;
 mod cxone;
 mod person;
 mod random;
@@ -11,4 +12,5 @@ mod salesforce;
 mod world;
 
 pub use check::Finding;
+pub use crowd::Crowd;
 pub use world::{Mapping, Report, run};

@@ -97,6 +97,8 @@ pub struct Report {
     pub events: u32,
     /// How many commands it issued.
     pub commands: u32,
+    /// The most bytes the agent's state took.
+    pub state_bytes_max: usize,
     /// What happened, a line each, if that was asked for.
     pub trace: String,
 }
@@ -131,6 +133,7 @@ pub(super) struct World {
     queue: BTreeMap<(TimeMs, u64), Item>,
     queued: u64,
     events: u32,
+    state_bytes_max: usize,
     trace: Option<String>,
 }
 
@@ -138,7 +141,13 @@ pub(super) struct World {
 pub fn run(seed: u64, mapping: Mapping, with_trace: bool) -> Report {
     let mut random = Random::new(seed);
     let Some((tables, assignment)) = tables(mapping, &mut random) else {
-        return Report { findings: vec![Finding::NoRules], events: 0, commands: 0, trace: String::new() };
+        return Report {
+            findings: vec![Finding::NoRules],
+            events: 0,
+            commands: 0,
+            state_bytes_max: 0,
+            trace: String::new(),
+        };
     };
     let assignment = Some(assignment);
     let now = TimeMs::from_unix_ms(1_000_000_000);
@@ -155,6 +164,7 @@ pub fn run(seed: u64, mapping: Mapping, with_trace: bool) -> Report {
         queue: BTreeMap::new(),
         queued: 0,
         events: 0,
+        state_bytes_max: 0,
         trace: with_trace.then(String::new),
         random,
     };
@@ -188,6 +198,7 @@ pub fn run(seed: u64, mapping: Mapping, with_trace: bool) -> Report {
         findings,
         events: world.events,
         commands: world.issued.len() as u32,
+        state_bytes_max: world.state_bytes_max,
         trace: world.trace.unwrap_or_default(),
     }
 }
@@ -211,6 +222,7 @@ impl World {
         let event = Event { now: self.now, what };
         let Effects { decision, commands, timer, .. } = engine::apply(&mut self.slot, &event, &self.tables);
         self.events += 1;
+        self.state_bytes_max = self.state_bytes_max.max(self.slot.as_ref().map_or(0, AgentState::bytes));
         self.note(|| {
             let commands: Vec<String> = commands
                 .into_array()

@@ -1,5 +1,6 @@
 //! `lockstep bench`: the figures, each with its workload and its limit.
 
+mod engine;
 mod rules;
 
 use clap::Subcommand;
@@ -8,6 +9,11 @@ use super::output::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Bench {
+    /// How long one event takes, and how large an agent is
+    #[command(
+        after_help = "Examples:\n  lockstep bench engine\n  lockstep bench engine --agents 100000 --json"
+    )]
+    Engine(engine::Engine),
     /// How long a rules file takes to check against the directory of a large centre
     #[command(after_help = "Examples:\n  lockstep bench rules\n  lockstep bench rules --agents 10000 --json")]
     Rules(rules::Rules),
@@ -15,6 +21,7 @@ pub(super) enum Bench {
 
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command {
+        Bench::Engine(command) => engine::run(&command),
         Bench::Rules(command) => rules::run(&command),
     }
 }
