@@ -76,10 +76,20 @@ impl SalesforceId {
         u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l])
     }
 
-    /// The id that is this number.
-    pub fn from_number(number: u128) -> Option<Self> {
-        let is_id = number >> 90 == 0 && (0..15).all(|place| (number >> (6 * place)) & 63 < 62);
-        is_id.then(|| SalesforceId(*number.to_be_bytes().last_chunk().unwrap_or(&[0; 12])))
+    /// The id whose number this is. What is no id's number gives an id that no record has.
+    pub const fn from_number(number: u128) -> Self {
+        let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l] = number.to_be_bytes();
+        SalesforceId([a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+
+    /// The id of which these are the bytes.
+    pub const fn from_bytes(bytes: [u8; 12]) -> Self {
+        SalesforceId(bytes)
+    }
+
+    /// The 12 bytes.
+    pub const fn into_bytes(self) -> [u8; 12] {
+        self.0
     }
 
     /// The three characters by which Salesforce makes an id safe where case is lost: each encodes
@@ -109,7 +119,7 @@ impl FromStr for SalesforceId {
         }
         let (body, suffix) = bytes.split_at(15);
         let number = body.iter().filter_map(|c| code(*c)).fold(0, |n, code| n << 6 | u128::from(code));
-        let id = SalesforceId::from_number(number).ok_or(IdError::Character)?;
+        let id = SalesforceId::from_number(number);
         if !suffix.is_empty() && !suffix.eq_ignore_ascii_case(&id.suffix()) {
             return Err(IdError::Checksum);
         }
@@ -137,6 +147,16 @@ macro_rules! salesforce_ids {
         pub struct $name([u8; 9]);
 
         impl $name {
+            /// The id of which these are the bytes after the prefix.
+            pub const fn from_bytes(bytes: [u8; 9]) -> Self {
+                $name(bytes)
+            }
+
+            /// The 9 bytes after the prefix.
+            pub const fn into_bytes(self) -> [u8; 9] {
+                self.0
+            }
+
             /// The id without its kind.
             pub fn id(self) -> SalesforceId {
                 let ([a, b, c], [d, e, f, g, h, i, j, k, l]) = (const { prefix($prefix) }, self.0);

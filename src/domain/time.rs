@@ -39,7 +39,7 @@ pub struct DurationMs(Saturating);
 
 impl Default for TimeMs {
     fn default() -> Self {
-        TimeMs::from_unix_ms(0)
+        TimeMs::ZERO
     }
 }
 
@@ -62,6 +62,9 @@ impl fmt::Debug for DurationMs {
 }
 
 impl TimeMs {
+    /// 1970-01-01T00:00:00Z.
+    pub const ZERO: TimeMs = TimeMs::from_unix_ms(0);
+
     /// The moment `ms` milliseconds after the epoch.
     pub const fn from_unix_ms(ms: i64) -> Self {
         TimeMs(Saturating::new(ms))

@@ -1,5 +1,7 @@
 //! The agent's browser connects to the bridge, or is gone.
 
+use crate::domain::Platform;
+
 use super::state::OFFLINE;
 use super::{Epoch, Mutation, Reason, Step, is_on};
 
@@ -12,11 +14,12 @@ impl Step<'_> {
         }
         self.state.epoch = Some(epoch);
         let now = self.now;
+        let under_way = self.state.ring.has_one_under_way(Platform::Salesforce);
         let side = &mut self.state.sides.salesforce;
         if side.observed.is_none_or(|observed| observed.status != OFFLINE) {
             side.reached(now);
         }
-        self.reissue.salesforce = side.outstanding.is_some() || side.ring.has_one_under_way();
+        self.reissue.salesforce = side.outstanding.is_some() || under_way;
         if is_on(Mutation::NothingReissued) {
             self.reissue.salesforce = false;
             return Reason::Connected;

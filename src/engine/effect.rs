@@ -6,7 +6,7 @@ use crate::rules::Row;
 use super::{Generation, GivenUp, Reason, Sequence, Status, WakeCause};
 
 /// The effects of one event on one agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Effects {
     /// What was decided, and why. There is always exactly one.
     pub decision: Decision,
@@ -34,7 +34,7 @@ impl Effects {
 }
 
 /// The record of what an event did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     /// Why.
     pub reason: Reason,
@@ -51,7 +51,7 @@ pub struct Decision {
 }
 
 /// An order to a sink.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
     /// Its number among the commands of this agent: it and the agent's id name the command.
     pub sequence: Sequence,
@@ -73,7 +73,7 @@ impl Command {
 }
 
 /// A change of the one timer of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
     /// Wake the agent then; the timer before it is void.
     Arm {

@@ -5,7 +5,7 @@ use crate::domain::{Cause, DurationMs, Platform, RowId, Status, TeamId, TimeMs};
 use super::{Assignment, Generation, Sequence};
 
 /// Something that happened, at the moment at which the log took it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
     /// The record's append time, clamped so that it never runs backwards. The only clock there is.
     pub now: TimeMs,
@@ -14,7 +14,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A link was made: there is an agent now.
     Linked(Membership),
@@ -46,7 +46,7 @@ pub enum What {
 }
 
 /// The agent's team, and the table that follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Membership {
     /// The team in CXone, where it is known.
     pub team: Option<TeamId>,
@@ -55,11 +55,11 @@ pub struct Membership {
 }
 
 /// Counts the browsers of an agent: the newest holds his connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 /// A platform shows the agent in a status since a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Observation {
     /// The status, and with it the platform.
     pub status: Status,
@@ -76,7 +76,7 @@ pub struct Observation {
 }
 
 /// A row of Salesforce has ended, or a snapshot shows no current one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowClosed {
     /// The row; `None` where a snapshot found no current row.
     pub row: Option<RowId>,
@@ -89,7 +89,7 @@ pub struct RowClosed {
 }
 
 /// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Outcome {
     /// The platform the command was for.
     pub platform: Platform,
@@ -100,7 +100,7 @@ pub struct Outcome {
 }
 
 /// What became of a command, as the sink saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// The platform took it; only an observation confirms it.
     Accepted,
@@ -117,7 +117,7 @@ pub enum Verdict {
 }
 
 /// A timer that has come due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WakeUp {
     /// What it was armed for.
     pub cause: WakeCause,
@@ -126,7 +126,7 @@ pub struct WakeUp {
 }
 
 /// What a timer is armed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WakeCause {
     /// A command that should have been seen by then.
     Confirm(Platform),

@@ -1,19 +1,19 @@
 //! Too many commands for one agent within a window: all are held, and the agent cools down.
 
+use smallvec::SmallVec;
+
 use crate::domain::{DurationMs, TimeMs};
 use crate::rules::Settings;
 
 /// The times of the last commands of both platforms, and the cool-down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flapping {
     /// When the last commands were issued, the oldest first; no more than count for the window.
-    times: Vec<TimeMs>,
+    times: SmallVec<[TimeMs; 4]>,
     /// Until when everything is held.
     pub(super) until: Option<TimeMs>,
     /// How long the last cool-down was; zero where the next is a first one.
     length: DurationMs,
-    /// The flap window of the revision under which the times were kept.
-    window: DurationMs,
 }
 
 impl Flapping {
@@ -25,7 +25,6 @@ impl Flapping {
 
     /// A command was issued.
     pub(super) fn issued(&mut self, now: TimeMs, settings: &Settings) {
-        self.window = settings.flap_window;
         if self.times.last().is_none_or(|last| now.since(*last) >= settings.flap_window) {
             self.length = DurationMs::ZERO;
         }
@@ -44,9 +43,16 @@ impl Flapping {
         self.until = Some(now + self.length);
     }
 
+    /// Bytes beside this itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        if self.times.spilled() { self.times.capacity() * size_of::<TimeMs>() } else { 0 }
+    }
+
     /// Times that no window counts any more go.
-    pub(super) fn forget_old(&mut self, now: TimeMs) {
-        if self.until.is_none() && self.times.last().is_some_and(|last| now.since(*last) >= self.window) {
+    pub(super) fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
+        if self.until.is_none()
+            && self.times.last().is_some_and(|last| now.since(*last) >= settings.flap_window)
+        {
             *self = Flapping::default();
         }
     }

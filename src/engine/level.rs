@@ -29,26 +29,26 @@ impl Step<'_> {
     fn wants(&mut self, platform: Platform, target: &Target) -> bool {
         let shows_it = self.state.shown(platform) == Some(target.status);
         let reissue = *self.reissue.of(platform);
-        let state = &mut *self.state;
+        let state = &*self.state;
         let own = state.intent.is_some_and(|intent| intent.platform() == platform);
         let in_contact = platform == Platform::Cxone && state.contact.is_some();
         let cools_down = state.flapping.until.is_some();
-        let side = state.side_mut(platform);
+        let side = self.side_mut(platform);
         if shows_it {
             side.forgive();
         }
         if side.observed.is_none() || !side.reachable {
             return false;
         }
-        let outstanding = side.outstanding.and_then(|sequence| side.ring.get(sequence));
+        let outstanding = self.outstanding(platform);
         if outstanding.is_some_and(|entry| entry.status == target.status) && !reissue {
             return false;
         }
-        if shows_it && outstanding.is_none() && !side.ring.has_one_under_way() && !reissue {
+        if shows_it && outstanding.is_none() && !self.state.ring.has_one_under_way(platform) && !reissue {
             return false;
         }
         if target.is_lacking {
-            if !shows_it && side.diverged.is_none() {
+            if !shows_it && self.side(platform).diverged.is_none() {
                 self.give_up(platform, GivenUp::Refused);
             }
             return false;
@@ -80,19 +80,10 @@ impl Step<'_> {
         self.state.flapping.issued(now, settings);
         let sequence = Sequence(self.state.issued.0.wrapping_add(1));
         self.state.issued = sequence;
-        let intent = self.state.intent_number;
         let reissue = *self.reissue.of(platform);
-        let side = self.side_mut(platform);
         let status = target.status;
-        side.ring.push(Entry {
-            sequence,
-            status,
-            issued: now,
-            intent,
-            outcome: None,
-            settled: None,
-            matched: None,
-        });
+        self.state.ring.push(Entry::new(sequence, status, now));
+        let side = self.side_mut(platform);
         side.outstanding = Some(sequence);
         // What is issued again after a new connection or an outcome is no correction.
         let correction = std::mem::take(&mut side.owes_correction) && !reissue;
@@ -103,10 +94,11 @@ impl Step<'_> {
     /// A command was not seen in time. After the first and the corrections the platform has diverged.
     pub(super) fn lapse(&mut self, platform: Platform) {
         let corrections = self.settings.corrections;
+        let lapsed = self.outstanding(platform).map(|entry| entry.status);
         let side = self.side_mut(platform);
-        let lapsed = side.outstanding.take().and_then(|sequence| side.ring.get(sequence));
+        side.outstanding = None;
         // What lapsed for another target says nothing of this one.
-        if lapsed.is_none_or(|entry| Some(entry.status) != side.target) {
+        if lapsed.is_none_or(|status| Some(status) != side.target) {
             return;
         }
         side.lapsed = side.lapsed.saturating_add(1);

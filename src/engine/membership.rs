@@ -5,14 +5,14 @@ use super::{Assignment, Membership, PLATFORMS, Reason, Step};
 impl Step<'_> {
     /// A revision took effect.
     pub(super) fn activated(&mut self, assignment: Option<Assignment>) -> Reason {
-        self.state.membership.assignment = assignment;
+        self.state.assignment = assignment;
         self.forgive();
         Reason::Activated
     }
 
     /// The agent is in another team, and so perhaps under another rule, with other codes.
     pub(super) fn team_moved(&mut self, membership: Membership) -> Reason {
-        self.state.membership = membership;
+        self.state.assignment = membership.assignment;
         self.forgive();
         Reason::TeamMoved
     }

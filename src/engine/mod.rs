@@ -15,6 +15,7 @@ mod membership;
 mod mutation;
 mod observation;
 mod outcome;
+mod packed;
 mod reason;
 mod ring;
 mod row_closed;
@@ -34,11 +35,13 @@ pub use effect::{Command, Decision, Effects, Timer};
 pub use event::{
     Epoch, Event, Membership, Observation, Outcome, RowClosed, Verdict, WakeCause, WakeUp, What,
 };
+pub use packed::AgentState;
 pub use reason::{GivenUp, Reason};
-pub use state::{AgentState, Generation, Intent, Sequence};
+pub use state::{Generation, Sequence};
 
 use mutation::{Mutation, is_on};
-use state::Side;
+use ring::Entry;
+use state::{Intent, Side, State};
 
 /// The same step for both platforms, in this order.
 const PLATFORMS: [Platform; 2] = Platform::ALL;
@@ -49,7 +52,7 @@ const PLATFORMS: [Platform; 2] = Platform::ALL;
 pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> Effects {
     let state = match (&mut *slot, event.what) {
         (None, What::Linked(membership)) => {
-            *slot = Some(AgentState::new(membership));
+            *slot = Some(AgentState::of(State::new(membership.assignment)));
             return Effects::of(Reason::Linked);
         }
         (None, _) => return Effects::of(Reason::NotLinked),
@@ -60,6 +63,18 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         }
         (Some(state), _) => state,
     };
+    let mut working = state.unpack();
+    let effects = step(&mut working, event, tables);
+    #[cfg(test)]
+    let kept = working.clone();
+    state.pack(working);
+    #[cfg(test)]
+    assert_eq!(state.clone().unpack(), kept, "what is packed is not lost");
+    effects
+}
+
+/// What one event does to the state of an agent.
+fn step(state: &mut State, event: &Event, tables: &Tables) -> Effects {
     let mut step = Step {
         state,
         now: event.now,
@@ -84,7 +99,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
     };
     step.level();
     step.arm();
-    step.state.forget_old(event.now);
+    step.state.forget_old(event.now, step.settings);
     let mut effects = step.effects;
     effects.decision.reason = reason;
     effects.decision.new_intent = state.intent_number != intent;
@@ -93,7 +108,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
 
 /// One event being applied.
 struct Step<'s> {
-    state: &'s mut AgentState,
+    state: &'s mut State,
     now: TimeMs,
     tables: &'s Tables,
     settings: &'s Settings,
@@ -105,7 +120,12 @@ struct Step<'s> {
 impl Step<'_> {
     /// The options of the agent's rule; `None` where he has none.
     fn options(&self) -> Option<Options> {
-        self.tables.options(self.state.membership.assignment?)
+        self.tables.options(self.state.assignment?)
+    }
+
+    /// The command to a platform that is not yet confirmed.
+    fn outstanding(&self, platform: Platform) -> Option<&Entry> {
+        self.state.ring.get(self.side(platform).outstanding?)
     }
 
     fn side(&self, platform: Platform) -> &Side {

@@ -16,17 +16,21 @@ impl Step<'_> {
             Verdict::Conflict if shown.is_some_and(|status| status.is_off()) => Verdict::Unreachable,
             verdict => verdict,
         };
-        let side = self.side_mut(platform);
-        let is_outstanding = side.outstanding == Some(command);
-        let Some(entry) = side.ring.get_mut(command) else { return Reason::UnknownCommand };
-        if entry.outcome.is_some() {
+        let Some(entry) = self.state.ring.get_mut(command).filter(|e| e.status.platform() == platform) else {
+            return Reason::UnknownCommand;
+        };
+        if entry.outcome().is_some() {
             return Reason::DuplicateOutcome;
         }
-        entry.outcome = Some((verdict, now));
+        entry.answer(verdict, now);
+        if entry.is_taken() && !in_contact {
+            entry.settle(now);
+        }
         let (issued, status) = (entry.issued, entry.status);
+        let side = self.side_mut(platform);
+        let is_outstanding = side.outstanding == Some(command);
         match verdict {
             Verdict::Accepted | Verdict::Unknown => {
-                entry.settled = if in_contact { None } else { Some(now) };
                 let target = side.target;
                 if is_outstanding && target.is_some() && shown == target {
                     side.outstanding = None;

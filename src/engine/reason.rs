@@ -3,7 +3,7 @@
 use super::{Verdict, WakeCause};
 
 /// Why an event was decided as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The agent is linked now.
     Linked,
@@ -83,7 +83,7 @@ pub enum Reason {
 }
 
 /// Why a platform is not commanded any more, until something changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GivenUp {
     /// The corrections did not help.
     NotSeen,

@@ -1,65 +1,142 @@
-//! The last commands to a platform: what an observation may be the echo of.
+//! The last commands: what an observation may be the echo of.
 
-use crate::domain::TimeMs;
+use smallvec::SmallVec;
+
+use crate::domain::{DurationMs, Platform, TimeMs};
 
 use super::state::{MATCHED_KEPT, Sequence};
 use super::{Status, Verdict};
 
-/// So many of the last commands are kept.
+/// So many of the last commands to a platform are kept.
 const KEPT: usize = 8;
 
 /// A command that was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// It is small: what happened to it later is kept by how many ms later that was, which saturates after 49 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(packed)]
 pub(super) struct Entry {
     pub(super) sequence: Sequence,
     pub(super) status: Status,
     pub(super) issued: TimeMs,
-    /// The number of the intent it was issued for.
-    pub(super) intent: u32,
-    pub(super) outcome: Option<(Verdict, TimeMs)>,
-    /// From when on its echo may be only so late; `None` until then.
-    pub(super) settled: Option<TimeMs>,
-    /// The start of the observation that was its echo, by the platform's clock.
-    pub(super) matched: Option<TimeMs>,
+    /// It was issued for the intent that there is.
+    pub(super) is_for_intent: bool,
+    verdict: Option<Verdict>,
+    answered_after: u32,
+    settled_after: u32,
+    matched_after: i32,
 }
 
+/// There is no such time yet.
+const NEVER: u32 = u32::MAX;
+const UNMATCHED: i32 = i32::MAX;
+
 impl Entry {
+    pub(super) const fn new(sequence: Sequence, status: Status, issued: TimeMs) -> Self {
+        Entry {
+            sequence,
+            status,
+            issued,
+            is_for_intent: true,
+            verdict: None,
+            answered_after: 0,
+            settled_after: NEVER,
+            matched_after: UNMATCHED,
+        }
+    }
+
+    fn after(&self, at: TimeMs) -> u32 {
+        u32::try_from(at.since(self.issued).as_ms().max(0)).unwrap_or(NEVER).min(NEVER - 1)
+    }
+
+    fn at(&self, after: u32) -> TimeMs {
+        self.issued + DurationMs::from_ms(after.into())
+    }
+
+    /// What became of it, and when.
+    pub(super) fn outcome(&self) -> Option<(Verdict, TimeMs)> {
+        self.verdict.map(|verdict| (verdict, self.at(self.answered_after)))
+    }
+
+    pub(super) fn answer(&mut self, verdict: Verdict, at: TimeMs) {
+        self.verdict = Some(verdict);
+        self.answered_after = self.after(at);
+    }
+
+    /// From when on its echo may be only so late; `None` until then.
+    pub(super) fn settled(&self) -> Option<TimeMs> {
+        (self.settled_after != NEVER).then(|| self.at(self.settled_after))
+    }
+
+    pub(super) fn settle(&mut self, at: TimeMs) {
+        self.settled_after = self.after(at);
+    }
+
+    /// The start of the observation that was its echo is kept by the platform's clock.
+    pub(super) fn match_with(&mut self, since_raw: TimeMs) {
+        self.matched_after = self.matched_at(since_raw);
+    }
+
+    fn matched_at(&self, since_raw: TimeMs) -> i32 {
+        let ms = since_raw.since(self.issued).as_ms().clamp(i32::MIN.into(), (UNMATCHED - 1).into());
+        i32::try_from(ms).unwrap_or(UNMATCHED - 1)
+    }
+
+    pub(super) fn is_matched(&self) -> bool {
+        self.matched_after != UNMATCHED
+    }
+
+    /// Whether the observation with this start was its echo.
+    pub(super) fn is_matched_with(&self, since_raw: TimeMs) -> bool {
+        self.is_matched() && self.matched_after == self.matched_at(since_raw)
+    }
+
     /// It can have no echo.
     pub(super) fn is_dead(&self) -> bool {
-        let verdict = self.outcome.map(|(verdict, _)| verdict);
         matches!(
-            verdict,
+            self.verdict,
             Some(Verdict::Permanent | Verdict::Conflict | Verdict::Superseded | Verdict::Unreachable)
         )
     }
 
     /// The platform took it, or may have.
     pub(super) fn is_taken(&self) -> bool {
-        matches!(self.outcome, Some((Verdict::Accepted | Verdict::Unknown, _)))
+        matches!(self.verdict, Some(Verdict::Accepted | Verdict::Unknown))
+    }
+
+    /// The platform took or refused it, or may have.
+    fn is_answered(&self) -> bool {
+        self.is_taken() || matches!(self.verdict, Some(Verdict::Permanent | Verdict::Conflict))
     }
 }
 
-/// The last commands, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ring(Vec<Entry>);
+/// The last commands to both platforms, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Ring(SmallVec<[Entry; 1]>);
 
 impl Ring {
     pub(super) fn push(&mut self, entry: Entry) {
-        if self.0.len() >= KEPT {
-            self.0.remove(0);
-        }
-        if self.0.is_empty() {
-            self.0.reserve_exact(1);
+        let platform = entry.status.platform();
+        if self.of(platform).count() >= KEPT
+            && let Some(oldest) = self.0.iter().position(|e| e.status.platform() == platform)
+        {
+            self.0.remove(oldest);
         }
         self.0.push(entry);
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Entry>()
+    /// Bytes beside the ring itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        if self.0.spilled() { self.0.capacity() * size_of::<Entry>() } else { 0 }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter()
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those to one platform.
+    pub(super) fn of(&self, platform: Platform) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.0.iter().filter(move |entry| entry.status.platform() == platform)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -67,33 +144,33 @@ impl Ring {
     }
 
     pub(super) fn get(&self, sequence: Sequence) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.sequence == sequence)
+        self.0.iter().rev().find(|entry| { entry.sequence } == sequence)
     }
 
     pub(super) fn get_mut(&mut self, sequence: Sequence) -> Option<&mut Entry> {
-        self.0.iter_mut().find(|entry| entry.sequence == sequence)
+        self.0.iter_mut().rev().find(|entry| { entry.sequence } == sequence)
     }
 
     /// A command that may still reach the platform: it has no outcome, and none that was issued after it has
     /// been taken or refused by the platform, for the sink sends an agent's commands in order.
-    pub(super) fn has_one_under_way(&self) -> bool {
-        let answered = self.0.iter().rposition(|e| {
-            matches!(
-                e.outcome,
-                Some((Verdict::Accepted | Verdict::Unknown | Verdict::Permanent | Verdict::Conflict, _))
-            )
-        });
-        self.0.iter().skip(answered.map_or(0, |i| i + 1)).any(|entry| entry.outcome.is_none())
+    pub(super) fn has_one_under_way(&self, platform: Platform) -> bool {
+        self.of(platform).rev().take_while(|entry| !entry.is_answered()).any(|entry| entry.verdict.is_none())
     }
 
-    /// A matched or dead command goes when it is old.
-    pub(super) fn forget_old(&mut self, now: TimeMs) {
+    /// There is another intent now.
+    pub(super) fn intent_changed(&mut self) {
+        for entry in &mut self.0 {
+            entry.is_for_intent = false;
+        }
+    }
+
+    /// A matched or dead command that nothing waits for goes when it is old.
+    pub(super) fn forget_old(&mut self, now: TimeMs, outstanding: [Option<Sequence>; 2]) {
         let is_old = |entry: &Entry| now.since(entry.issued) >= MATCHED_KEPT;
         if self.0.iter().any(is_old) {
-            self.0.retain(|entry| !is_old(entry) || !(entry.matched.is_some() || entry.is_dead()));
-            if self.0.is_empty() {
-                self.0 = Vec::new();
-            }
+            let waits = |entry: &Entry| outstanding.contains(&Some(entry.sequence));
+            self.0.retain(|entry| !is_old(entry) || waits(entry) || !(entry.is_matched() || entry.is_dead()));
+            self.0.shrink_to_fit();
         }
     }
 }

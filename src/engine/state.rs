@@ -1,44 +1,45 @@
 //! What the engine remembers of an agent. Bounded, whatever happens to him.
 
 use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceStatus, TimeMs};
+use crate::rules::{Assignment, Settings};
 
 use super::flapping::Flapping;
 use super::ring::Ring;
 use super::timer::Armed;
-use super::{Epoch, GivenUp, Membership, Status};
+use super::{Epoch, GivenUp, Status};
 
 /// A matched command this old is forgotten.
 pub(super) const MATCHED_KEPT: DurationMs = DurationMs::from_seconds(15 * 60);
 
 /// The last rows of Salesforce that were taken are remembered, so many.
-const ROWS_KEPT: usize = 4;
+pub(super) const ROWS_KEPT: usize = 4;
 
 /// The number of a command among those of its agent, from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u32);
 
 /// Tells one arming of an agent's timer from the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
 
 /// The agent's last choice: the thing to mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Intent {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Intent {
     /// What he chose, and with it where.
-    pub status: Status,
+    pub(super) status: Status,
     /// When it began, by our clock; never before the intent it replaced.
-    pub since: TimeMs,
+    pub(super) since: TimeMs,
     /// How far the platform's clock was ahead of ours.
     pub(super) offset: DurationMs,
     /// The start of the intent it replaced.
     pub(super) floor: TimeMs,
     /// It was the status at a login.
-    pub at_login: bool,
+    pub(super) at_login: bool,
 }
 
 impl Intent {
     /// The platform it was chosen on.
-    pub const fn platform(&self) -> Platform {
+    pub(super) const fn platform(&self) -> Platform {
         self.status.platform()
     }
 
@@ -49,7 +50,7 @@ impl Intent {
 }
 
 /// What a platform shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Observed {
     pub(super) status: Status,
     pub(super) since_raw: TimeMs,
@@ -67,12 +68,11 @@ impl Observed {
 }
 
 /// What is known of one platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Side {
     pub(super) observed: Option<Observed>,
     /// The newest command that is not yet confirmed.
     pub(super) outstanding: Option<Sequence>,
-    pub(super) ring: Ring,
     pub(super) reachable: bool,
     /// When it was last seen reachable.
     pub(super) up_at: TimeMs,
@@ -106,7 +106,7 @@ impl Side {
 }
 
 /// A contact in CXone: an overlay, never an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Contact {
     pub(super) status: CxoneStatus,
     /// By our clock.
@@ -116,7 +116,7 @@ pub(super) struct Contact {
 }
 
 /// The close of the observed row, until another row follows or the grace is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PendingClose {
     pub(super) at_raw: TimeMs,
     pub(super) offset: DurationMs,
@@ -124,7 +124,7 @@ pub(super) struct PendingClose {
 }
 
 /// The close of a row that was not seen yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct EarlyClose {
     pub(super) row: RowId,
     pub(super) at_raw: TimeMs,
@@ -132,7 +132,7 @@ pub(super) struct EarlyClose {
 }
 
 /// What an inferred Offline replaced: a row that came late takes it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Replaced {
     /// The close it was inferred from.
     pub(super) close_raw: TimeMs,
@@ -142,14 +142,15 @@ pub(super) struct Replaced {
     pub(super) intent: Option<(Option<Intent>, u32, Both<bool>)>,
 }
 
-/// What the engine remembers of an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentState {
-    pub(super) membership: Membership,
+/// What the engine remembers of an agent, while an event is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    pub(super) assignment: Option<Assignment>,
     pub(super) intent: Option<Intent>,
     /// Counts the intents, so that a command knows which it was issued for.
     pub(super) intent_number: u32,
     pub(super) sides: Both<Side>,
+    pub(super) ring: Ring,
     /// The last rows taken, the newest first.
     pub(super) rows: [Option<RowId>; ROWS_KEPT],
     pub(super) contact: Option<Contact>,
@@ -165,13 +166,14 @@ pub struct AgentState {
     pub(super) issued: Sequence,
 }
 
-impl AgentState {
-    pub(super) fn new(membership: Membership) -> Self {
-        AgentState {
-            membership,
+impl State {
+    pub(super) fn new(assignment: Option<Assignment>) -> Self {
+        State {
+            assignment,
             intent: None,
             intent_number: 0,
             sides: Both::default(),
+            ring: Ring::default(),
             rows: [None; ROWS_KEPT],
             contact: None,
             previous: None,
@@ -184,16 +186,6 @@ impl AgentState {
             generation: Generation::default(),
             issued: Sequence::default(),
         }
-    }
-
-    /// The bytes it takes in memory.
-    pub fn bytes(&self) -> usize {
-        size_of::<Option<Self>>() + self.sides.salesforce.ring.bytes() + self.sides.cxone.ring.bytes()
-    }
-
-    /// The agent's last choice.
-    pub fn intent(&self) -> Option<&Intent> {
-        self.intent.as_ref()
     }
 
     pub(super) fn side(&self, platform: Platform) -> &Side {
@@ -233,6 +225,7 @@ impl AgentState {
         let floor = self.intent.map_or(since, |intent| intent.since);
         self.intent = Some(Intent { status, since: since.max(floor), offset, floor, at_login });
         self.intent_number = self.intent_number.wrapping_add(1);
+        self.ring.intent_changed();
         for platform in super::PLATFORMS {
             let side = self.side_mut(platform);
             side.caught_up = platform == status.platform();
@@ -241,10 +234,14 @@ impl AgentState {
     }
 
     /// What is over and done with goes, so that an agent at rest is small.
-    pub(super) fn forget_old(&mut self, now: TimeMs) {
-        self.sides.salesforce.ring.forget_old(now);
-        self.sides.cxone.ring.forget_old(now);
-        self.flapping.forget_old(now);
+    pub(super) fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
+        self.ring.forget_old(now, [self.sides.salesforce.outstanding, self.sides.cxone.outstanding]);
+        if self.ring.is_empty() {
+            // It is only compared with the commands there are.
+            self.sides.salesforce.up_at = TimeMs::default();
+            self.sides.cxone.up_at = TimeMs::default();
+        }
+        self.flapping.forget_old(now, settings);
     }
 }
 

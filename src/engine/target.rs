@@ -49,14 +49,14 @@ impl Step<'_> {
     }
 
     fn row_for(&self, status: CxoneStatus) -> Option<Target> {
-        match self.tables.salesforce_target(self.state.membership.assignment?, status) {
+        match self.tables.salesforce_target(self.state.assignment?, status) {
             SalesforceTarget::Nothing => None,
             SalesforceTarget::Set(status, row) => Some(Target::new(Status::Salesforce(status), Some(row))),
         }
     }
 
     fn order_for(&self, status: SalesforceStatus) -> Option<Target> {
-        let assignment = self.state.membership.assignment?;
+        let assignment = self.state.assignment?;
         let (status, row) = match self.tables.cxone_target(assignment, status) {
             CxoneTarget::Nothing => return None,
             CxoneTarget::Set(status, row) => (status, row),
@@ -83,7 +83,7 @@ impl Step<'_> {
 
     /// Whether a row of the rule mirrors this status to the other platform.
     pub(super) fn is_mirrored(&self, status: Status) -> bool {
-        let Some(assignment) = self.state.membership.assignment else { return false };
+        let Some(assignment) = self.state.assignment else { return false };
         match status {
             Status::Salesforce(status) => {
                 self.tables.cxone_target(assignment, status) != CxoneTarget::Nothing

@@ -4,12 +4,11 @@ use crate::domain::{Platform, TimeMs};
 
 use super::{Generation, Mutation, PLATFORMS, Step, Timer, WakeCause, is_on};
 
-/// A timer that is armed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A timer that is armed; its generation is the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Armed {
     pub(super) at: TimeMs,
     pub(super) cause: WakeCause,
-    pub(super) generation: Generation,
 }
 
 impl Step<'_> {
@@ -18,12 +17,11 @@ impl Step<'_> {
         if platform == Platform::Cxone && self.state.contact.is_some() {
             return None;
         }
-        let side = self.side(platform);
-        let entry = side.ring.get(side.outstanding?)?;
+        let entry = self.outstanding(platform)?;
         if is_on(Mutation::UnsentLapses) {
             return Some(entry.issued + self.settings.confirm);
         }
-        entry.outcome.map(|(_, at)| at + self.settings.confirm)
+        entry.outcome().map(|(_, at)| at + self.settings.confirm)
     }
 
     /// Arms the timer anew where what is waited for has changed.
@@ -44,7 +42,7 @@ impl Step<'_> {
             Some((at, cause)) => {
                 let generation = Generation(self.state.generation.0.wrapping_add(1));
                 self.state.generation = generation;
-                self.state.armed = Some(Armed { at, cause, generation });
+                self.state.armed = Some(Armed { at, cause });
                 Timer::Arm { at, cause, generation }
             }
         });

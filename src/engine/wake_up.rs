@@ -5,7 +5,7 @@ use super::{Reason, Step, WakeCause, WakeUp};
 impl Step<'_> {
     /// What was waited for is over, unless the timer is not the one that is armed, or comes too early.
     pub(super) fn wake_up(&mut self, wake_up: &WakeUp) -> Reason {
-        let Some(armed) = self.state.armed.filter(|armed| armed.generation == wake_up.generation) else {
+        let Some(armed) = self.state.armed.filter(|_| self.state.generation == wake_up.generation) else {
             return Reason::StaleWakeUp;
         };
         self.state.armed = None;

@@ -2,6 +2,7 @@
 //! when a revision is loaded, and never for an event.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::{CxoneOrder, Options, Revision, Rule, Settings};
 use crate::directory::{CxoneVocabulary, SalesforceVocabulary};
@@ -11,7 +12,7 @@ use crate::domain::{
 };
 
 /// The number of a row in its direction of its rule, from 1; 0 where an option acts instead of a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Row(pub u16);
 
 /// What Salesforce should show.
@@ -38,10 +39,14 @@ pub enum CxoneTarget {
 }
 
 /// Which table holds for an agent: looked up when his team or the revision changes, not for each event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Assignment {
-    rule: u32,
-    table: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Assignment(NonZeroU32);
+
+/// What an [`Assignment`] stands for.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Index into the tables.
+    table: usize,
     /// Index into the tenant's teams, or [`NO_TEAM`].
     team: u32,
 }
@@ -59,6 +64,8 @@ pub struct Tables {
     cxone: Vec<(AccountName, CxoneIndex)>,
     /// One for each rule and pair of accounts: `(rule * salesforce accounts + org) * cxone accounts + tenant`.
     tables: Vec<Table>,
+    /// How many teams a tenant has at most, and one for those who have none: assignments are numbered table by table.
+    teams: u32,
 }
 
 /// The statuses of an org as small integers: 0 is Offline, then the presence statuses by id.
@@ -259,7 +266,8 @@ impl Tables {
         }
         let options = revision.rules.iter().map(|rule| rule.options).collect();
         let settings = revision.settings.clone();
-        Tables { settings, options, by_agent, by_team, salesforce, cxone, tables }
+        let teams = cxone.iter().map(|(_, index)| index.teams.len()).max().unwrap_or_default() as u32 + 1;
+        Tables { settings, options, by_agent, by_team, salesforce, cxone, tables, teams }
     }
 
     /// The engine's numbers.
@@ -286,17 +294,28 @@ impl Tables {
         let tenant = self.cxone.iter().position(|(name, _)| *name == cxone)?;
         let table = (rule as usize * self.salesforce.len() + org) * self.cxone.len() + tenant;
         let index = self.cxone.get(tenant).map(|(_, index)| index)?;
-        Some(Assignment { rule, table: table as u32, team: team.map_or(NO_TEAM, |team| index.team(team)) })
+        let team = team.map_or(NO_TEAM, |team| index.team(team)).min(self.teams - 1);
+        let number = u32::try_from(table).ok()?.checked_mul(self.teams)?.checked_add(team)?;
+        number.checked_add(1).and_then(NonZeroU32::new).map(Assignment)
+    }
+
+    fn place(&self, assignment: Assignment) -> Place {
+        let number = assignment.0.get() - 1;
+        let team = number % self.teams;
+        Place {
+            table: (number / self.teams) as usize,
+            team: if team + 1 == self.teams { NO_TEAM } else { team },
+        }
     }
 
     /// The number of the rule in the revision, from 0.
     pub fn rule(&self, assignment: Assignment) -> usize {
-        assignment.rule as usize
+        self.place(assignment).table / (self.salesforce.len() * self.cxone.len()).max(1)
     }
 
     /// The options of the rule.
     pub fn options(&self, assignment: Assignment) -> Option<Options> {
-        self.options.get(assignment.rule as usize).copied()
+        self.options.get(self.rule(assignment)).copied()
     }
 
     /// What Salesforce should show when this is the status in CXone.
@@ -305,7 +324,7 @@ impl Tables {
     }
 
     fn to_salesforce(&self, assignment: Assignment, status: CxoneStatus) -> Option<SalesforceTarget> {
-        let table = self.tables.get(assignment.table as usize)?;
+        let table = self.tables.get(self.place(assignment).table)?;
         let (_, cxone) = self.cxone.get(table.tenant as usize)?;
         let (to, row) = (*table.to_salesforce.get(cxone.of(status)?)?)?;
         let (_, salesforce) = self.salesforce.get(table.org as usize)?;
@@ -324,14 +343,16 @@ impl Tables {
     }
 
     fn to_cxone(&self, assignment: Assignment, status: SalesforceStatus) -> Option<CxoneTarget> {
-        let table = self.tables.get(assignment.table as usize)?;
+        let table = self.tables.get(self.place(assignment).table)?;
         let (_, salesforce) = self.salesforce.get(table.org as usize)?;
         let (to, row) = (*table.to_cxone.get(salesforce.of(status)?)?)?;
         let ToCxone::Index(to) = to else { return Some(CxoneTarget::Previous(row)) };
         let (_, cxone) = self.cxone.get(table.tenant as usize)?;
         let to = cxone.status(to as usize)?;
         Some(match to {
-            CxoneStatus::Code(code) if cxone.lacks(assignment.team, code) => CxoneTarget::Lacks(code, row),
+            CxoneStatus::Code(code) if cxone.lacks(self.place(assignment).team, code) => {
+                CxoneTarget::Lacks(code, row)
+            }
             to => CxoneTarget::Set(to, row),
         })
     }
@@ -339,14 +360,14 @@ impl Tables {
     /// Whether the agent's team is known to lack this status.
     pub fn team_lacks(&self, assignment: Assignment, status: CxoneStatus) -> bool {
         let CxoneStatus::Code(code) = status else { return false };
-        let table = self.tables.get(assignment.table as usize);
+        let table = self.tables.get(self.place(assignment).table);
         let tenant = table.and_then(|table| self.cxone.get(table.tenant as usize));
-        tenant.is_some_and(|(_, index)| index.lacks(assignment.team, code))
+        tenant.is_some_and(|(_, index)| index.lacks(self.place(assignment).team, code))
     }
 
     /// Every status of the org and of the tenant of an assignment, for the search of round trips.
     pub(super) fn statuses(&self, assignment: Assignment) -> (Vec<SalesforceStatus>, Vec<CxoneStatus>) {
-        let table = self.tables.get(assignment.table as usize);
+        let table = self.tables.get(self.place(assignment).table);
         let org = table.and_then(|t| self.salesforce.get(t.org as usize)).map(|(_, index)| index);
         let tenant = table.and_then(|t| self.cxone.get(t.tenant as usize)).map(|(_, index)| index);
         let salesforce = org.map(|i| (0..i.len()).filter_map(|n| i.status(n)).collect());

@@ -24,7 +24,7 @@ impl Step<'_> {
             }
             self.end_outstanding(platform);
         }
-        self.catch_up(seen, None);
+        self.catch_up(seen, false);
         self.after_contact(seen);
         match (wins, by_him) {
             (false, _) => Reason::ChoiceLost,

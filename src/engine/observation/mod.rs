@@ -9,7 +9,7 @@ use crate::rules::OnLogin;
 
 use super::ring::Entry;
 use super::state::{Contact, Observed};
-use super::{Mutation, Observation, Reason, Sequence, Status, Step, is_on};
+use super::{Mutation, Observation, Reason, Sequence, Status, Step, Verdict, is_on};
 
 /// An observation with what was known before it, as far as more than one question needs it.
 pub(super) struct Seen {
@@ -49,7 +49,8 @@ impl Step<'_> {
         if observation.status.platform() == Platform::Salesforce {
             self.take_back(observation);
         }
-        let seen = self.seen(observation);
+        let row = observation.row.filter(|_| observation.status.platform() == Platform::Salesforce);
+        let seen = self.seen(&Observation { row, ..*observation });
         if let Some(reason) = self.repeated(&seen) {
             return reason;
         }
@@ -101,12 +102,12 @@ impl Step<'_> {
     /// A status that is new, and no contact: whose doing is it? An inferred Offline begins here.
     pub(super) fn judge(&mut self, seen: &Seen) -> Reason {
         let platform = seen.platform();
-        let (reason, echo_of) = match self.echo(seen) {
+        let (reason, is_for_intent) = match self.echo(seen) {
             Some(entry) => {
                 self.matched(platform, entry.sequence, seen);
-                (Reason::Echo, Some(entry.intent))
+                (Reason::Echo, entry.is_for_intent)
             }
-            None => (self.whose(seen), None),
+            None => (self.whose(seen), false),
         };
         if seen.ends_contact() {
             self.state.contact = None;
@@ -118,7 +119,7 @@ impl Step<'_> {
             _ => {}
         }
         self.take(seen, reason == Reason::Echo);
-        self.catch_up(seen, echo_of);
+        self.catch_up(seen, is_for_intent);
         self.after_contact(seen);
         reason
     }
@@ -148,43 +149,41 @@ impl Step<'_> {
         if seen.observation.cause.is_person() || is_on(Mutation::NoEcho) {
             return None;
         }
-        let side = self.side(seen.platform());
+        let (side, ring) = (self.side(seen.platform()), &self.state.ring);
         let can_be = |entry: &&Entry| {
             let in_time = is_on(Mutation::EchoAnyTime)
                 || Some(entry.sequence) == side.outstanding
-                || entry.settled.is_none_or(|settled| seen.at.since(settled) <= self.settings.echo_late);
+                || entry.settled().is_none_or(|settled| seen.at.since(settled) <= self.settings.echo_late);
             entry.status == seen.status()
-                && entry.matched.is_none()
+                && !entry.is_matched()
                 && !entry.is_dead()
                 && (seen.at >= entry.issued - self.settings.echo_early || is_on(Mutation::EchoBeforeCommand))
                 && in_time
         };
         let is_target = self.target(seen.platform()).is_some_and(|target| target.status == seen.status());
         let outstanding =
-            || side.ring.iter().filter(can_be).find(|entry| Some(entry.sequence) == side.outstanding);
+            || ring.of(seen.platform()).filter(can_be).find(|entry| Some(entry.sequence) == side.outstanding);
         let preferred = if is_target { outstanding() } else { None };
-        preferred.or_else(|| side.ring.iter().find(can_be)).copied()
+        preferred.or_else(|| ring.of(seen.platform()).find(can_be)).copied()
     }
 
     /// An echo that begins before its command was issued is in step, but not it: the real one is still to come.
     fn matched(&mut self, platform: Platform, sequence: Sequence, seen: &Seen) {
-        let side = self.side_mut(platform);
-        if let Some(entry) = side.ring.get_mut(sequence)
+        if let Some(entry) = self.state.ring.get_mut(sequence)
             && seen.at >= entry.issued
         {
-            entry.matched = Some(seen.observation.since_raw);
+            entry.match_with(seen.observation.since_raw);
         }
-        if side.outstanding == Some(sequence) {
+        if self.side(platform).outstanding == Some(sequence) {
             self.end_outstanding(platform);
         }
     }
 
     /// A command without an outcome is still under way: only its outcome ends it.
     pub(super) fn end_outstanding(&mut self, platform: Platform) {
-        let side = self.side_mut(platform);
-        let entry = side.outstanding.and_then(|sequence| side.ring.get(sequence));
-        if entry.is_none_or(|entry| entry.outcome.is_some()) || is_on(Mutation::ObservationEndsUnderWay) {
-            side.outstanding = None;
+        let entry = self.outstanding(platform);
+        if entry.is_none_or(|entry| entry.outcome().is_some()) || is_on(Mutation::ObservationEndsUnderWay) {
+            self.side_mut(platform).outstanding = None;
         }
     }
 
@@ -222,8 +221,8 @@ impl Step<'_> {
             return false;
         };
         let between = |at: TimeMs| at > observed.since() && at <= seen.at;
-        let accepted = |entry: &Entry| match entry.outcome {
-            Some((super::Verdict::Accepted, at)) => between(at),
+        let accepted = |entry: &Entry| match entry.outcome() {
+            Some((Verdict::Accepted, at)) => between(at),
             _ => false,
         };
         let is_quiet = match seen.status() {
@@ -233,7 +232,7 @@ impl Step<'_> {
         is_quiet
             && !seen.observation.cause.is_person()
             && !seen.ends_contact()
-            && !self.side(seen.platform()).ring.iter().any(accepted)
+            && !self.state.ring.of(seen.platform()).any(accepted)
     }
 
     /// A new start for an intent of that same status, and nothing else.
@@ -286,12 +285,11 @@ impl Step<'_> {
 
     /// Whether the platform has caught up with the intent: it shows the target, by an echo of a command for this
     /// intent, or since the intent.
-    pub(super) fn catch_up(&mut self, seen: &Seen, echo_of: Option<u32>) {
+    pub(super) fn catch_up(&mut self, seen: &Seen, is_echo_for_intent: bool) {
         let platform = seen.platform();
         let Some(intent) = self.state.intent else { return };
         let shows_target = self.target(platform).is_some_and(|target| target.status == seen.status());
-        let for_this = echo_of == Some(self.state.intent_number) || seen.at >= intent.since;
-        if shows_target && for_this {
+        if shows_target && (is_echo_for_intent || seen.at >= intent.since) {
             self.side_mut(platform).caught_up = true;
         }
     }
@@ -302,9 +300,9 @@ impl Step<'_> {
         if !seen.ends_contact() {
             return;
         }
-        for entry in self.state.sides.cxone.ring.iter_mut() {
-            if entry.is_taken() && entry.settled.is_none() {
-                entry.settled = Some(seen.at);
+        for entry in self.state.ring.iter_mut() {
+            if entry.status.platform() == Platform::Cxone && entry.is_taken() && entry.settled().is_none() {
+                entry.settle(seen.at);
             }
         }
         if self.confirm_due(Platform::Cxone).is_some_and(|due| due <= self.now) {

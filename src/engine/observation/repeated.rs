@@ -3,6 +3,7 @@
 use crate::domain::{DurationMs, Platform};
 
 use super::Seen;
+use crate::engine::ring::Entry;
 use crate::engine::state::{OFFLINE, Observed};
 use crate::engine::{Mutation, Observation, Reason, Status, Step, is_on};
 
@@ -37,6 +38,7 @@ impl Step<'_> {
         {
             self.state.intent = intent;
             self.state.intent_number = number.wrapping_add(1);
+            self.state.ring.intent_changed();
             self.state.sides.salesforce.caught_up = caught_up.salesforce;
             self.state.sides.cxone.caught_up = caught_up.cxone;
         }
@@ -71,11 +73,8 @@ impl Step<'_> {
         if row.is_some_and(|row| self.state.has_row(row)) {
             return is_observed_row || !shown;
         }
-        let echo_taken = self
-            .side(seen.platform())
-            .ring
-            .iter()
-            .any(|entry| entry.status == status && entry.matched == Some(since_raw));
+        let was_echo = |entry: &Entry| entry.status == status && entry.is_matched_with(since_raw);
+        let echo_taken = self.state.ring.of(seen.platform()).any(was_echo);
         echo_taken && !shown
     }
 
