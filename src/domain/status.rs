@@ -263,6 +263,22 @@ impl Status {
         }
     }
 
+    /// The status, where it is one of Salesforce.
+    pub const fn salesforce(self) -> Option<SalesforceStatus> {
+        match self {
+            Status::Salesforce(status) => Some(status),
+            Status::Cxone(_) => None,
+        }
+    }
+
+    /// The status, where it is one of CXone.
+    pub const fn cxone(self) -> Option<CxoneStatus> {
+        match self {
+            Status::Salesforce(_) => None,
+            Status::Cxone(status) => Some(status),
+        }
+    }
+
     /// Whether the agent is logged out there.
     pub const fn is_off(self) -> bool {
         match self {
@@ -270,6 +286,7 @@ impl Status {
             Status::Cxone(status) => status.is_off(),
         }
     }
+
     /// Whether an agent can be put there at all, be it by logging him out.
     pub const fn can_be_commanded(self) -> bool {
         match self {

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// A signed number of 48 bits that saturates, as bytes in the order of the numbers: an agent's state holds many, and
-/// nothing is lost to padding.
+/// A signed number of 48 bits that saturates, without padding: an agent's state holds many.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Saturating([u8; 6]);
+#[repr(packed)]
+struct Saturating {
+    high: i16,
+    low: u32,
+}
 
 impl Saturating {
     const MAX: i64 = (1 << 47) - 1;
@@ -19,13 +22,11 @@ impl Saturating {
         } else {
             number
         };
-        let [.., a, b, c, d, e, f] = (number ^ (1 << 47)).to_be_bytes();
-        Saturating([a, b, c, d, e, f])
+        Saturating { high: (number >> 32) as i16, low: number as u32 }
     }
 
     const fn get(self) -> i64 {
-        let [a, b, c, d, e, f] = self.0;
-        i64::from_be_bytes([0, 0, a, b, c, d, e, f]) - (1 << 47)
+        (self.high as i64) << 32 | self.low as i64
     }
 }
 

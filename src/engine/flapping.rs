@@ -9,7 +9,7 @@ use crate::rules::Settings;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flapping {
     /// When the last commands were issued, the oldest first; no more than count for the window.
-    times: SmallVec<[TimeMs; 4]>,
+    times: SmallVec<[TimeMs; 2]>,
     /// Until when everything is held.
     pub(super) until: Option<TimeMs>,
     /// How long the last cool-down was; zero where the next is a first one.
@@ -17,6 +17,14 @@ pub(super) struct Flapping {
 }
 
 impl Flapping {
+    pub(super) const EMPTY: Flapping =
+        Flapping { times: SmallVec::new_const(), until: None, length: DurationMs::ZERO };
+
+    /// Whether there is nothing to remember.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.times.is_empty() && self.until.is_none() && self.length == DurationMs::ZERO
+    }
+
     /// Whether one more command would be one too many.
     pub(super) fn is_full(&self, now: TimeMs, settings: &Settings) -> bool {
         let recent = self.times.iter().filter(|time| now.since(**time) < settings.flap_window).count();

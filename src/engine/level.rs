@@ -12,11 +12,10 @@ impl Step<'_> {
     pub(super) fn level(&mut self) {
         for platform in PLATFORMS {
             let target = self.target(platform);
-            let side = self.side_mut(platform);
             let status = target.map(|target| target.status);
-            if side.target != status {
-                side.target = status;
-                side.forgive();
+            if self.state.target(platform) != status {
+                self.state.set_target(platform, status);
+                self.state.forgive(platform);
                 self.effects.decision.retargeted = true;
             }
             if let Some(target) = target.filter(|target| self.wants(platform, target)) {
@@ -31,24 +30,23 @@ impl Step<'_> {
         let reissue = *self.reissue.of(platform);
         let state = &*self.state;
         let own = state.intent.is_some_and(|intent| intent.platform() == platform);
-        let in_contact = platform == Platform::Cxone && state.contact.is_some();
-        let cools_down = state.flapping.until.is_some();
-        let side = self.side_mut(platform);
+        let in_contact = platform == Platform::Cxone && state.contact().is_some();
+        let cools_down = state.flapping().until.is_some();
         if shows_it {
-            side.forgive();
+            self.state.forgive(platform);
         }
-        if side.observed.is_none() || !side.reachable {
+        if !self.state.is_observed(platform) || !self.state.is_reachable(platform) {
             return false;
         }
         let outstanding = self.outstanding(platform);
         if outstanding.is_some_and(|entry| entry.status == target.status) && !reissue {
             return false;
         }
-        if shows_it && outstanding.is_none() && !self.state.ring.has_one_under_way(platform) && !reissue {
+        if shows_it && outstanding.is_none() && !self.state.ring().has_one_under_way(platform) && !reissue {
             return false;
         }
         if target.is_lacking {
-            if !shows_it && self.side(platform).diverged.is_none() {
+            if !shows_it && self.state.waiting(platform).diverged.is_none() {
                 self.give_up(platform, GivenUp::Refused);
             }
             return false;
@@ -56,8 +54,7 @@ impl Step<'_> {
         if in_contact && self.while_on_contact() == WhileOnContact::Hold {
             return false;
         }
-        let side = self.side(platform);
-        !(target.status.is_off() && own) && side.diverged.is_none() && !cools_down
+        !(target.status.is_off() && own) && self.state.waiting(platform).diverged.is_none() && !cools_down
     }
 
     fn while_on_contact(&self) -> WhileOnContact {
@@ -67,26 +64,26 @@ impl Step<'_> {
     /// Whether commands to a platform are held for now.
     pub(super) fn holds(&self, platform: Platform, in_contact: bool) -> bool {
         let contact = platform == Platform::Cxone && in_contact;
-        self.state.flapping.until.is_some() || contact && self.while_on_contact() == WhileOnContact::Hold
+        self.state.flapping().until.is_some() || contact && self.while_on_contact() == WhileOnContact::Hold
     }
 
     fn command(&mut self, platform: Platform, target: &Target) {
         let (now, settings) = (self.now, self.settings);
-        if self.state.flapping.is_full(now, settings) && !is_on(Mutation::NoFlapGuard) {
-            self.state.flapping.cool_down(now, settings);
+        if self.state.flapping().is_full(now, settings) && !is_on(Mutation::NoFlapGuard) {
+            self.state.flapping_mut().cool_down(now, settings);
             self.effects.decision.flapping = true;
             return;
         }
-        self.state.flapping.issued(now, settings);
+        self.state.flapping_mut().issued(now, settings);
         let sequence = Sequence(self.state.issued.0.wrapping_add(1));
         self.state.issued = sequence;
         let reissue = *self.reissue.of(platform);
         let status = target.status;
-        self.state.ring.push(Entry::new(sequence, status, now));
-        let side = self.side_mut(platform);
-        side.outstanding = Some(sequence);
+        self.state.ring_mut().push(Entry::new(sequence, status, now));
+        let waiting = self.state.waiting_mut(platform);
+        waiting.outstanding = Some(sequence);
         // What is issued again after a new connection or an outcome is no correction.
-        let correction = std::mem::take(&mut side.owes_correction) && !reissue;
+        let correction = std::mem::take(&mut waiting.owes_correction) && !reissue;
         let command = Command { sequence, status, issued: now, correction, row: target.row };
         *self.effects.commands.of_mut(platform) = Some(command);
     }
@@ -95,21 +92,21 @@ impl Step<'_> {
     pub(super) fn lapse(&mut self, platform: Platform) {
         let corrections = self.settings.corrections;
         let lapsed = self.outstanding(platform).map(|entry| entry.status);
-        let side = self.side_mut(platform);
-        side.outstanding = None;
+        self.state.end_outstanding(platform);
         // What lapsed for another target says nothing of this one.
-        if lapsed.is_none_or(|status| Some(status) != side.target) {
+        if lapsed.is_none_or(|status| Some(status) != self.state.target(platform)) {
             return;
         }
-        side.lapsed = side.lapsed.saturating_add(1);
-        side.owes_correction = true;
-        if side.lapsed > corrections && !is_on(Mutation::CorrectionsUnlimited) {
+        let waiting = self.state.waiting_mut(platform);
+        waiting.lapsed = waiting.lapsed.saturating_add(1);
+        waiting.owes_correction = true;
+        if waiting.lapsed > corrections && !is_on(Mutation::CorrectionsUnlimited) {
             self.give_up(platform, GivenUp::NotSeen);
         }
     }
 
     pub(super) fn give_up(&mut self, platform: Platform, why: GivenUp) {
-        self.side_mut(platform).diverged = Some(why);
+        self.state.waiting_mut(platform).diverged = Some(why);
         *self.effects.decision.diverged.of_mut(platform) = Some(why);
     }
 }

@@ -25,7 +25,7 @@ impl Step<'_> {
 
     fn forgive(&mut self) {
         for platform in PLATFORMS {
-            self.side_mut(platform).forgive();
+            self.state.forgive(platform);
         }
     }
 }

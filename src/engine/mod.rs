@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod busy;
 mod connection;
 mod effect;
 mod event;
@@ -15,7 +16,6 @@ mod membership;
 mod mutation;
 mod observation;
 mod outcome;
-mod packed;
 mod reason;
 mod ring;
 mod row_closed;
@@ -35,13 +35,12 @@ pub use effect::{Command, Decision, Effects, Timer};
 pub use event::{
     Epoch, Event, Membership, Observation, Outcome, RowClosed, Verdict, WakeCause, WakeUp, What,
 };
-pub use packed::AgentState;
 pub use reason::{GivenUp, Reason};
-pub use state::{Generation, Sequence};
+pub use state::{AgentState, Generation, Sequence};
 
 use mutation::{Mutation, is_on};
 use ring::Entry;
-use state::{Intent, Side, State};
+use state::Intent;
 
 /// The same step for both platforms, in this order.
 const PLATFORMS: [Platform; 2] = Platform::ALL;
@@ -52,7 +51,7 @@ const PLATFORMS: [Platform; 2] = Platform::ALL;
 pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> Effects {
     let state = match (&mut *slot, event.what) {
         (None, What::Linked(membership)) => {
-            *slot = Some(AgentState::of(State::new(membership.assignment)));
+            *slot = Some(AgentState::new(membership.assignment));
             return Effects::of(Reason::Linked);
         }
         (None, _) => return Effects::of(Reason::NotLinked),
@@ -63,18 +62,6 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         }
         (Some(state), _) => state,
     };
-    let mut working = state.unpack();
-    let effects = step(&mut working, event, tables);
-    #[cfg(test)]
-    let kept = working.clone();
-    state.pack(working);
-    #[cfg(test)]
-    assert_eq!(state.clone().unpack(), kept, "what is packed is not lost");
-    effects
-}
-
-/// What one event does to the state of an agent.
-fn step(state: &mut State, event: &Event, tables: &Tables) -> Effects {
     let mut step = Step {
         state,
         now: event.now,
@@ -83,7 +70,6 @@ fn step(state: &mut State, event: &Event, tables: &Tables) -> Effects {
         reissue: Both::default(),
         effects: Effects::of(Reason::Retried),
     };
-    let intent = step.state.intent_number;
     let reason = match event.what {
         What::Linked(_) => Reason::AlreadyLinked,
         What::TeamMoved(membership) => step.team_moved(membership),
@@ -102,13 +88,12 @@ fn step(state: &mut State, event: &Event, tables: &Tables) -> Effects {
     step.state.forget_old(event.now, step.settings);
     let mut effects = step.effects;
     effects.decision.reason = reason;
-    effects.decision.new_intent = state.intent_number != intent;
     effects
 }
 
 /// One event being applied.
 struct Step<'s> {
-    state: &'s mut State,
+    state: &'s mut AgentState,
     now: TimeMs,
     tables: &'s Tables,
     settings: &'s Settings,
@@ -125,14 +110,6 @@ impl Step<'_> {
 
     /// The command to a platform that is not yet confirmed.
     fn outstanding(&self, platform: Platform) -> Option<&Entry> {
-        self.state.ring.get(self.side(platform).outstanding?)
-    }
-
-    fn side(&self, platform: Platform) -> &Side {
-        self.state.side(platform)
-    }
-
-    fn side_mut(&mut self, platform: Platform) -> &mut Side {
-        self.state.side_mut(platform)
+        self.state.ring().get(self.state.outstanding(platform)?)
     }
 }

@@ -10,13 +10,13 @@ impl Step<'_> {
         let Outcome { platform, command, .. } = *outcome;
         let now = self.now;
         let shown = self.state.shown(platform);
-        let in_contact = platform == Platform::Cxone && self.state.contact.is_some();
+        let in_contact = platform == Platform::Cxone && self.state.contact().is_some();
         // Who shows as logged out is not in a conflict: he is not there.
         let verdict = match outcome.verdict {
             Verdict::Conflict if shown.is_some_and(|status| status.is_off()) => Verdict::Unreachable,
             verdict => verdict,
         };
-        let Some(entry) = self.state.ring.get_mut(command).filter(|e| e.status.platform() == platform) else {
+        let Some(entry) = self.state.command_mut(command).filter(|e| e.status.platform() == platform) else {
             return Reason::UnknownCommand;
         };
         if entry.outcome().is_some() {
@@ -27,24 +27,24 @@ impl Step<'_> {
             entry.settle(now);
         }
         let (issued, status) = (entry.issued, entry.status);
-        let side = self.side_mut(platform);
-        let is_outstanding = side.outstanding == Some(command);
+        let target = self.state.target(platform);
+        let waiting = self.state.waiting_mut(platform);
+        let is_outstanding = waiting.outstanding == Some(command);
         match verdict {
             Verdict::Accepted | Verdict::Unknown => {
-                let target = side.target;
                 if is_outstanding && target.is_some() && shown == target {
-                    side.outstanding = None;
+                    waiting.outstanding = None;
                 }
             }
             Verdict::Conflict => {}
             Verdict::Superseded | Verdict::Unreachable | Verdict::Permanent => {
                 if is_outstanding {
-                    side.outstanding = None;
+                    waiting.outstanding = None;
                 }
-                if verdict == Verdict::Unreachable && side.up_at <= issued {
-                    side.reachable = false;
+                if verdict == Verdict::Unreachable && waiting.up_at <= issued {
+                    self.state.set_reachable(platform, false);
                 }
-                if verdict == Verdict::Permanent && side.target == Some(status) {
+                if verdict == Verdict::Permanent && target == Some(status) {
                     self.give_up(platform, GivenUp::Refused);
                 }
             }

@@ -4,8 +4,10 @@ use smallvec::SmallVec;
 
 use crate::domain::{DurationMs, Platform, TimeMs};
 
-use super::state::{MATCHED_KEPT, Sequence};
-use super::{Status, Verdict};
+use super::{Sequence, Status, Verdict};
+
+/// A matched command this old is forgotten.
+const MATCHED_KEPT: DurationMs = DurationMs::from_seconds(15 * 60);
 
 /// So many of the last commands to a platform are kept.
 const KEPT: usize = 8;
@@ -115,6 +117,8 @@ impl Entry {
 pub(super) struct Ring(SmallVec<[Entry; 1]>);
 
 impl Ring {
+    pub(super) const EMPTY: Ring = Ring(SmallVec::new_const());
+
     pub(super) fn push(&mut self, entry: Entry) {
         let platform = entry.status.platform();
         if self.of(platform).count() >= KEPT

@@ -1,15 +1,14 @@
-//! What the engine remembers of an agent. Bounded, whatever happens to him.
+//! What the engine remembers of an agent: bounded, whatever happens to him, and small, for there may be a hundred
+//! thousand of him in a process. What he has only while something is going on is in a box ([`Busy`]).
 
-use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceStatus, TimeMs};
+use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceId, SalesforceStatus, TimeMs};
 use crate::rules::{Assignment, Settings};
 
+use super::busy::{Busy, Contact, EarlyClose, PendingClose, Rare, Replaced, Waiting};
 use super::flapping::Flapping;
-use super::ring::Ring;
+use super::ring::{Entry, Ring};
 use super::timer::Armed;
-use super::{Epoch, GivenUp, Status};
-
-/// A matched command this old is forgotten.
-pub(super) const MATCHED_KEPT: DurationMs = DurationMs::from_seconds(15 * 60);
+use super::{Epoch, Status};
 
 /// The last rows of Salesforce that were taken are remembered, so many.
 pub(super) const ROWS_KEPT: usize = 4;
@@ -22,6 +21,21 @@ pub struct Sequence(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
 
+/// How far a platform's clock is ahead of ours, in four bytes: it saturates at 24 days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Offset([u8; 4]);
+
+impl Offset {
+    pub(super) fn new(offset: DurationMs) -> Self {
+        let ms = offset.as_ms().clamp(i32::MIN.into(), i32::MAX.into());
+        Offset((ms as i32).to_ne_bytes())
+    }
+
+    pub(super) fn get(self) -> DurationMs {
+        DurationMs::from_ms(i32::from_ne_bytes(self.0).into())
+    }
+}
+
 /// The agent's last choice: the thing to mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Intent {
@@ -30,7 +44,7 @@ pub(super) struct Intent {
     /// When it began, by our clock; never before the intent it replaced.
     pub(super) since: TimeMs,
     /// How far the platform's clock was ahead of ours.
-    pub(super) offset: DurationMs,
+    pub(super) offset: Offset,
     /// The start of the intent it replaced.
     pub(super) floor: TimeMs,
     /// It was the status at a login.
@@ -45,7 +59,7 @@ impl Intent {
 
     /// Its start by the platform's own clock.
     pub(super) fn since_raw(&self) -> TimeMs {
-        self.since + self.offset
+        self.since + self.offset.get()
     }
 }
 
@@ -54,7 +68,7 @@ impl Intent {
 pub(super) struct Observed {
     pub(super) status: Status,
     pub(super) since_raw: TimeMs,
-    pub(super) offset: DurationMs,
+    pub(super) offset: Offset,
     pub(super) row: Option<RowId>,
     /// One of our commands caused it.
     pub(super) ours: bool,
@@ -63,187 +77,462 @@ pub(super) struct Observed {
 impl Observed {
     /// When it began, by our clock.
     pub(super) fn since(&self) -> TimeMs {
-        self.since_raw - self.offset
+        self.since_raw - self.offset.get()
     }
 }
 
-/// What is known of one platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Side {
-    pub(super) observed: Option<Observed>,
-    /// The newest command that is not yet confirmed.
-    pub(super) outstanding: Option<Sequence>,
-    pub(super) reachable: bool,
-    /// When it was last seen reachable.
-    pub(super) up_at: TimeMs,
-    /// It showed the target of this intent.
-    pub(super) caught_up: bool,
-    /// How many commands for the target have lapsed.
-    pub(super) lapsed: u8,
-    /// A command for the target has lapsed, and was not issued again yet.
-    pub(super) owes_correction: bool,
-    pub(super) diverged: Option<GivenUp>,
+/// What a platform shows and should show, in its own kind of status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Side<S> {
+    shown: Option<S>,
+    since_raw: TimeMs,
+    offset: Offset,
     /// The target at the last event: when it changes, what lapsed is forgotten.
-    pub(super) target: Option<Status>,
+    target: Option<S>,
 }
 
-impl Side {
-    /// It was seen reachable.
-    pub(super) fn reached(&mut self, now: TimeMs) {
-        if !self.reachable {
-            self.forgive();
-        }
-        self.reachable = true;
-        self.up_at = now;
+impl<S> Side<S> {
+    const EMPTY: Side<S> =
+        Side { shown: None, since_raw: TimeMs::ZERO, offset: Offset([0; 4]), target: None };
+}
+
+/// What is true or not of an agent, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Flags([u8; 2]);
+
+impl Flags {
+    /// For Salesforce; CXone's is the next.
+    const OURS: u16 = 1;
+    const REACHABLE: u16 = 1 << 2;
+    const CAUGHT_UP: u16 = 1 << 4;
+    /// The observed row is the newest, or else in the box.
+    const ROW_NEWEST: u16 = 1 << 6;
+    const ROW_BOXED: u16 = 1 << 7;
+    /// The rows are so far apart that they are in the box.
+    const ROWS_BOXED: u16 = 1 << 8;
+    const EPOCH: u16 = 1 << 9;
+    const EPOCH_BOXED: u16 = 1 << 10;
+
+    const fn has(self, flag: u16) -> bool {
+        u16::from_ne_bytes(self.0) & flag != 0
     }
 
-    /// What lapsed and what was given up on begins anew.
-    pub(super) fn forgive(&mut self) {
-        self.lapsed = 0;
-        self.owes_correction = false;
-        self.diverged = None;
+    const fn set(&mut self, flag: u16, is_set: bool) {
+        let bits = u16::from_ne_bytes(self.0);
+        self.0 = if is_set { bits | flag } else { bits & !flag }.to_ne_bytes();
+    }
+
+    const fn of(flag: u16, platform: Platform) -> u16 {
+        flag << platform as u16
     }
 }
 
-/// A contact in CXone: an overlay, never an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Contact {
-    pub(super) status: CxoneStatus,
-    /// By our clock.
-    pub(super) since: TimeMs,
-    /// What CXone showed before it.
-    pub(super) before: Option<CxoneStatus>,
-}
-
-/// The close of the observed row, until another row follows or the grace is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PendingClose {
-    pub(super) at_raw: TimeMs,
-    pub(super) offset: DurationMs,
-    pub(super) due: TimeMs,
-}
-
-/// The close of a row that was not seen yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct EarlyClose {
-    pub(super) row: RowId,
-    pub(super) at_raw: TimeMs,
-    pub(super) offset: DurationMs,
-}
-
-/// What an inferred Offline replaced: a row that came late takes it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Replaced {
-    /// The close it was inferred from.
-    pub(super) close_raw: TimeMs,
-    pub(super) observed: Option<Observed>,
-    pub(super) reachable: bool,
-    /// The intent before, where that Offline became the intent: with its number, and who had caught up.
-    pub(super) intent: Option<(Option<Intent>, u32, Both<bool>)>,
-}
-
-/// What the engine remembers of an agent, while an event is applied.
+/// What the engine remembers of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct State {
+pub struct AgentState {
+    busy: Option<Box<Busy>>,
     pub(super) assignment: Option<Assignment>,
-    pub(super) intent: Option<Intent>,
-    /// Counts the intents, so that a command knows which it was issued for.
-    pub(super) intent_number: u32,
-    pub(super) sides: Both<Side>,
-    pub(super) ring: Ring,
-    /// The last rows taken, the newest first.
-    pub(super) rows: [Option<RowId>; ROWS_KEPT],
-    pub(super) contact: Option<Contact>,
-    /// The settable CXone status he last chose, or else the first one seen.
-    pub(super) previous: Option<CxoneStatus>,
-    pub(super) pending_close: Option<PendingClose>,
-    pub(super) early_close: Option<EarlyClose>,
-    pub(super) replaced: Option<Replaced>,
-    pub(super) epoch: Option<Epoch>,
-    pub(super) flapping: Flapping,
-    pub(super) armed: Option<Armed>,
     pub(super) generation: Generation,
     pub(super) issued: Sequence,
+    pub(super) intent: Option<Intent>,
+    salesforce: Side<SalesforceStatus>,
+    cxone: Side<CxoneStatus>,
+    /// The settable CXone status he last chose, or else the first one seen.
+    pub(super) previous: Option<CxoneStatus>,
+    /// The newest row taken, and how far before it in number the others are. Zero is none.
+    row: [u8; 12],
+    rows: [[u8; 4]; ROWS_KEPT - 1],
+    epoch: [u8; 6],
+    flags: Flags,
 }
 
-impl State {
-    pub(super) fn new(assignment: Option<Assignment>) -> Self {
-        State {
+impl AgentState {
+    pub(super) const fn new(assignment: Option<Assignment>) -> Self {
+        AgentState {
+            busy: None,
             assignment,
+            generation: Generation(0),
+            issued: Sequence(0),
             intent: None,
-            intent_number: 0,
-            sides: Both::default(),
-            ring: Ring::default(),
-            rows: [None; ROWS_KEPT],
-            contact: None,
+            salesforce: Side::EMPTY,
+            cxone: Side::EMPTY,
             previous: None,
-            pending_close: None,
-            early_close: None,
-            replaced: None,
-            epoch: None,
-            flapping: Flapping::default(),
-            armed: None,
-            generation: Generation::default(),
-            issued: Sequence::default(),
+            row: [0; 12],
+            rows: [[0; 4]; ROWS_KEPT - 1],
+            epoch: [0; 6],
+            flags: Flags([0; 2]),
         }
     }
 
-    pub(super) fn side(&self, platform: Platform) -> &Side {
-        self.sides.of(platform)
+    /// The bytes it takes in memory, all of it.
+    pub fn bytes(&self) -> usize {
+        size_of::<Option<Self>>() + self.busy.as_ref().map_or(0, |busy| busy.bytes())
     }
 
-    pub(super) fn side_mut(&mut self, platform: Platform) -> &mut Side {
-        self.sides.of_mut(platform)
+    /// What a platform shows.
+    pub(super) fn observed(&self, platform: Platform) -> Option<Observed> {
+        let ours = self.flags.has(Flags::of(Flags::OURS, platform));
+        match platform {
+            Platform::Salesforce => {
+                let Side { shown, since_raw, offset, .. } = self.salesforce;
+                let status = Status::Salesforce(shown?);
+                Some(Observed { status, since_raw, offset, row: self.observed_row(), ours })
+            }
+            Platform::Cxone => {
+                let Side { shown, since_raw, offset, .. } = self.cxone;
+                let status = Status::Cxone(shown?);
+                Some(Observed { status, since_raw, offset, row: None, ours })
+            }
+        }
+    }
+
+    /// Whether it ever showed anything.
+    pub(super) fn is_observed(&self, platform: Platform) -> bool {
+        match platform {
+            Platform::Salesforce => self.salesforce.shown.is_some(),
+            Platform::Cxone => self.cxone.shown.is_some(),
+        }
+    }
+
+    fn observed_row(&self) -> Option<RowId> {
+        if self.flags.has(Flags::ROW_NEWEST) {
+            return Some(RowId::new(SalesforceId::from_bytes(self.row)));
+        }
+        if self.flags.has(Flags::ROW_BOXED) { self.rare().and_then(|rare| rare.row) } else { None }
+    }
+
+    /// A platform shows something else now; nothing, where that is unknown again.
+    pub(super) fn observe(&mut self, platform: Platform, observed: Option<Observed>) {
+        let since_raw = observed.map_or(TimeMs::ZERO, |observed| observed.since_raw);
+        let offset = observed.map_or_else(Offset::default, |observed| observed.offset);
+        self.flags.set(Flags::of(Flags::OURS, platform), observed.is_some_and(|observed| observed.ours));
+        match platform {
+            Platform::Salesforce => {
+                let shown = observed.and_then(|observed| observed.status.salesforce());
+                self.salesforce = Side { shown, since_raw, offset, ..self.salesforce };
+                self.set_observed_row(observed.and_then(|observed| observed.row));
+            }
+            Platform::Cxone => {
+                let shown = observed.and_then(|observed| observed.status.cxone());
+                self.cxone = Side { shown, since_raw, offset, ..self.cxone };
+            }
+        }
+    }
+
+    fn set_observed_row(&mut self, row: Option<RowId>) {
+        let is_newest = row.is_some_and(|row| row.id().into_bytes() == self.row);
+        let is_boxed = row.is_some() && !is_newest;
+        self.flags.set(Flags::ROW_NEWEST, is_newest);
+        if is_boxed || self.flags.has(Flags::ROW_BOXED) {
+            self.rare_mut().row = row.filter(|_| is_boxed);
+        }
+        self.flags.set(Flags::ROW_BOXED, is_boxed);
     }
 
     /// What a platform counts as showing: CXone during a contact what it showed before.
     pub(super) fn shown(&self, platform: Platform) -> Option<Status> {
-        match (platform, &self.contact) {
-            (Platform::Cxone, Some(contact)) => contact.before.map(Status::Cxone),
-            (_, _) => self.side(platform).observed.map(|observed| observed.status),
+        match platform {
+            Platform::Salesforce => self.salesforce.shown.map(Status::Salesforce),
+            Platform::Cxone => match self.contact() {
+                Some(contact) => contact.before.map(Status::Cxone),
+                None => self.cxone.shown.map(Status::Cxone),
+            },
         }
     }
 
-    /// Whether the row was taken before.
-    pub(super) fn has_row(&self, row: RowId) -> bool {
-        self.rows.contains(&Some(row))
+    /// The target at the last event.
+    pub(super) fn target(&self, platform: Platform) -> Option<Status> {
+        match platform {
+            Platform::Salesforce => self.salesforce.target.map(Status::Salesforce),
+            Platform::Cxone => self.cxone.target.map(Status::Cxone),
+        }
     }
 
-    /// Remembers a row as taken.
-    pub(super) fn take_row(&mut self, row: Option<RowId>) {
-        let Some(row) = row else { return };
-        if !self.has_row(row) {
-            self.rows.rotate_right(1);
-            if let Some(newest) = self.rows.first_mut() {
-                *newest = Some(row);
-            }
+    pub(super) fn set_target(&mut self, platform: Platform, target: Option<Status>) {
+        match platform {
+            Platform::Salesforce => self.salesforce.target = target.and_then(Status::salesforce),
+            Platform::Cxone => self.cxone.target = target.and_then(Status::cxone),
+        }
+    }
+
+    pub(super) fn is_reachable(&self, platform: Platform) -> bool {
+        self.flags.has(Flags::of(Flags::REACHABLE, platform))
+    }
+
+    pub(super) fn set_reachable(&mut self, platform: Platform, is_reachable: bool) {
+        self.flags.set(Flags::of(Flags::REACHABLE, platform), is_reachable);
+    }
+
+    /// It was seen reachable.
+    pub(super) fn reached(&mut self, platform: Platform, now: TimeMs) {
+        if !self.is_reachable(platform) {
+            self.forgive(platform);
+        }
+        self.set_reachable(platform, true);
+        // It is only compared with the commands there are.
+        if let Some(busy) = &mut self.busy {
+            busy.waiting.of_mut(platform).up_at = now;
+        }
+    }
+
+    /// It showed the target of this intent.
+    pub(super) fn is_caught_up(&self, platform: Platform) -> bool {
+        self.flags.has(Flags::of(Flags::CAUGHT_UP, platform))
+    }
+
+    pub(super) fn set_caught_up(&mut self, platform: Platform, is_caught_up: bool) {
+        self.flags.set(Flags::of(Flags::CAUGHT_UP, platform), is_caught_up);
+    }
+
+    /// What lapsed and what was given up on begins anew.
+    pub(super) fn forgive(&mut self, platform: Platform) {
+        if let Some(busy) = &mut self.busy {
+            let waiting = busy.waiting.of_mut(platform);
+            *waiting = Waiting { outstanding: waiting.outstanding, up_at: waiting.up_at, ..Waiting::EMPTY };
         }
     }
 
     /// Makes a choice the intent. Only its own platform has caught up with it.
     pub(super) fn choose(&mut self, status: Status, since: TimeMs, offset: DurationMs, at_login: bool) {
         let floor = self.intent.map_or(since, |intent| intent.since);
-        self.intent = Some(Intent { status, since: since.max(floor), offset, floor, at_login });
-        self.intent_number = self.intent_number.wrapping_add(1);
-        self.ring.intent_changed();
+        let offset = Offset::new(offset);
+        self.replace_intent(Some(Intent { status, since: since.max(floor), offset, floor, at_login }));
         for platform in super::PLATFORMS {
-            let side = self.side_mut(platform);
-            side.caught_up = platform == status.platform();
-            side.forgive();
+            self.set_caught_up(platform, platform == status.platform());
+            self.forgive(platform);
+        }
+    }
+
+    /// Another intent, or none: no command was issued for it yet, and no Offline made it.
+    pub(super) fn replace_intent(&mut self, intent: Option<Intent>) {
+        self.intent = intent;
+        if let Some(busy) = &mut self.busy {
+            busy.ring.intent_changed();
+            if let Some(Rare { replaced: Some(replaced), .. }) = busy.rare.as_deref_mut() {
+                replaced.intent = None;
+            }
         }
     }
 
     /// What is over and done with goes, so that an agent at rest is small.
     pub(super) fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
-        self.ring.forget_old(now, [self.sides.salesforce.outstanding, self.sides.cxone.outstanding]);
-        if self.ring.is_empty() {
-            // It is only compared with the commands there are.
-            self.sides.salesforce.up_at = TimeMs::default();
-            self.sides.cxone.up_at = TimeMs::default();
+        if let Some(busy) = &mut self.busy {
+            busy.forget_old(now, settings);
+            if busy.is_at_rest() {
+                self.busy = None;
+            }
         }
-        self.flapping.forget_old(now, settings);
+    }
+}
+
+/// The rows.
+impl AgentState {
+    /// The last rows taken, the newest first.
+    pub(super) fn rows(&self) -> [Option<RowId>; ROWS_KEPT] {
+        if self.flags.has(Flags::ROWS_BOXED) {
+            return self.rare().and_then(|rare| rare.rows).unwrap_or_default();
+        }
+        let newest = SalesforceId::from_bytes(self.row);
+        let before = |apart: [u8; 4]| match i32::from_ne_bytes(apart) {
+            0 => None,
+            apart => Some(RowId::new(SalesforceId::from_number(
+                newest.number().wrapping_sub(i128::from(apart) as u128),
+            ))),
+        };
+        let [second, third, fourth] = self.rows;
+        let first = (self.row != [0; 12]).then(|| RowId::new(newest));
+        [first, before(second), before(third), before(fourth)]
+    }
+
+    /// Whether the row was taken before.
+    pub(super) fn has_row(&self, row: RowId) -> bool {
+        self.rows().contains(&Some(row))
+    }
+
+    /// Remembers a row as taken.
+    pub(super) fn take_row(&mut self, row: Option<RowId>) {
+        let Some(row) = row else { return };
+        let rows = self.rows();
+        if !rows.contains(&Some(row)) {
+            let observed = self.observed_row();
+            let [first, second, third, _] = rows;
+            self.set_rows([Some(row), first, second, third]);
+            self.set_observed_row(observed);
+        }
+    }
+
+    fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {
+        let [newest, before @ ..] = rows;
+        let newest = newest.map_or(SalesforceId::from_number(0), RowId::id);
+        let mut apart = [[0; 4]; ROWS_KEPT - 1];
+        let mut is_far = newest == SalesforceId::from_number(0);
+        for (slot, row) in apart.iter_mut().zip(before) {
+            let Some(row) = row else { continue };
+            match i32::try_from(newest.number().wrapping_sub(row.id().number()) as i128) {
+                Ok(near) if near != 0 => *slot = near.to_ne_bytes(),
+                _ => is_far = true,
+            }
+        }
+        if is_far || self.flags.has(Flags::ROWS_BOXED) {
+            self.rare_mut().rows = Some(rows).filter(|_| is_far);
+        }
+        self.flags.set(Flags::ROWS_BOXED, is_far);
+        self.row = newest.into_bytes();
+        self.rows = apart;
+    }
+
+    /// The newest browser.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        let [a, b, c, d, e, f] = self.epoch;
+        if self.flags.has(Flags::EPOCH) {
+            return Some(Epoch(u64::from_be_bytes([0, 0, a, b, c, d, e, f])));
+        }
+        if self.flags.has(Flags::EPOCH_BOXED) { self.rare().and_then(|rare| rare.epoch) } else { None }
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: Epoch) {
+        let [high @ .., a, b, c, d, e, f] = epoch.0.to_be_bytes();
+        let is_far = high != [0, 0];
+        if is_far || self.flags.has(Flags::EPOCH_BOXED) {
+            self.rare_mut().epoch = Some(epoch).filter(|_| is_far);
+        }
+        self.epoch = if is_far { [0; 6] } else { [a, b, c, d, e, f] };
+        self.flags.set(Flags::EPOCH, !is_far);
+        self.flags.set(Flags::EPOCH_BOXED, is_far);
+    }
+}
+
+/// What is in the boxes.
+impl AgentState {
+    fn busy_mut(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        self.busy.as_deref()?.rare.as_deref()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.busy_mut().rare.get_or_insert_default()
+    }
+
+    /// The last commands, the oldest first.
+    pub(super) fn ring(&self) -> &Ring {
+        const NONE: &Ring = &Ring::EMPTY;
+        self.busy.as_deref().map_or(NONE, |busy| &busy.ring)
+    }
+
+    pub(super) fn ring_mut(&mut self) -> &mut Ring {
+        &mut self.busy_mut().ring
+    }
+
+    /// The command that is among the last ones.
+    pub(super) fn command_mut(&mut self, sequence: Sequence) -> Option<&mut Entry> {
+        self.busy.as_deref_mut()?.ring.get_mut(sequence)
+    }
+
+    pub(super) fn flapping(&self) -> &Flapping {
+        const NONE: &Flapping = &Flapping::EMPTY;
+        self.busy.as_deref().map_or(NONE, |busy| &busy.flapping)
+    }
+
+    pub(super) fn flapping_mut(&mut self) -> &mut Flapping {
+        &mut self.busy_mut().flapping
+    }
+
+    /// What a platform has yet to do.
+    pub(super) fn waiting(&self, platform: Platform) -> Waiting {
+        self.busy.as_deref().map_or(Waiting::EMPTY, |busy| *busy.waiting.of(platform))
+    }
+
+    pub(super) fn waiting_mut(&mut self, platform: Platform) -> &mut Waiting {
+        self.busy_mut().waiting.of_mut(platform)
+    }
+
+    /// The newest command that is not yet confirmed.
+    pub(super) fn outstanding(&self, platform: Platform) -> Option<Sequence> {
+        self.waiting(platform).outstanding
+    }
+
+    pub(super) fn end_outstanding(&mut self, platform: Platform) {
+        if let Some(busy) = &mut self.busy {
+            busy.waiting.of_mut(platform).outstanding = None;
+        }
+    }
+
+    /// The contact that lasts.
+    pub(super) fn contact(&self) -> Option<Contact> {
+        self.busy.as_deref()?.contact
+    }
+
+    pub(super) fn set_contact(&mut self, contact: Option<Contact>) {
+        if contact.is_some() || self.busy.is_some() {
+            self.busy_mut().contact = contact;
+        }
+    }
+
+    pub(super) fn pending_close(&self) -> Option<PendingClose> {
+        self.busy.as_deref()?.pending_close
+    }
+
+    pub(super) fn set_pending_close(&mut self, close: Option<PendingClose>) {
+        if close.is_some() || self.busy.is_some() {
+            self.busy_mut().pending_close = close;
+        }
+    }
+
+    pub(super) fn armed(&self) -> Option<Armed> {
+        self.busy.as_deref()?.armed
+    }
+
+    pub(super) fn set_armed(&mut self, armed: Option<Armed>) {
+        if armed.is_some() || self.busy.is_some() {
+            self.busy_mut().armed = armed;
+        }
+    }
+
+    pub(super) fn early_close(&self) -> Option<EarlyClose> {
+        self.rare()?.early_close
+    }
+
+    pub(super) fn set_early_close(&mut self, close: Option<EarlyClose>) {
+        if close.is_some() || self.rare().is_some() {
+            self.rare_mut().early_close = close;
+        }
+    }
+
+    /// What an inferred Offline replaced.
+    pub(super) fn replaced(&self) -> Option<Replaced> {
+        self.rare()?.replaced
+    }
+
+    pub(super) fn set_replaced(&mut self, replaced: Option<Replaced>) {
+        if replaced.is_some() || self.rare().is_some() {
+            self.rare_mut().replaced = replaced;
+        }
+    }
+
+    /// Who has caught up with the intent.
+    pub(super) fn caught_up(&self) -> Both<bool> {
+        Both {
+            salesforce: self.is_caught_up(Platform::Salesforce),
+            cxone: self.is_caught_up(Platform::Cxone),
+        }
     }
 }
 
 /// Offline, as a status of either platform.
 pub(super) const OFFLINE: Status = Status::Salesforce(SalesforceStatus::Offline);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_small() {
+        assert_eq!(size_of::<Option<AgentState>>(), 136);
+        assert_eq!(size_of::<Entry>(), 34);
+        assert_eq!(size_of::<Busy>(), 0);
+        assert_eq!(size_of::<Rare>(), 0);
+    }
+}

@@ -43,7 +43,7 @@ impl Step<'_> {
     /// While a contact lasts whose state has a row, Salesforce shows that row, unless the agent chose in
     /// Salesforce after the contact began.
     fn contact_row(&self, intent: &Intent) -> Option<Target> {
-        let contact = self.state.contact?;
+        let contact = self.state.contact()?;
         let chose_since = intent.platform() == Platform::Salesforce && intent.since > contact.since;
         if chose_since { None } else { self.row_for(contact.status) }
     }

@@ -14,7 +14,7 @@ pub(super) struct Armed {
 impl Step<'_> {
     /// When a command to this platform has lapsed; `None` where no clock runs. A contact stops CXone's.
     pub(super) fn confirm_due(&self, platform: Platform) -> Option<TimeMs> {
-        if platform == Platform::Cxone && self.state.contact.is_some() {
+        if platform == Platform::Cxone && self.state.contact().is_some() {
             return None;
         }
         let entry = self.outstanding(platform)?;
@@ -27,22 +27,22 @@ impl Step<'_> {
     /// Arms the timer anew where what is waited for has changed.
     pub(super) fn arm(&mut self) {
         let confirms = PLATFORMS.map(|p| self.confirm_due(p).map(|at| (at, WakeCause::Confirm(p))));
-        let grace = self.state.pending_close.map(|close| (close.due, WakeCause::Grace));
-        let cool_down = self.state.flapping.until.map(|until| (until, WakeCause::CoolDown));
+        let grace = self.state.pending_close().map(|close| (close.due, WakeCause::Grace));
+        let cool_down = self.state.flapping().until.map(|until| (until, WakeCause::CoolDown));
         let wanted = confirms.into_iter().chain([grace, cool_down]).flatten().min();
-        let armed = self.state.armed.map(|armed| (armed.at, armed.cause));
+        let armed = self.state.armed().map(|armed| (armed.at, armed.cause));
         if wanted == armed {
             return;
         }
         self.effects.timer = Some(match wanted {
             None => {
-                self.state.armed = None;
+                self.state.set_armed(None);
                 Timer::Disarm
             }
             Some((at, cause)) => {
                 let generation = Generation(self.state.generation.0.wrapping_add(1));
                 self.state.generation = generation;
-                self.state.armed = Some(Armed { at, cause });
+                self.state.set_armed(Some(Armed { at, cause }));
                 Timer::Arm { at, cause, generation }
             }
         });

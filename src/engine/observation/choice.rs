@@ -15,7 +15,7 @@ impl Step<'_> {
         self.take(seen, false);
         if wins {
             let at_login = seen.before.is_some_and(Status::is_off) && !seen.status().is_off();
-            self.state.choose(seen.status(), seen.at, seen.observation.offset, at_login);
+            self.choose(seen, at_login);
             if let Status::Cxone(status) = seen.status()
                 && status.is_settable()
                 && by_him
@@ -33,6 +33,12 @@ impl Step<'_> {
         }
     }
 
+    /// Makes what is seen the intent.
+    pub(super) fn choose(&mut self, seen: &Seen, at_login: bool) {
+        self.state.choose(seen.status(), seen.at, seen.observation.offset, at_login);
+        self.effects.decision.new_intent = true;
+    }
+
     /// A choice on the intent's own platform always wins. On the other: if that had caught up, it came after,
     /// whatever the clocks say; if the two are concurrent the rule decides; else the start does.
     fn wins(&self, seen: &Seen) -> bool {
@@ -40,7 +46,7 @@ impl Step<'_> {
         let Some(intent) = self.state.intent.filter(|intent| intent.platform() != platform) else {
             return true;
         };
-        if self.side(platform).caught_up || is_on(Mutation::EveryChoiceWins) {
+        if self.state.is_caught_up(platform) || is_on(Mutation::EveryChoiceWins) {
             return true;
         }
         let is_later = seen.at >= intent.since;
@@ -60,6 +66,6 @@ impl Step<'_> {
         let target = self.target(platform).map(|target| target.status);
         let held = self.holds(platform, seen.contact.is_some()) && target.is_some() && seen.before != target;
         let apart = |a: TimeMs, b: TimeMs| a.since(b).abs() <= self.settings.concurrent;
-        self.side(platform).outstanding.is_some() || held || apart(seen.at, intent.since)
+        self.state.outstanding(platform).is_some() || held || apart(seen.at, intent.since)
     }
 }

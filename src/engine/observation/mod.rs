@@ -7,8 +7,9 @@ mod repeated;
 use crate::domain::{CxoneStatus, Platform, TimeMs};
 use crate::rules::OnLogin;
 
+use super::busy::Contact;
 use super::ring::Entry;
-use super::state::{Contact, Observed};
+use super::state::{Observed, Offset};
 use super::{Mutation, Observation, Reason, Sequence, Status, Step, Verdict, is_on};
 
 /// An observation with what was known before it, as far as more than one question needs it.
@@ -73,8 +74,8 @@ impl Step<'_> {
                 observation.since_raw - observation.offset
             },
             before: self.state.shown(platform),
-            observed: self.side(platform).observed,
-            contact: self.state.contact,
+            observed: self.state.observed(platform),
+            contact: self.state.contact(),
         }
     }
 
@@ -83,7 +84,7 @@ impl Step<'_> {
         let is_work = |status| matches!(status, CxoneStatus::Contact(_));
         let begins_anew =
             |contact: &Contact| is_work(status) && matches!(contact.status, CxoneStatus::AfterCallWork(_));
-        let contact = match self.state.contact {
+        let contact = match self.state.contact() {
             Some(contact) if begins_anew(&contact) => Contact { status, since: seen.at, ..contact },
             Some(contact) => Contact { status, ..contact },
             None => {
@@ -94,7 +95,7 @@ impl Step<'_> {
                 Contact { status, since: seen.at, before }
             }
         };
-        self.state.contact = Some(contact);
+        self.state.set_contact(Some(contact));
         self.take(seen, false);
         Reason::Contact
     }
@@ -110,7 +111,7 @@ impl Step<'_> {
             None => (self.whose(seen), false),
         };
         if seen.ends_contact() {
-            self.state.contact = None;
+            self.state.set_contact(None);
         }
         match reason {
             Reason::Choice | Reason::SystemState => return self.chosen(seen, reason == Reason::Choice),
@@ -149,10 +150,10 @@ impl Step<'_> {
         if seen.observation.cause.is_person() || is_on(Mutation::NoEcho) {
             return None;
         }
-        let (side, ring) = (self.side(seen.platform()), &self.state.ring);
+        let (outstanding, ring) = (self.state.outstanding(seen.platform()), self.state.ring());
         let can_be = |entry: &&Entry| {
             let in_time = is_on(Mutation::EchoAnyTime)
-                || Some(entry.sequence) == side.outstanding
+                || Some(entry.sequence) == outstanding
                 || entry.settled().is_none_or(|settled| seen.at.since(settled) <= self.settings.echo_late);
             entry.status == seen.status()
                 && !entry.is_matched()
@@ -161,20 +162,19 @@ impl Step<'_> {
                 && in_time
         };
         let is_target = self.target(seen.platform()).is_some_and(|target| target.status == seen.status());
-        let outstanding =
-            || ring.of(seen.platform()).filter(can_be).find(|entry| Some(entry.sequence) == side.outstanding);
-        let preferred = if is_target { outstanding() } else { None };
+        let newest = || ring.get(outstanding?).filter(can_be);
+        let preferred = if is_target { newest() } else { None };
         preferred.or_else(|| ring.of(seen.platform()).find(can_be)).copied()
     }
 
     /// An echo that begins before its command was issued is in step, but not it: the real one is still to come.
     fn matched(&mut self, platform: Platform, sequence: Sequence, seen: &Seen) {
-        if let Some(entry) = self.state.ring.get_mut(sequence)
+        if let Some(entry) = self.state.command_mut(sequence)
             && seen.at >= entry.issued
         {
             entry.match_with(seen.observation.since_raw);
         }
-        if self.side(platform).outstanding == Some(sequence) {
+        if self.state.outstanding(platform) == Some(sequence) {
             self.end_outstanding(platform);
         }
     }
@@ -183,7 +183,7 @@ impl Step<'_> {
     pub(super) fn end_outstanding(&mut self, platform: Platform) {
         let entry = self.outstanding(platform);
         if entry.is_none_or(|entry| entry.outcome().is_some()) || is_on(Mutation::ObservationEndsUnderWay) {
-            self.side_mut(platform).outstanding = None;
+            self.state.end_outstanding(platform);
         }
     }
 
@@ -195,7 +195,7 @@ impl Step<'_> {
         let shows_target = target.is_some_and(|target| target.status == seen.status());
         let chose_in_contact = platform == Platform::Salesforce
             && seen.observation.cause.is_person()
-            && self.state.contact.is_some();
+            && self.state.contact().is_some();
         other && shows_target && !chose_in_contact
     }
 
@@ -232,14 +232,14 @@ impl Step<'_> {
         is_quiet
             && !seen.observation.cause.is_person()
             && !seen.ends_contact()
-            && !self.state.ring.of(seen.platform()).any(accepted)
+            && !self.state.ring().of(seen.platform()).any(accepted)
     }
 
     /// A new start for an intent of that same status, and nothing else.
     fn refresh(&mut self, seen: &Seen) {
         if let Some(intent) = self.state.intent.as_mut().filter(|intent| intent.status == seen.status()) {
             intent.since = seen.at.max(intent.floor);
-            intent.offset = seen.observation.offset;
+            intent.offset = Offset::new(seen.observation.offset);
         }
     }
 
@@ -264,8 +264,8 @@ impl Step<'_> {
         let (platform, now) = (seen.platform(), self.now);
         if platform == Platform::Salesforce {
             self.state.take_row(row);
-            self.state.pending_close = None;
-            self.state.replaced = None;
+            self.state.set_pending_close(None);
+            self.state.set_replaced(None);
         } else if let Status::Cxone(status) = status
             && (self.state.previous.is_none() || is_on(Mutation::PreviousFromSync))
             && status.is_settable()
@@ -273,12 +273,12 @@ impl Step<'_> {
         {
             self.state.previous = Some(status);
         }
-        let side = self.side_mut(platform);
-        side.observed = Some(Observed { status, since_raw, offset, row, ours });
+        let offset = Offset::new(offset);
+        self.state.observe(platform, Some(Observed { status, since_raw, offset, row, ours }));
         if status.is_off() {
-            side.reachable = false;
+            self.state.set_reachable(platform, false);
         } else {
-            side.reached(now);
+            self.state.reached(platform, now);
         }
         self.close_early(row);
     }
@@ -290,7 +290,7 @@ impl Step<'_> {
         let Some(intent) = self.state.intent else { return };
         let shows_target = self.target(platform).is_some_and(|target| target.status == seen.status());
         if shows_target && (is_echo_for_intent || seen.at >= intent.since) {
-            self.side_mut(platform).caught_up = true;
+            self.state.set_caught_up(platform, true);
         }
     }
 
@@ -300,7 +300,7 @@ impl Step<'_> {
         if !seen.ends_contact() {
             return;
         }
-        for entry in self.state.ring.iter_mut() {
+        for entry in self.state.ring_mut().iter_mut() {
             if entry.status.platform() == Platform::Cxone && entry.is_taken() && entry.settled().is_none() {
                 entry.settle(seen.at);
             }

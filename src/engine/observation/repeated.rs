@@ -4,8 +4,8 @@ use crate::domain::{DurationMs, Platform};
 
 use super::Seen;
 use crate::engine::ring::Entry;
-use crate::engine::state::{OFFLINE, Observed};
-use crate::engine::{Mutation, Observation, Reason, Status, Step, is_on};
+use crate::engine::state::{OFFLINE, Observed, Offset};
+use crate::engine::{Mutation, Observation, PLATFORMS, Reason, Status, Step, is_on};
 
 /// A row that begins so soon after the close from which Offline was inferred belongs to that change of status.
 const TAKEN_BACK: DurationMs = DurationMs::from_seconds(1);
@@ -17,9 +17,8 @@ impl Step<'_> {
     /// An Offline that was inferred from a close is taken back where the row that followed comes late, or a
     /// snapshot still shows the old one. Then everything is as if the row had come in time.
     pub(super) fn take_back(&mut self, observation: &Observation) {
-        let Some(replaced) = self.state.replaced else { return };
-        let is_observed =
-            self.state.sides.salesforce.observed.is_some_and(|observed| observed.status == OFFLINE);
+        let Some(replaced) = self.state.replaced() else { return };
+        let is_observed = self.state.shown(Platform::Salesforce) == Some(OFFLINE);
         let followed = observation.row.is_some_and(|row| {
             let after = observation.since_raw.since(replaced.close_raw);
             !self.state.has_row(row) && after >= DurationMs::ZERO && after <= TAKEN_BACK
@@ -30,17 +29,15 @@ impl Step<'_> {
         if !is_observed || !(followed || still_shown) {
             return;
         }
-        self.state.replaced = None;
-        self.state.sides.salesforce.observed = replaced.observed;
-        self.state.sides.salesforce.reachable = replaced.reachable;
-        if let Some((intent, number, caught_up)) = replaced.intent
-            && number == self.state.intent_number
-        {
-            self.state.intent = intent;
-            self.state.intent_number = number.wrapping_add(1);
-            self.state.ring.intent_changed();
-            self.state.sides.salesforce.caught_up = caught_up.salesforce;
-            self.state.sides.cxone.caught_up = caught_up.cxone;
+        self.state.set_replaced(None);
+        self.state.observe(Platform::Salesforce, replaced.observed);
+        self.state.set_reachable(Platform::Salesforce, replaced.reachable);
+        if let Some((intent, caught_up)) = replaced.intent {
+            self.state.replace_intent(intent);
+            self.effects.decision.new_intent = true;
+            for platform in PLATFORMS {
+                self.state.set_caught_up(platform, *caught_up.of(platform));
+            }
         }
         self.effects.decision.taken_back = true;
     }
@@ -56,7 +53,7 @@ impl Step<'_> {
                 && (observed.since_raw == seen.observation.since_raw || observed.row == seen.observation.row);
             if repeats && !seen.status().is_off() {
                 let now = self.now;
-                self.side_mut(seen.platform()).reached(now);
+                self.state.reached(seen.platform(), now);
             }
             return Some(Reason::Duplicate);
         }
@@ -74,7 +71,7 @@ impl Step<'_> {
             return is_observed_row || !shown;
         }
         let was_echo = |entry: &Entry| entry.status == status && entry.is_matched_with(since_raw);
-        let echo_taken = self.state.ring.of(seen.platform()).any(was_echo);
+        let echo_taken = self.state.ring().of(seen.platform()).any(was_echo);
         echo_taken && !shown
     }
 
@@ -97,10 +94,11 @@ impl Step<'_> {
         let now = self.now;
         if row.is_some() {
             self.state.take_row(row);
-            let made = self.state.sides.salesforce.observed.map(|observed| observed.since());
-            if let Some(observed) = &mut self.state.sides.salesforce.observed {
-                *observed = Observed { since_raw, offset, row, ..*observed };
-            }
+            let observed = self.state.observed(Platform::Salesforce);
+            let made = observed.map(|observed| observed.since());
+            let offset = Offset::new(offset);
+            let lent = observed.map(|observed| Observed { since_raw, offset, row, ..observed });
+            self.state.observe(Platform::Salesforce, lent);
             if let Some(intent) = &mut self.state.intent
                 && intent.status == status
                 && made.is_some_and(|made| intent.since == made.max(intent.floor))
@@ -111,7 +109,7 @@ impl Step<'_> {
             self.close_early(row);
         }
         if !status.is_off() {
-            self.state.sides.salesforce.reached(now);
+            self.state.reached(Platform::Salesforce, now);
         }
         Reason::SameChange
     }
@@ -123,7 +121,7 @@ impl Step<'_> {
         match seen.status() {
             Status::Cxone(status) => earlier && status.is_off(),
             Status::Salesforce(_) => {
-                let closed_before = self.state.early_close.is_some_and(|close| {
+                let closed_before = self.state.early_close().is_some_and(|close| {
                     Some(close.row) == seen.observation.row
                         && observed.row.is_some()
                         && observed.since_raw >= seen.observation.since_raw
@@ -136,8 +134,8 @@ impl Step<'_> {
     /// Too old. Yet what our own command overwrote may have been the agent's latest choice.
     fn stale(&mut self, seen: &Seen, observed: &Observed) -> Reason {
         self.state.take_row(seen.observation.row);
-        if self.state.early_close.is_some_and(|close| Some(close.row) == seen.observation.row) {
-            self.state.early_close = None;
+        if self.state.early_close().is_some_and(|close| Some(close.row) == seen.observation.row) {
+            self.state.set_early_close(None);
         }
         let is_newer = self.state.intent.is_none_or(|intent| {
             if intent.platform() == seen.platform() {
@@ -147,7 +145,7 @@ impl Step<'_> {
             }
         });
         if observed.ours && !seen.status().is_off() && is_newer && self.echo(seen).is_none() {
-            self.state.choose(seen.status(), seen.at, seen.observation.offset, false);
+            self.choose(seen, false);
             return Reason::Overwritten;
         }
         Reason::StaleView

@@ -1,0 +1,130 @@
+//! What is remembered of an agent only while something is going on.
+
+use crate::domain::{Both, CxoneStatus, RowId, TimeMs};
+use crate::rules::Settings;
+
+use super::flapping::Flapping;
+use super::ring::Ring;
+use super::state::{Intent, Observed, Offset, ROWS_KEPT};
+use super::timer::Armed;
+use super::{Epoch, GivenUp, Sequence};
+
+/// What an agent who is not at rest has besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Busy {
+    pub(super) ring: Ring,
+    pub(super) flapping: Flapping,
+    pub(super) waiting: Both<Waiting>,
+    pub(super) armed: Option<Armed>,
+    pub(super) contact: Option<Contact>,
+    pub(super) pending_close: Option<PendingClose>,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What hardly anybody has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Rare {
+    pub(super) early_close: Option<EarlyClose>,
+    pub(super) replaced: Option<Replaced>,
+    /// The observed row, where it is not the newest.
+    pub(super) row: Option<RowId>,
+    /// Rows that are far apart.
+    pub(super) rows: Option<[Option<RowId>; ROWS_KEPT]>,
+    /// An epoch that does not fit into its place.
+    pub(super) epoch: Option<Epoch>,
+}
+
+/// What one platform has yet to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Waiting {
+    /// The newest command that is not yet confirmed.
+    pub(super) outstanding: Option<Sequence>,
+    /// When it was last seen reachable, while there are commands.
+    pub(super) up_at: TimeMs,
+    /// How many commands for the target have lapsed.
+    pub(super) lapsed: u8,
+    /// A command for the target has lapsed, and was not issued again yet.
+    pub(super) owes_correction: bool,
+    /// It is not commanded any more.
+    pub(super) diverged: Option<GivenUp>,
+}
+
+impl Waiting {
+    pub(super) const EMPTY: Waiting =
+        Waiting { outstanding: None, up_at: TimeMs::ZERO, lapsed: 0, owes_correction: false, diverged: None };
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Waiting::EMPTY
+    }
+}
+
+/// A contact in CXone: an overlay, never an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Contact {
+    pub(super) status: CxoneStatus,
+    /// By our clock.
+    pub(super) since: TimeMs,
+    /// What CXone showed before it.
+    pub(super) before: Option<CxoneStatus>,
+}
+
+/// The close of the observed row, until another row follows or the grace is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PendingClose {
+    pub(super) at_raw: TimeMs,
+    pub(super) offset: Offset,
+    pub(super) due: TimeMs,
+}
+
+/// The close of a row that was not seen yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EarlyClose {
+    pub(super) row: RowId,
+    pub(super) at_raw: TimeMs,
+    pub(super) offset: Offset,
+}
+
+/// What an inferred Offline replaced: a row that came late takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Replaced {
+    /// The close it was inferred from.
+    pub(super) close_raw: TimeMs,
+    pub(super) observed: Option<Observed>,
+    pub(super) reachable: bool,
+    /// The intent before, where that Offline is the intent now; and who had caught up.
+    pub(super) intent: Option<(Option<Intent>, Both<bool>)>,
+}
+
+impl Busy {
+    /// The bytes it takes in memory, all of it.
+    pub(super) fn bytes(&self) -> usize {
+        let rare = self.rare.as_ref().map_or(0, |_| size_of::<Rare>());
+        size_of::<Self>() + rare + self.ring.heap_bytes() + self.flapping.heap_bytes()
+    }
+
+    /// What is over and done with goes.
+    pub(super) fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
+        self.ring.forget_old(now, [self.waiting.salesforce.outstanding, self.waiting.cxone.outstanding]);
+        if self.ring.is_empty() {
+            self.waiting.salesforce.up_at = TimeMs::ZERO;
+            self.waiting.cxone.up_at = TimeMs::ZERO;
+        }
+        self.flapping.forget_old(now, settings);
+        if self.rare.as_deref() == Some(&Rare::default()) {
+            self.rare = None;
+        }
+    }
+
+    /// Whether nothing is going on.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.ring.is_empty()
+            && self.armed.is_none()
+            && self.contact.is_none()
+            && self.pending_close.is_none()
+            && self.rare.is_none()
+            && self.waiting == Both::default()
+            && self.flapping.is_at_rest()
+    }
+}
