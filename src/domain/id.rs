@@ -61,7 +61,8 @@ pub struct SalesforceId([u8; 12]);
 impl SalesforceId {
     /// The 15 characters.
     pub fn characters(self) -> [u8; 15] {
-        let mut rest = self.number();
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
+        let mut rest = u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l]);
         let mut characters = [b'0'; 15];
         for slot in characters.iter_mut().rev() {
             *slot = ALPHABET.get((rest & 63) as usize).copied().unwrap_or(b'0');
@@ -70,16 +71,28 @@ impl SalesforceId {
         characters
     }
 
-    /// The id as a number of 90 bits: ids that an org gives one after the other are near to one another.
-    pub fn number(self) -> u128 {
+    /// The first characters as a number, and the last ten.
+    const fn halves(self) -> ([u8; 4], u64) {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
-        u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l])
+        ([a, b, c, d], u64::from_be_bytes([e, f, g, h, i, j, k, l]))
     }
 
-    /// The id whose number this is. What is no id's number gives an id that no record has.
-    pub const fn from_number(number: u128) -> Self {
-        let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l] = number.to_be_bytes();
+    const fn from_halves([a, b, c, d]: [u8; 4], low: u64) -> Self {
+        let [e, f, g, h, i, j, k, l] = low.to_be_bytes();
         SalesforceId([a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+
+    /// How far before this one another id is; `None` where that is too far. Ids that an org gives one after the other
+    /// are near.
+    pub fn distance(self, before: SalesforceId) -> Option<i32> {
+        let ((high, low), (high_before, low_before)) = (self.halves(), before.halves());
+        (high == high_before).then(|| i32::try_from(low.wrapping_sub(low_before) as i64).ok())?
+    }
+
+    /// The id that is so far before this one, as [`SalesforceId::distance`] told.
+    pub const fn before(self, distance: i32) -> SalesforceId {
+        let (high, low) = self.halves();
+        SalesforceId::from_halves(high, low.wrapping_sub(distance as i64 as u64))
     }
 
     /// The id of which these are the bytes.
@@ -119,7 +132,8 @@ impl FromStr for SalesforceId {
         }
         let (body, suffix) = bytes.split_at(15);
         let number = body.iter().filter_map(|c| code(*c)).fold(0, |n, code| n << 6 | u128::from(code));
-        let id = SalesforceId::from_number(number);
+        let [_, _, _, _, id @ ..] = number.to_be_bytes();
+        let id = SalesforceId(id);
         if !suffix.is_empty() && !suffix.eq_ignore_ascii_case(&id.suffix()) {
             return Err(IdError::Checksum);
         }
@@ -378,6 +392,27 @@ mod tests {
             ["", "0f8fad5b", "0f8fad5b-d9cb-569f-a165-70867728950g", &"0".repeat(33), &"0".repeat(4096)]
         {
             assert_eq!(bad.parse::<AgentId>(), Err(IdError::Uuid));
+        }
+    }
+
+    #[test]
+    fn an_id_is_found_again_by_its_distance() {
+        let id = |text: &str| text.parse::<SalesforceId>().unwrap();
+        // from, to, how far
+        let cases = [
+            ("0Ps5g00000AAAAB", "0Ps5g00000AAAAA", Some(1)),
+            ("0Ps5g00000AAAAA", "0Ps5g00000AAAAB", Some(-1)),
+            ("0Ps5g00000AAB00", "0Ps5g00000AAAzz", Some(131)),
+            ("0Ps5g00001AAAAA", "0Ps5g00000AAAAA", Some(1 << 30)),
+            ("0Ps5g00003AAAAA", "0Ps5g00000AAAAA", None),
+            ("0Ps5h00000AAAAA", "0Ps5g00000AAAAA", None),
+            ("0Qs5g00000AAAAA", "0Ps5g00000AAAAA", None),
+        ];
+        for (from, to, distance) in cases {
+            assert_eq!(id(from).distance(id(to)), distance, "{from} {to}");
+            if let Some(distance) = distance {
+                assert_eq!(id(from).before(distance), id(to));
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is remembered of an agent only while something is going on.
+//! What is remembered of an agent only while something is going on, the rarer the deeper.
 
 use crate::domain::{Both, CxoneStatus, RowId, TimeMs};
 use crate::rules::Settings;
@@ -26,7 +26,13 @@ pub(super) struct Busy {
 pub(super) struct Rare {
     pub(super) early_close: Option<EarlyClose>,
     pub(super) replaced: Option<Replaced>,
-    /// The observed row, where it is not the newest.
+    pub(super) far: Option<Box<Far>>,
+}
+
+/// What nobody has whose ids are those of one org.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Far {
+    /// The observed row, where it is none of the last.
     pub(super) row: Option<RowId>,
     /// Rows that are far apart.
     pub(super) rows: Option<[Option<RowId>; ROWS_KEPT]>,
@@ -38,7 +44,7 @@ pub(super) struct Rare {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Waiting {
     /// The newest command that is not yet confirmed.
-    pub(super) outstanding: Option<Sequence>,
+    pub(super) outstanding: Sequence,
     /// When it was last seen reachable, while there are commands.
     pub(super) up_at: TimeMs,
     /// How many commands for the target have lapsed.
@@ -50,8 +56,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) const EMPTY: Waiting =
-        Waiting { outstanding: None, up_at: TimeMs::ZERO, lapsed: 0, owes_correction: false, diverged: None };
+    pub(super) const EMPTY: Waiting = Waiting {
+        outstanding: Sequence::NONE,
+        up_at: TimeMs::ZERO,
+        lapsed: 0,
+        owes_correction: false,
+        diverged: None,
+    };
 }
 
 impl Default for Waiting {
@@ -98,9 +109,15 @@ pub(super) struct Replaced {
 }
 
 impl Busy {
+    pub(super) fn touch(&self) -> u8 {
+        let ring = self.ring.newest().map_or(0, |entry| entry.sequence.0 as u8);
+        ring ^ self.waiting.cxone.lapsed ^ self.contact.is_some() as u8 ^ self.armed.is_some() as u8
+    }
+
     /// The bytes it takes in memory, all of it.
     pub(super) fn bytes(&self) -> usize {
-        let rare = self.rare.as_ref().map_or(0, |_| size_of::<Rare>());
+        let far = |rare: &Rare| rare.far.as_ref().map_or(0, |_| size_of::<Far>());
+        let rare = self.rare.as_deref().map_or(0, |rare| size_of::<Rare>() + far(rare));
         size_of::<Self>() + rare + self.ring.heap_bytes() + self.flapping.heap_bytes()
     }
 
@@ -112,8 +129,13 @@ impl Busy {
             self.waiting.cxone.up_at = TimeMs::ZERO;
         }
         self.flapping.forget_old(now, settings);
-        if self.rare.as_deref() == Some(&Rare::default()) {
-            self.rare = None;
+        if let Some(rare) = &mut self.rare {
+            if rare.far.as_deref() == Some(&Far::default()) {
+                rare.far = None;
+            }
+            if **rare == Rare::default() {
+                self.rare = None;
+            }
         }
     }
 

@@ -39,6 +39,8 @@ impl Flapping {
         while self.times.len() >= usize::from(settings.flap_commands) {
             self.times.remove(0);
         }
+        // There is no need for more.
+        self.times.reserve_exact(1);
         self.times.push(now);
     }
 

@@ -81,7 +81,7 @@ impl Step<'_> {
         let status = target.status;
         self.state.ring_mut().push(Entry::new(sequence, status, now));
         let waiting = self.state.waiting_mut(platform);
-        waiting.outstanding = Some(sequence);
+        waiting.outstanding = sequence;
         // What is issued again after a new connection or an outcome is no correction.
         let correction = std::mem::take(&mut waiting.owes_correction) && !reissue;
         let command = Command { sequence, status, issued: now, correction, row: target.row };

@@ -5,14 +5,14 @@ use super::{Assignment, Membership, PLATFORMS, Reason, Step};
 impl Step<'_> {
     /// A revision took effect.
     pub(super) fn activated(&mut self, assignment: Option<Assignment>) -> Reason {
-        self.state.assignment = assignment;
+        self.assign(assignment);
         self.forgive();
         Reason::Activated
     }
 
     /// The agent is in another team, and so perhaps under another rule, with other codes.
     pub(super) fn team_moved(&mut self, membership: Membership) -> Reason {
-        self.state.assignment = membership.assignment;
+        self.assign(membership.assignment);
         self.forgive();
         Reason::TeamMoved
     }
@@ -21,6 +21,12 @@ impl Step<'_> {
     pub(super) fn retry(&mut self) -> Reason {
         self.forgive();
         Reason::Retried
+    }
+
+    fn assign(&mut self, assignment: Option<Assignment>) {
+        self.state.assignment = assignment;
+        self.rule = assignment.and_then(|assignment| self.tables.agent_rule(assignment));
+        self.retarget();
     }
 
     fn forgive(&mut self) {

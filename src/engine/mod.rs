@@ -26,8 +26,10 @@ mod tests;
 mod timer;
 mod wake_up;
 
+use std::cell::Cell;
+
 use crate::domain::{Both, Platform, TimeMs};
-use crate::rules::{Options, Settings, Tables};
+use crate::rules::{AgentRule, Options, Settings, Tables};
 
 pub use crate::domain::Status;
 pub use crate::rules::Assignment;
@@ -41,6 +43,7 @@ pub use state::{AgentState, Generation, Sequence};
 use mutation::{Mutation, is_on};
 use ring::Entry;
 use state::Intent;
+use target::Target;
 
 /// The same step for both platforms, in this order.
 const PLATFORMS: [Platform; 2] = Platform::ALL;
@@ -62,12 +65,16 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         }
         (Some(state), _) => state,
     };
+    let rule = state.assignment.and_then(|assignment| tables.agent_rule(assignment));
     let mut step = Step {
         state,
         now: event.now,
         tables,
         settings: tables.settings(),
+        rule,
+        targets: Cell::default(),
         reissue: Both::default(),
+        is_back: false,
         effects: Effects::of(Reason::Retried),
     };
     let reason = match event.what {
@@ -83,8 +90,10 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         What::Retry => step.retry(),
         What::Unlinked | What::Forgotten => Reason::NotLinked,
     };
-    step.level();
-    step.arm();
+    if step.has_changed(reason) {
+        step.level();
+        step.arm();
+    }
     step.state.forget_old(event.now, step.settings);
     let mut effects = step.effects;
     effects.decision.reason = reason;
@@ -97,15 +106,36 @@ struct Step<'s> {
     now: TimeMs,
     tables: &'s Tables,
     settings: &'s Settings,
+    /// The agent's rule, where he has one.
+    rule: Option<AgentRule<'s>>,
+    /// The targets, as far as they were derived since what they follow from last changed.
+    targets: Cell<Both<Option<Option<Target>>>>,
     /// What was under way there may have died: the target is commanded again, even where it is shown.
     reissue: Both<bool>,
+    /// A platform that was out of reach is not any more.
+    is_back: bool,
     effects: Effects,
 }
 
 impl Step<'_> {
+    /// Whether anything that a target or a timer follows from may have changed. If not, the last level step has done
+    /// all there is to do.
+    fn has_changed(&self, reason: Reason) -> bool {
+        let is_nothing = match reason {
+            Reason::Duplicate => !self.is_back && !self.effects.decision.taken_back,
+            Reason::StaleWakeUp
+            | Reason::StaleEpoch
+            | Reason::DuplicateOutcome
+            | Reason::UnknownCommand
+            | Reason::AlreadyLinked => true,
+            _ => false,
+        };
+        !is_nothing
+    }
+
     /// The options of the agent's rule; `None` where he has none.
     fn options(&self) -> Option<Options> {
-        self.tables.options(self.state.assignment?)
+        self.rule.map(|rule| *rule.options())
     }
 
     /// The command to a platform that is not yet confirmed.

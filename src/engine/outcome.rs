@@ -2,7 +2,7 @@
 
 use crate::domain::Platform;
 
-use super::{GivenUp, Outcome, Reason, Step, Verdict};
+use super::{GivenUp, Outcome, Reason, Sequence, Step, Verdict};
 
 impl Step<'_> {
     /// The first outcome of a command counts; a 2xx is no proof, so an accepted one only starts the clock.
@@ -29,17 +29,17 @@ impl Step<'_> {
         let (issued, status) = (entry.issued, entry.status);
         let target = self.state.target(platform);
         let waiting = self.state.waiting_mut(platform);
-        let is_outstanding = waiting.outstanding == Some(command);
+        let is_outstanding = waiting.outstanding == command;
         match verdict {
             Verdict::Accepted | Verdict::Unknown => {
                 if is_outstanding && target.is_some() && shown == target {
-                    waiting.outstanding = None;
+                    waiting.outstanding = Sequence::NONE;
                 }
             }
             Verdict::Conflict => {}
             Verdict::Superseded | Verdict::Unreachable | Verdict::Permanent => {
                 if is_outstanding {
-                    waiting.outstanding = None;
+                    waiting.outstanding = Sequence::NONE;
                 }
                 if verdict == Verdict::Unreachable && waiting.up_at <= issued {
                     self.state.set_reachable(platform, false);

@@ -138,6 +138,10 @@ impl Ring {
         self.0.is_empty()
     }
 
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.0.last()
+    }
+
     /// Those to one platform.
     pub(super) fn of(&self, platform: Platform) -> impl DoubleEndedIterator<Item = &Entry> {
         self.0.iter().filter(move |entry| entry.status.platform() == platform)
@@ -169,10 +173,10 @@ impl Ring {
     }
 
     /// A matched or dead command that nothing waits for goes when it is old.
-    pub(super) fn forget_old(&mut self, now: TimeMs, outstanding: [Option<Sequence>; 2]) {
+    pub(super) fn forget_old(&mut self, now: TimeMs, outstanding: [Sequence; 2]) {
         let is_old = |entry: &Entry| now.since(entry.issued) >= MATCHED_KEPT;
         if self.0.iter().any(is_old) {
-            let waits = |entry: &Entry| outstanding.contains(&Some(entry.sequence));
+            let waits = |entry: &Entry| outstanding.contains(&{ entry.sequence });
             self.0.retain(|entry| !is_old(entry) || waits(entry) || !(entry.is_matched() || entry.is_dead()));
             self.0.shrink_to_fit();
         }

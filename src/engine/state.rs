@@ -4,7 +4,7 @@
 use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceId, SalesforceStatus, TimeMs};
 use crate::rules::{Assignment, Settings};
 
-use super::busy::{Busy, Contact, EarlyClose, PendingClose, Rare, Replaced, Waiting};
+use super::busy::{Busy, Contact, EarlyClose, Far, PendingClose, Rare, Replaced, Waiting};
 use super::flapping::Flapping;
 use super::ring::{Entry, Ring};
 use super::timer::Armed;
@@ -16,6 +16,11 @@ pub(super) const ROWS_KEPT: usize = 4;
 /// The number of a command among those of its agent, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u32);
+
+impl Sequence {
+    /// No command has it.
+    pub(super) const NONE: Sequence = Sequence(0);
+}
 
 /// Tells one arming of an agent's timer from the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,13 +110,13 @@ impl Flags {
     const OURS: u16 = 1;
     const REACHABLE: u16 = 1 << 2;
     const CAUGHT_UP: u16 = 1 << 4;
-    /// The observed row is the newest, or else in the box.
-    const ROW_NEWEST: u16 = 1 << 6;
-    const ROW_BOXED: u16 = 1 << 7;
     /// The rows are so far apart that they are in the box.
-    const ROWS_BOXED: u16 = 1 << 8;
-    const EPOCH: u16 = 1 << 9;
-    const EPOCH_BOXED: u16 = 1 << 10;
+    const ROWS_BOXED: u16 = 1 << 6;
+    const EPOCH: u16 = 1 << 7;
+    const EPOCH_BOXED: u16 = 1 << 8;
+    /// From here on the place of the observed row among the rows, from 1; 0 is none, and the last is the box.
+    const ROW_SHIFT: u32 = 9;
+    const ROW_BOXED: u16 = ROWS_KEPT as u16 + 1;
 
     const fn has(self, flag: u16) -> bool {
         u16::from_ne_bytes(self.0) & flag != 0
@@ -120,6 +125,15 @@ impl Flags {
     const fn set(&mut self, flag: u16, is_set: bool) {
         let bits = u16::from_ne_bytes(self.0);
         self.0 = if is_set { bits | flag } else { bits & !flag }.to_ne_bytes();
+    }
+
+    const fn row(self) -> u16 {
+        u16::from_ne_bytes(self.0) >> Self::ROW_SHIFT
+    }
+
+    const fn set_row(&mut self, row: u16) {
+        let others = u16::from_ne_bytes(self.0) & ((1 << Self::ROW_SHIFT) - 1);
+        self.0 = (others | row << Self::ROW_SHIFT).to_ne_bytes();
     }
 
     const fn of(flag: u16, platform: Platform) -> u16 {
@@ -169,6 +183,21 @@ impl AgentState {
         size_of::<Option<Self>>() + self.busy.as_ref().map_or(0, |busy| busy.bytes())
     }
 
+    /// Reads a little of every part, so that all of it is near when [`super::apply`] needs it. Whoever has many events
+    /// at hand does this for the next few of them: memory is asked for all of them at once. What is read says nothing.
+    pub fn touch(&self) -> u8 {
+        let boxed = self.busy.as_deref().map_or(0, Busy::touch);
+        let Flags([a, b]) = self.flags;
+        let [c, ..] = self.row;
+        boxed
+            ^ a
+            ^ b
+            ^ c
+            ^ self.intent.is_some() as u8
+            ^ self.cxone.shown.is_some() as u8
+            ^ self.issued.0 as u8
+    }
+
     /// What a platform shows.
     pub(super) fn observed(&self, platform: Platform) -> Option<Observed> {
         let ours = self.flags.has(Flags::of(Flags::OURS, platform));
@@ -195,10 +224,17 @@ impl AgentState {
     }
 
     fn observed_row(&self) -> Option<RowId> {
-        if self.flags.has(Flags::ROW_NEWEST) {
-            return Some(RowId::new(SalesforceId::from_bytes(self.row)));
+        match self.flags.row() {
+            0 => None,
+            Flags::ROW_BOXED => self.far().and_then(|far| far.row),
+            place => self.rows().get(usize::from(place) - 1).copied().flatten(),
         }
-        if self.flags.has(Flags::ROW_BOXED) { self.rare().and_then(|rare| rare.row) } else { None }
+    }
+
+    /// A platform shows something else now, and with it a row is taken.
+    pub(super) fn take(&mut self, observed: Observed) {
+        self.push_row(observed.row);
+        self.observe(observed.status.platform(), Some(observed));
     }
 
     /// A platform shows something else now; nothing, where that is unknown again.
@@ -220,13 +256,16 @@ impl AgentState {
     }
 
     fn set_observed_row(&mut self, row: Option<RowId>) {
-        let is_newest = row.is_some_and(|row| row.id().into_bytes() == self.row);
-        let is_boxed = row.is_some() && !is_newest;
-        self.flags.set(Flags::ROW_NEWEST, is_newest);
-        if is_boxed || self.flags.has(Flags::ROW_BOXED) {
-            self.rare_mut().row = row.filter(|_| is_boxed);
+        let place = match row {
+            None => 0,
+            Some(_) => {
+                (1..).zip(self.rows()).find(|(_, r)| *r == row).map_or(Flags::ROW_BOXED, |(place, _)| place)
+            }
+        };
+        if place == Flags::ROW_BOXED || self.flags.row() == Flags::ROW_BOXED {
+            self.far_mut().row = row.filter(|_| place == Flags::ROW_BOXED);
         }
-        self.flags.set(Flags::ROW_BOXED, is_boxed);
+        self.flags.set_row(place);
     }
 
     /// What a platform counts as showing: CXone during a contact what it showed before.
@@ -330,14 +369,12 @@ impl AgentState {
     /// The last rows taken, the newest first.
     pub(super) fn rows(&self) -> [Option<RowId>; ROWS_KEPT] {
         if self.flags.has(Flags::ROWS_BOXED) {
-            return self.rare().and_then(|rare| rare.rows).unwrap_or_default();
+            return self.far().and_then(|far| far.rows).unwrap_or_default();
         }
         let newest = SalesforceId::from_bytes(self.row);
         let before = |apart: [u8; 4]| match i32::from_ne_bytes(apart) {
             0 => None,
-            apart => Some(RowId::new(SalesforceId::from_number(
-                newest.number().wrapping_sub(i128::from(apart) as u128),
-            ))),
+            apart => Some(RowId::new(newest.before(apart))),
         };
         let [second, third, fourth] = self.rows;
         let first = (self.row != [0; 12]).then(|| RowId::new(newest));
@@ -351,30 +388,35 @@ impl AgentState {
 
     /// Remembers a row as taken.
     pub(super) fn take_row(&mut self, row: Option<RowId>) {
-        let Some(row) = row else { return };
+        let observed = self.observed_row();
+        self.push_row(row);
+        self.set_observed_row(observed);
+    }
+
+    /// The observed row has to be told anew after this.
+    fn push_row(&mut self, row: Option<RowId>) {
         let rows = self.rows();
-        if !rows.contains(&Some(row)) {
-            let observed = self.observed_row();
+        if row.is_some() && !rows.contains(&row) {
             let [first, second, third, _] = rows;
-            self.set_rows([Some(row), first, second, third]);
-            self.set_observed_row(observed);
+            self.set_rows([row, first, second, third]);
         }
     }
 
     fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {
         let [newest, before @ ..] = rows;
-        let newest = newest.map_or(SalesforceId::from_number(0), RowId::id);
+        let none = SalesforceId::from_bytes([0; 12]);
+        let newest = newest.map_or(none, RowId::id);
         let mut apart = [[0; 4]; ROWS_KEPT - 1];
-        let mut is_far = newest == SalesforceId::from_number(0);
+        let mut is_far = newest == none;
         for (slot, row) in apart.iter_mut().zip(before) {
             let Some(row) = row else { continue };
-            match i32::try_from(newest.number().wrapping_sub(row.id().number()) as i128) {
-                Ok(near) if near != 0 => *slot = near.to_ne_bytes(),
+            match newest.distance(row.id()) {
+                Some(near) if near != 0 => *slot = near.to_ne_bytes(),
                 _ => is_far = true,
             }
         }
         if is_far || self.flags.has(Flags::ROWS_BOXED) {
-            self.rare_mut().rows = Some(rows).filter(|_| is_far);
+            self.far_mut().rows = Some(rows).filter(|_| is_far);
         }
         self.flags.set(Flags::ROWS_BOXED, is_far);
         self.row = newest.into_bytes();
@@ -387,14 +429,14 @@ impl AgentState {
         if self.flags.has(Flags::EPOCH) {
             return Some(Epoch(u64::from_be_bytes([0, 0, a, b, c, d, e, f])));
         }
-        if self.flags.has(Flags::EPOCH_BOXED) { self.rare().and_then(|rare| rare.epoch) } else { None }
+        if self.flags.has(Flags::EPOCH_BOXED) { self.far().and_then(|far| far.epoch) } else { None }
     }
 
     pub(super) fn set_epoch(&mut self, epoch: Epoch) {
         let [high @ .., a, b, c, d, e, f] = epoch.0.to_be_bytes();
         let is_far = high != [0, 0];
         if is_far || self.flags.has(Flags::EPOCH_BOXED) {
-            self.rare_mut().epoch = Some(epoch).filter(|_| is_far);
+            self.far_mut().epoch = Some(epoch).filter(|_| is_far);
         }
         self.epoch = if is_far { [0; 6] } else { [a, b, c, d, e, f] };
         self.flags.set(Flags::EPOCH, !is_far);
@@ -414,6 +456,14 @@ impl AgentState {
 
     fn rare_mut(&mut self) -> &mut Rare {
         self.busy_mut().rare.get_or_insert_default()
+    }
+
+    fn far(&self) -> Option<&Far> {
+        self.rare()?.far.as_deref()
+    }
+
+    fn far_mut(&mut self) -> &mut Far {
+        self.rare_mut().far.get_or_insert_default()
     }
 
     /// The last commands, the oldest first.
@@ -451,12 +501,12 @@ impl AgentState {
 
     /// The newest command that is not yet confirmed.
     pub(super) fn outstanding(&self, platform: Platform) -> Option<Sequence> {
-        self.waiting(platform).outstanding
+        Some(self.waiting(platform).outstanding).filter(|sequence| *sequence != Sequence::NONE)
     }
 
     pub(super) fn end_outstanding(&mut self, platform: Platform) {
         if let Some(busy) = &mut self.busy {
-            busy.waiting.of_mut(platform).outstanding = None;
+            busy.waiting.of_mut(platform).outstanding = Sequence::NONE;
         }
     }
 
@@ -532,7 +582,7 @@ mod tests {
     fn an_agent_is_small() {
         assert_eq!(size_of::<Option<AgentState>>(), 136);
         assert_eq!(size_of::<Entry>(), 34);
-        assert_eq!(size_of::<Busy>(), 0);
-        assert_eq!(size_of::<Rare>(), 0);
+        assert_eq!(size_of::<Busy>(), 168);
+        assert_eq!(size_of::<Rare>(), 104);
     }
 }

@@ -1,6 +1,6 @@
 //! What each platform should show.
 
-use crate::domain::{CxoneStatus, Platform, SalesforceStatus};
+use crate::domain::{Both, CxoneStatus, Platform, SalesforceStatus};
 use crate::rules::{CxoneTarget, Row, SalesforceTarget};
 
 use super::{Intent, Status, Step};
@@ -25,6 +25,22 @@ impl Step<'_> {
     /// What a platform should show: on the intent's own platform the intent, on the other the rule's row for it.
     /// No intent, or no row: nothing.
     pub(super) fn target(&self, platform: Platform) -> Option<Target> {
+        let mut targets = self.targets.get();
+        if let Some(target) = targets.of(platform) {
+            return *target;
+        }
+        let target = self.derive(platform);
+        *targets.of_mut(platform) = Some(target);
+        self.targets.set(targets);
+        target
+    }
+
+    /// What targets follow from has changed: the intent, the contact, *previous* or the rule.
+    pub(super) fn retarget(&self) {
+        self.targets.set(Both::default());
+    }
+
+    fn derive(&self, platform: Platform) -> Option<Target> {
         let intent = self.state.intent?;
         let overlay = if platform == Platform::Salesforce { self.contact_row(&intent) } else { None };
         if overlay.is_some() {
@@ -49,15 +65,15 @@ impl Step<'_> {
     }
 
     fn row_for(&self, status: CxoneStatus) -> Option<Target> {
-        match self.tables.salesforce_target(self.state.assignment?, status) {
+        match self.rule?.salesforce_target(status) {
             SalesforceTarget::Nothing => None,
             SalesforceTarget::Set(status, row) => Some(Target::new(Status::Salesforce(status), Some(row))),
         }
     }
 
     fn order_for(&self, status: SalesforceStatus) -> Option<Target> {
-        let assignment = self.state.assignment?;
-        let (status, row) = match self.tables.cxone_target(assignment, status) {
+        let rule = self.rule?;
+        let (status, row) = match rule.cxone_target(status) {
             CxoneTarget::Nothing => return None,
             CxoneTarget::Set(status, row) => (status, row),
             CxoneTarget::Lacks(code, row) => {
@@ -66,8 +82,8 @@ impl Step<'_> {
             }
             CxoneTarget::Previous(row) => {
                 let previous = self.state.previous?;
-                let skip = self.options().is_some_and(|o| o.skip_code_validation);
-                match self.tables.team_lacks(assignment, previous) {
+                let skip = rule.options().skip_code_validation;
+                match rule.team_lacks(previous) {
                     true if skip => (CxoneStatus::Unavailable, row),
                     true => {
                         let target = Target::new(Status::Cxone(previous), Some(row));
@@ -83,14 +99,10 @@ impl Step<'_> {
 
     /// Whether a row of the rule mirrors this status to the other platform.
     pub(super) fn is_mirrored(&self, status: Status) -> bool {
-        let Some(assignment) = self.state.assignment else { return false };
+        let Some(rule) = self.rule else { return false };
         match status {
-            Status::Salesforce(status) => {
-                self.tables.cxone_target(assignment, status) != CxoneTarget::Nothing
-            }
-            Status::Cxone(status) => {
-                self.tables.salesforce_target(assignment, status) != SalesforceTarget::Nothing
-            }
+            Status::Salesforce(status) => rule.cxone_target(status) != CxoneTarget::Nothing,
+            Status::Cxone(status) => rule.salesforce_target(status) != SalesforceTarget::Nothing,
         }
     }
 }

@@ -21,5 +21,5 @@ pub use revision::{
     OnConflict, OnLogin, Options, PublisherRow, Revision, Rule, SubscriberRow, WhileOnContact,
 };
 pub use settings::Settings;
-pub use tables::{Assignment, CxoneTarget, Row, SalesforceTarget, Tables};
+pub use tables::{AgentRule, Assignment, CxoneTarget, Row, SalesforceTarget, Tables};
 pub use term::{CxoneOrder, CxoneTerm, SalesforceTerm};

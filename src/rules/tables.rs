@@ -88,14 +88,16 @@ struct Table {
     tenant: u32,
     org: u32,
     /// By the tenant's index.
-    to_salesforce: Box<[Option<(u32, Row)>]>,
+    to_salesforce: Box<[Option<(SalesforceStatus, Row)>]>,
     /// By the org's index.
     to_cxone: Box<[Option<(ToCxone, Row)>]>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum ToCxone {
-    Index(u32),
+    /// A code, and its index.
+    Code(OutStateId, u32),
+    Other(CxoneStatus),
     Previous,
 }
 
@@ -193,11 +195,12 @@ impl CxoneIndex {
         self.teams.binary_search_by_key(&team, |(t, _)| *t).map_or(NO_TEAM, |i| i as u32)
     }
 
-    /// Whether the team is known to lack the code.
-    fn lacks(&self, team: u32, code: OutStateId) -> bool {
-        let Some((_, Some(bits))) = self.teams.get(team as usize) else { return false };
-        let Ok(i) = self.codes.binary_search_by_key(&code, |(id, _)| *id) else { return true };
-        bits.get(i / 64).is_none_or(|word| word & (1 << (i % 64)) == 0)
+    /// The order to show what has this index.
+    fn order(&self, index: usize) -> Option<ToCxone> {
+        Some(match self.status(index)? {
+            CxoneStatus::Code(code) => ToCxone::Code(code, (index - Self::FIRST_CODE) as u32),
+            status => ToCxone::Other(status),
+        })
     }
 }
 
@@ -211,11 +214,11 @@ impl Table {
         let mut to_salesforce = vec![None; cxone_index.len()].into_boxed_slice();
         for (number, line) in rule.publisher.iter().enumerate() {
             let from = line.from.resolve(cxone).and_then(|status| cxone_index.of(status));
-            let to = line.to.resolve(salesforce).ok().and_then(|status| salesforce_index.of(status));
+            let to = line.to.resolve(salesforce).ok().filter(|status| salesforce_index.of(*status).is_some());
             if let (Some(from), Some(to)) = (from, to)
                 && let Some(slot) = to_salesforce.get_mut(from)
             {
-                *slot = Some((to as u32, row(number)));
+                *slot = Some((to, row(number)));
             }
         }
         let any_code = to_salesforce.get(4).copied().flatten();
@@ -232,7 +235,7 @@ impl Table {
                 CxoneOrder::Previous => Some(ToCxone::Previous),
                 CxoneOrder::Status(term) => {
                     let index = term.resolve(cxone).and_then(|status| cxone_index.of(status));
-                    index.map(|index| ToCxone::Index(index as u32))
+                    index.and_then(|index| cxone_index.order(index))
                 }
             };
             if let (Some(from), Some(to)) = (from, to)
@@ -313,56 +316,34 @@ impl Tables {
         self.place(assignment).table / (self.salesforce.len() * self.cxone.len()).max(1)
     }
 
+    /// What an assignment stands for, at hand.
+    pub fn agent_rule(&self, assignment: Assignment) -> Option<AgentRule<'_>> {
+        let place = self.place(assignment);
+        let table = self.tables.get(place.table)?;
+        let (_, org) = self.salesforce.get(table.org as usize)?;
+        let (_, tenant) = self.cxone.get(table.tenant as usize)?;
+        let has = tenant.teams.get(place.team as usize).and_then(|(_, bits)| bits.as_deref());
+        Some(AgentRule { options: self.options.get(self.rule(assignment))?, table, org, tenant, has })
+    }
+
     /// The options of the rule.
     pub fn options(&self, assignment: Assignment) -> Option<Options> {
-        self.options.get(self.rule(assignment)).copied()
+        self.agent_rule(assignment).map(|rule| *rule.options)
     }
 
     /// What Salesforce should show when this is the status in CXone.
     pub fn salesforce_target(&self, assignment: Assignment, status: CxoneStatus) -> SalesforceTarget {
-        self.to_salesforce(assignment, status).unwrap_or(SalesforceTarget::Nothing)
-    }
-
-    fn to_salesforce(&self, assignment: Assignment, status: CxoneStatus) -> Option<SalesforceTarget> {
-        let table = self.tables.get(self.place(assignment).table)?;
-        let (_, cxone) = self.cxone.get(table.tenant as usize)?;
-        let (to, row) = (*table.to_salesforce.get(cxone.of(status)?)?)?;
-        let (_, salesforce) = self.salesforce.get(table.org as usize)?;
-        Some(SalesforceTarget::Set(salesforce.status(to as usize)?, row))
+        self.agent_rule(assignment).map_or(SalesforceTarget::Nothing, |rule| rule.salesforce_target(status))
     }
 
     /// What CXone should show when this is the status in Salesforce.
     pub fn cxone_target(&self, assignment: Assignment, status: SalesforceStatus) -> CxoneTarget {
-        let skip = self.options(assignment).is_some_and(|o| o.skip_code_validation);
-        match self.to_cxone(assignment, status) {
-            Some(CxoneTarget::Lacks(_, row)) if skip => CxoneTarget::Set(CxoneStatus::Unavailable, row),
-            None if skip && !status.is_off() => CxoneTarget::Set(CxoneStatus::Unavailable, Row::default()),
-            None => CxoneTarget::Nothing,
-            Some(target) => target,
-        }
-    }
-
-    fn to_cxone(&self, assignment: Assignment, status: SalesforceStatus) -> Option<CxoneTarget> {
-        let table = self.tables.get(self.place(assignment).table)?;
-        let (_, salesforce) = self.salesforce.get(table.org as usize)?;
-        let (to, row) = (*table.to_cxone.get(salesforce.of(status)?)?)?;
-        let ToCxone::Index(to) = to else { return Some(CxoneTarget::Previous(row)) };
-        let (_, cxone) = self.cxone.get(table.tenant as usize)?;
-        let to = cxone.status(to as usize)?;
-        Some(match to {
-            CxoneStatus::Code(code) if cxone.lacks(self.place(assignment).team, code) => {
-                CxoneTarget::Lacks(code, row)
-            }
-            to => CxoneTarget::Set(to, row),
-        })
+        self.agent_rule(assignment).map_or(CxoneTarget::Nothing, |rule| rule.cxone_target(status))
     }
 
     /// Whether the agent's team is known to lack this status.
     pub fn team_lacks(&self, assignment: Assignment, status: CxoneStatus) -> bool {
-        let CxoneStatus::Code(code) = status else { return false };
-        let table = self.tables.get(self.place(assignment).table);
-        let tenant = table.and_then(|table| self.cxone.get(table.tenant as usize));
-        tenant.is_some_and(|(_, index)| index.lacks(self.place(assignment).team, code))
+        self.agent_rule(assignment).is_some_and(|rule| rule.team_lacks(status))
     }
 
     /// Every status of the org and of the tenant of an assignment, for the search of round trips.
@@ -373,5 +354,60 @@ impl Tables {
         let salesforce = org.map(|i| (0..i.len()).filter_map(|n| i.status(n)).collect());
         let cxone = tenant.map(|i| (0..i.len()).filter_map(|n| i.status(n)).collect());
         (salesforce.unwrap_or_default(), cxone.unwrap_or_default())
+    }
+}
+
+/// The rule that holds for an agent: his options, and what becomes of each status of his two accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct AgentRule<'t> {
+    options: &'t Options,
+    table: &'t Table,
+    org: &'t SalesforceIndex,
+    tenant: &'t CxoneIndex,
+    /// The codes that his team has, where they are known.
+    has: Option<&'t [u64]>,
+}
+
+impl AgentRule<'_> {
+    /// The options of the rule.
+    pub const fn options(&self) -> &Options {
+        self.options
+    }
+
+    /// What Salesforce should show when this is the status in CXone.
+    pub fn salesforce_target(&self, status: CxoneStatus) -> SalesforceTarget {
+        let row = self.tenant.of(status).and_then(|index| *self.table.to_salesforce.get(index)?);
+        row.map_or(SalesforceTarget::Nothing, |(to, row)| SalesforceTarget::Set(to, row))
+    }
+
+    /// What CXone should show when this is the status in Salesforce.
+    pub fn cxone_target(&self, status: SalesforceStatus) -> CxoneTarget {
+        let skip = self.options.skip_code_validation;
+        match self.org.of(status).and_then(|index| *self.table.to_cxone.get(index)?) {
+            Some((ToCxone::Code(code, index), row)) if self.lacks(Some(index as usize)) => {
+                if skip {
+                    CxoneTarget::Set(CxoneStatus::Unavailable, row)
+                } else {
+                    CxoneTarget::Lacks(code, row)
+                }
+            }
+            Some((ToCxone::Code(code, _), row)) => CxoneTarget::Set(CxoneStatus::Code(code), row),
+            Some((ToCxone::Other(status), row)) => CxoneTarget::Set(status, row),
+            Some((ToCxone::Previous, row)) => CxoneTarget::Previous(row),
+            None if skip && !status.is_off() => CxoneTarget::Set(CxoneStatus::Unavailable, Row::default()),
+            None => CxoneTarget::Nothing,
+        }
+    }
+
+    /// Whether the agent's team is known to lack this status.
+    pub fn team_lacks(&self, status: CxoneStatus) -> bool {
+        let CxoneStatus::Code(code) = status else { return false };
+        self.lacks(self.tenant.codes.binary_search_by_key(&code, |(id, _)| *id).ok())
+    }
+
+    /// Whether the team lacks the code of this index; one that nobody knows, it lacks.
+    fn lacks(&self, code: Option<usize>) -> bool {
+        let Some(has) = self.has else { return false };
+        code.and_then(|code| has.get(code / 64).map(|word| word & (1 << (code % 64)) == 0)).unwrap_or(true)
     }
 }

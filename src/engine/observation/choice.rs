@@ -21,6 +21,7 @@ impl Step<'_> {
                 && by_him
             {
                 self.state.previous = Some(status);
+                self.retarget();
             }
             self.end_outstanding(platform);
         }
@@ -37,6 +38,7 @@ impl Step<'_> {
     pub(super) fn choose(&mut self, seen: &Seen, at_login: bool) {
         self.state.choose(seen.status(), seen.at, seen.observation.offset, at_login);
         self.effects.decision.new_intent = true;
+        self.retarget();
     }
 
     /// A choice on the intent's own platform always wins. On the other: if that had caught up, it came after,

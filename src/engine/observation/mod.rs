@@ -96,6 +96,7 @@ impl Step<'_> {
             }
         };
         self.state.set_contact(Some(contact));
+        self.retarget();
         self.take(seen, false);
         Reason::Contact
     }
@@ -112,6 +113,7 @@ impl Step<'_> {
         };
         if seen.ends_contact() {
             self.state.set_contact(None);
+            self.retarget();
         }
         match reason {
             Reason::Choice | Reason::SystemState => return self.chosen(seen, reason == Reason::Choice),
@@ -240,6 +242,7 @@ impl Step<'_> {
         if let Some(intent) = self.state.intent.as_mut().filter(|intent| intent.status == seen.status()) {
             intent.since = seen.at.max(intent.floor);
             intent.offset = Offset::new(seen.observation.offset);
+            self.retarget();
         }
     }
 
@@ -263,7 +266,6 @@ impl Step<'_> {
         let Observation { status, since_raw, offset, row, .. } = seen.observation;
         let (platform, now) = (seen.platform(), self.now);
         if platform == Platform::Salesforce {
-            self.state.take_row(row);
             self.state.set_pending_close(None);
             self.state.set_replaced(None);
         } else if let Status::Cxone(status) = status
@@ -272,9 +274,10 @@ impl Step<'_> {
             && (!ours || is_on(Mutation::PreviousFromSync))
         {
             self.state.previous = Some(status);
+            self.retarget();
         }
         let offset = Offset::new(offset);
-        self.state.observe(platform, Some(Observed { status, since_raw, offset, row, ours }));
+        self.state.take(Observed { status, since_raw, offset, row, ours });
         if status.is_off() {
             self.state.set_reachable(platform, false);
         } else {

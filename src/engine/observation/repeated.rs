@@ -35,6 +35,7 @@ impl Step<'_> {
         if let Some((intent, caught_up)) = replaced.intent {
             self.state.replace_intent(intent);
             self.effects.decision.new_intent = true;
+            self.retarget();
             for platform in PLATFORMS {
                 self.state.set_caught_up(platform, *caught_up.of(platform));
             }
@@ -53,6 +54,7 @@ impl Step<'_> {
                 && (observed.since_raw == seen.observation.since_raw || observed.row == seen.observation.row);
             if repeats && !seen.status().is_off() {
                 let now = self.now;
+                self.is_back = !self.state.is_reachable(seen.platform());
                 self.state.reached(seen.platform(), now);
             }
             return Some(Reason::Duplicate);
@@ -93,18 +95,19 @@ impl Step<'_> {
         let Observation { status, since_raw, offset, row, .. } = seen.observation;
         let now = self.now;
         if row.is_some() {
-            self.state.take_row(row);
             let observed = self.state.observed(Platform::Salesforce);
             let made = observed.map(|observed| observed.since());
             let offset = Offset::new(offset);
-            let lent = observed.map(|observed| Observed { since_raw, offset, row, ..observed });
-            self.state.observe(Platform::Salesforce, lent);
+            if let Some(observed) = observed {
+                self.state.take(Observed { since_raw, offset, row, ..observed });
+            }
             if let Some(intent) = &mut self.state.intent
                 && intent.status == status
                 && made.is_some_and(|made| intent.since == made.max(intent.floor))
             {
                 intent.since = seen.at.max(intent.floor);
                 intent.offset = offset;
+                self.retarget();
             }
             self.close_early(row);
         }
