@@ -70,7 +70,7 @@ pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
         for mapping in Mapping::ALL {
             let report = simulate::run(seed, mapping, command.trace);
             result.histories += 1;
-            result.events += u64::from(report.events);
+            result.events += report.log.len() as u64;
             result.commands += u64::from(report.commands);
             if command.trace {
                 // Writing to a String cannot fail.

@@ -5,10 +5,15 @@
 
 mod check;
 mod cxone;
+mod faults;
+mod operator;
 mod person;
 mod random;
+mod rules;
 mod salesforce;
+mod truth;
 mod world;
 
-pub use check::Finding;
-pub use world::{Mapping, Report, run};
+pub use check::{Finding, Override};
+pub use rules::Mapping;
+pub use world::{Record, Report, run};
