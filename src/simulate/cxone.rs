@@ -1,6 +1,6 @@
 //! CXone: a polled feed that loses what lies between two polls, calls with every fate, sets queued in contacts.
 
-use crate::domain::{Cause, ContactState, CxoneStatus, DurationMs, ReservedOutState, TimeMs};
+use crate::domain::{Cause, ContactState, CxoneStatus, DurationMs, Platform, ReservedOutState, TimeMs};
 use crate::engine::{Command, Observation, Status, Verdict, What};
 
 use super::faults::Fault;
@@ -112,7 +112,7 @@ impl World {
     /// The last state wins, so that what lies between two polls is lost.
     pub(super) fn poll(&mut self, in_full: bool) {
         let seen = (self.cxone.shown(), self.cxone.since);
-        let repeats = self.faults.has(Fault::Repeats) && self.random.percent(10);
+        let repeats = self.faults.has(Fault::Repeats) && self.random.percent(4);
         let is_new = self.cxone.published != Some(seen) && !self.random.percent(5);
         if self.cxone.down_since.is_some() || !(in_full || is_new || repeats) {
             return;
@@ -139,7 +139,10 @@ impl World {
             asked,
         };
         // Answers of the feed reach the log in their order.
-        self.at(DurationMs::from_ms(150), Next::Log(What::Observation(observation)));
+        let what = What::Observation(observation);
+        let change = self.truth.last(Platform::Cxone).filter(|_| status == self.cxone.status);
+        let item = change.map_or(Next::Log(what), |change| Next::Shown(what, change));
+        self.at(DurationMs::from_ms(150), item);
     }
 
     /// He is in another status now.

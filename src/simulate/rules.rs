@@ -166,6 +166,14 @@ impl Rules {
         self.tables()?.options(self.assignment()?)
     }
 
+    /// Whether some revision gives him *previous* for a status.
+    pub(super) fn is_previous(&self, status: Status) -> bool {
+        let Status::Salesforce(status) = status else { return false };
+        let Some(assignment) = self.assignment() else { return false };
+        let target = |tables: &Tables| tables.cxone_target(assignment, status);
+        self.revisions.iter().any(|tables| matches!(target(tables), CxoneTarget::Previous(_)))
+    }
+
     /// What the rule in force makes of a status, as far as it is one plain status.
     pub(super) fn mirrored(&self, status: Status) -> Option<Status> {
         let (tables, assignment) = (self.tables()?, self.assignment()?);

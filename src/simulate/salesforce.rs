@@ -1,6 +1,6 @@
 //! Salesforce: rows, two feeds with their own delays and clock, snapshots, and a browser that acts on commands.
 
-use crate::domain::{Cause, DurationMs, RowId, SalesforceStatus, TimeMs};
+use crate::domain::{Cause, DurationMs, Platform, RowId, SalesforceStatus, TimeMs};
 use crate::engine::{Command, Epoch, Observation, RowClosed, Status, Verdict, What};
 
 use super::faults::Fault;
@@ -44,7 +44,7 @@ pub(super) struct Salesforce {
     free_at: TimeMs,
     /// The feed and the snapshots are silent; what the feed has still to tell.
     silent_since: Option<TimeMs>,
-    backlog: Vec<What>,
+    backlog: Vec<Next>,
 }
 
 impl Salesforce {
@@ -129,7 +129,8 @@ impl World {
         }
         self.salesforce.status = status;
         // Rows begin in the order in which they are made.
-        self.salesforce.since = (now + self.random.ms(0, 400)).max(self.salesforce.since);
+        let next = self.salesforce.since + DurationMs::from_ms(1);
+        self.salesforce.since = (now + self.random.ms(0, 400)).max(next);
         let mut row = None;
         if !status.is_off() {
             self.salesforce.row += 1;
@@ -152,7 +153,8 @@ impl World {
     /// Change Data Capture tells; in an outage it will, once that is over.
     fn tell_by_feed(&mut self, what: What, high: i64) {
         if self.salesforce.silent_since.is_some() {
-            self.salesforce.backlog.push(what);
+            let later = self.later(what);
+            self.salesforce.backlog.push(later);
         } else {
             self.tell(what, 300, high, 4);
         }
@@ -178,9 +180,17 @@ impl World {
         self.note(|| "SALESFORCE is back".to_owned());
         self.truth.outages.push((since, self.now));
         let mut delay = self.random.ms(200, 2_000);
-        for what in std::mem::take(&mut self.salesforce.backlog) {
-            self.at(delay, Next::Log(what));
+        for told in std::mem::take(&mut self.salesforce.backlog) {
+            self.at(delay, told);
             delay = delay + self.random.ms(0, 20);
+        }
+    }
+
+    /// Brings what is told now to the log later.
+    fn later(&self, what: What) -> Next {
+        match (what, self.truth.last(Platform::Salesforce)) {
+            (What::Observation(_), Some(change)) => Next::Shown(what, change),
+            _ => Next::Log(what),
         }
     }
 
@@ -190,10 +200,10 @@ impl World {
             return;
         }
         let delay = self.random.ms(low, high);
-        self.at(delay, Next::Log(what));
+        self.at(delay, self.later(what));
         if self.random.percent(5) {
             let again = self.random.ms(low, high * 4);
-            self.at(again, Next::Log(what));
+            self.at(again, self.later(what));
         }
     }
 
@@ -208,7 +218,7 @@ impl World {
             self.observation(row_id(self.salesforce.row), self.salesforce.since, Cause::Unknown, Some(now))
         };
         let delay = self.random.ms(200, 3_000);
-        self.at(delay, Next::Log(what));
+        self.at(delay, self.later(what));
         if self.random.percent(20) {
             self.salesforce.measured = self.salesforce.ahead + self.random.ms(-400, 400);
         }

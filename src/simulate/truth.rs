@@ -62,19 +62,15 @@ pub(super) struct Truth {
     pub(super) outages: Vec<(TimeMs, TimeMs)>,
 }
 
-/// An observation that starts so near a change, by a feed with a clock of its own, is of that change.
-const NEAR: DurationMs = DurationMs::from_seconds(2);
-
 impl Truth {
-    /// An observation reached the log: of the nearest change that it can be of.
-    pub(super) fn saw(&mut self, status: Status, since: TimeMs, now: TimeMs) {
-        let near =
-            self.changes.iter_mut().rev().take_while(|change| since.since(change.at) <= NEAR.times(100));
-        let apart = |change: &Change| change.at.since(since).abs();
-        let nearest = near
-            .filter(|change| change.status == status && apart(change) <= NEAR)
-            .min_by_key(|change| apart(change));
-        if let Some(change) = nearest {
+    /// The number of the last change on a platform.
+    pub(super) fn last(&self, platform: Platform) -> Option<usize> {
+        self.changes.iter().rposition(|change| change.status.platform() == platform)
+    }
+
+    /// An observation of a change reached the log.
+    pub(super) fn saw(&mut self, change: usize, now: TimeMs) {
+        if let Some(change) = self.changes.get_mut(change) {
             change.seen.get_or_insert(now);
         }
     }
@@ -107,6 +103,13 @@ impl Truth {
                 is_known |= plain && change.seen.is_some_and(|seen| seen <= at);
                 go_on
             })
+    }
+
+    /// His last choice on the other platform.
+    pub(super) fn rival(&self, choice: &Change) -> Option<&Change> {
+        let other = choice.status.platform().other();
+        let mut before = self.changes.iter().rev().filter(|change| change.at <= choice.at);
+        before.find(|change| change.status.platform() == other && change.is_choice())
     }
 
     /// His last choice, if nobody can doubt that it was: no login, nothing that a platform did of its own accord

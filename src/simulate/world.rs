@@ -50,6 +50,8 @@ pub struct Report {
 pub(super) enum Item {
     /// A record reaches the log.
     Log(What),
+    /// An observation reaches the log, of the change with this number.
+    Shown(What, usize),
     /// The armed timer is due.
     WakeUp(WakeUp),
     /// The person does something.
@@ -147,6 +149,10 @@ impl World {
             self.now = self.now.max(at);
             match item {
                 Item::Log(what) => self.decide(what),
+                Item::Shown(what, change) => {
+                    self.truth.saw(change, self.now);
+                    self.decide(what);
+                }
                 Item::WakeUp(wake_up) => self.decide(What::WakeUp(wake_up)),
                 Item::Person if is_acting => self.act(),
                 Item::Burst(platform) if is_acting => self.choose_on(platform),
@@ -174,14 +180,6 @@ impl World {
 
     /// Hands a record to the engine, then acts on its effects.
     pub(super) fn decide(&mut self, what: What) {
-        if let What::Observation(seen) = what {
-            let ahead = if seen.status.platform() == Platform::Salesforce {
-                self.salesforce.ahead
-            } else {
-                DurationMs::ZERO
-            };
-            self.truth.saw(seen.status, seen.since_raw - ahead, self.now);
-        }
         let event = Event { now: self.now, what };
         let Some(tables) = self.rules.tables() else { return };
         let effects = engine::apply(&mut self.slot, &event, tables);

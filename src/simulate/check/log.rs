@@ -3,7 +3,7 @@
 use crate::domain::{DurationMs, Platform, TimeMs};
 use crate::engine::{self, Reason, Timer, What};
 use crate::simulate::rules::is_available;
-use crate::simulate::world::{Record, World};
+use crate::simulate::world::{Record, START, World};
 
 use super::Finding;
 
@@ -19,7 +19,7 @@ pub(super) fn check(world: &World, rest: TimeMs, findings: &mut Vec<Finding>) {
     }
     findings.extend(corrections(world).map(|corrections| Finding::Corrections { corrections }));
     findings.extend(flapping(world).map(|commands| Finding::Flapping { commands }));
-    findings.extend(made_available(world).map(|platform| Finding::MadeAvailable { platform }));
+    findings.extend(made_available(world));
 }
 
 /// I1: the first record that gives something else when the log is applied from scratch.
@@ -107,16 +107,18 @@ fn flapping(world: &World) -> Option<usize> {
 
 /// I7: a command makes him available who had not chosen that last on either platform, as far as the engine can know
 /// his last choices.
-fn made_available(world: &World) -> Option<Platform> {
+fn made_available(world: &World) -> Option<Finding> {
     let chose_it = |at: TimeMs| {
         let choices = Platform::ALL.into_iter().flat_map(|p| world.truth.last_choices(p, at));
         let (mut any, mut available) = (false, false);
         for choice in choices {
             any = true;
-            available |= is_available(choice.status);
+            // What he chose in CXone before may be older than that which he chose last, and lost with.
+            available |= is_available(choice.status) || world.rules.is_previous(choice.status);
         }
         available || !any
     };
     let mut commands = world.issued.iter().filter(|(_, command)| is_available(command.status));
-    commands.find(|(at, _)| !chose_it(*at)).map(|(_, command)| command.platform())
+    let (at, command) = commands.find(|(at, _)| !chose_it(*at))?;
+    Some(Finding::MadeAvailable { platform: command.platform(), after: at.since(START) })
 }

@@ -18,7 +18,7 @@ mod platforms;
 
 use std::fmt;
 
-use crate::domain::{Platform, TimeMs};
+use crate::domain::{DurationMs, Platform, TimeMs};
 use crate::engine::Status;
 
 use super::world::World;
@@ -76,6 +76,8 @@ pub enum Finding {
     MadeAvailable {
         /// On which platform.
         platform: Platform,
+        /// How long after the start.
+        after: DurationMs,
     },
     /// The simulation has no rules: it is broken itself.
     NoRules,
@@ -86,6 +88,9 @@ pub enum Finding {
 pub enum Override {
     /// No feed ever showed it.
     Unseen,
+    /// What he chose on the other platform before was not seen by then, and looked newer when it was: a contact
+    /// hid it, or its feed was late.
+    RivalUnseen,
     /// A command for the very same status was under way, so that it passes for its echo.
     LikeCommand,
     /// It was seen, and nothing else explains it.
@@ -116,7 +121,10 @@ impl fmt::Display for Finding {
             Finding::Overridden { chosen, shown, how } => {
                 write!(f, "I6: he chose {chosen:?}, {shown:?} is shown ({how})")
             }
-            Finding::MadeAvailable { platform } => write!(f, "I7: he was made available in {platform}"),
+            Finding::MadeAvailable { platform, after } => {
+                let seconds = after.as_ms() as f64 / 1_000.0;
+                write!(f, "I7: he was made available in {platform} at {seconds:.3} s")
+            }
             Finding::NoRules => f.write_str("the simulation has no rules"),
         }
     }
@@ -126,6 +134,7 @@ impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Override::Unseen => "no feed ever showed his choice",
+            Override::RivalUnseen => "what he had chosen on the other platform was seen only after it",
             Override::LikeCommand => "a command for the same status was under way",
             Override::Seen => "his choice was seen",
         })

@@ -21,11 +21,12 @@ pub(super) fn check(world: &World, findings: &mut Vec<Finding>) {
     }
     findings.extend(out_of_order(world).map(|status| Finding::Order { status }));
     let Some(choice) = world.truth.clear_choice(BEYOND_DOUBT) else { return };
-    let shown = match choice.status.platform() {
+    let platform = choice.status.platform();
+    let shown = match platform {
         Platform::Salesforce => salesforce,
         Platform::Cxone => cxone,
     };
-    if shown != choice.status && !loses_by_policy(world, choice) {
+    if shown != choice.status && !world.gave_up.of(platform) && !loses_by_policy(world, choice) {
         let how = how(world, choice);
         findings.push(Finding::Overridden { chosen: choice.status, shown, how });
     }
@@ -99,8 +100,11 @@ fn is_under_way(choice: &Change, (issued, _, answer): (TimeMs, Status, Option<Ti
 
 fn how(world: &World, choice: &Change) -> Override {
     let same = |command: &(TimeMs, Status, Option<TimeMs>)| command.1 == choice.status;
+    let seen_before = |rival: &Change| rival.seen.is_some_and(|seen| seen < choice.at);
     if choice.seen.is_none() {
         Override::Unseen
+    } else if world.truth.rival(choice).is_some_and(|rival| !seen_before(rival)) {
+        Override::RivalUnseen
     } else if before(world, choice.status.platform(), choice.at)
         .filter(same)
         .any(|command| is_under_way(choice, command))
