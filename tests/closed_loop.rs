@@ -31,8 +31,11 @@ fn no_history_loops_or_ends_apart() {
 
 #[test]
 fn a_seed_is_one_history() {
-    for mapping in Mapping::ALL {
-        let [first, second] = [simulate::run(7, mapping, true), simulate::run(7, mapping, true)];
-        assert!(!first.trace.is_empty() && first.trace == second.trace, "{mapping:?}");
+    for seed in 0..100 {
+        for mapping in Mapping::ALL {
+            let [first, second] = [simulate::run(seed, mapping, true), simulate::run(seed, mapping, true)];
+            assert!(!first.log.is_empty() && first.log == second.log, "seed {seed}, rules {mapping:?}");
+            assert!(first.trace == second.trace, "seed {seed}, rules {mapping:?}");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Cxone {
     /// What he is in, but for a contact.
     pub(super) status: CxoneStatus,
     pub(super) contact: Option<CxoneStatus>,
+    /// A poll has shown the contact.
+    contact_told: bool,
     down_since: Option<TimeMs>,
     since: TimeMs,
     queued: Option<(CxoneStatus, By)>,
@@ -55,6 +57,7 @@ impl Cxone {
         Cxone {
             status: CxoneStatus::LoggedOut,
             contact: None,
+            contact_told: false,
             down_since: None,
             since: now,
             queued: None,
@@ -118,6 +121,7 @@ impl World {
             return;
         }
         self.cxone.published = Some(seen);
+        self.cxone.contact_told |= self.cxone.contact.is_some();
         let asked = in_full.then_some(self.now);
         // A log-out may be told again when it is over; anything else that a poll tells is what is shown.
         if let Some(since) = self.cxone.logged_out.filter(|since| repeats && *since < seen.1) {
@@ -215,6 +219,9 @@ impl World {
     pub(super) fn end_contact(&mut self) {
         if self.cxone.contact.take().is_some() {
             self.truth.happenings.push(self.now);
+            if !std::mem::take(&mut self.cxone.contact_told) {
+                self.truth.hidden_contacts.push(self.now);
+            }
             let (status, by) = self.cxone.queued.take().unwrap_or((self.cxone.status, By::Return));
             self.change_cxone(status, by);
         }

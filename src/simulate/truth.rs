@@ -60,7 +60,12 @@ pub(super) struct Truth {
     pub(super) links: Vec<TimeMs>,
     /// From when to when a platform told nothing.
     pub(super) outages: Vec<(TimeMs, TimeMs)>,
+    /// When contacts ended that no poll had shown.
+    pub(super) hidden_contacts: Vec<TimeMs>,
 }
+
+/// So long the feeds may take, and may tell of two choices in the wrong order.
+const FEEDS: DurationMs = DurationMs::from_seconds(20);
 
 impl Truth {
     /// The number of the last change on a platform.
@@ -87,10 +92,17 @@ impl Truth {
         self.outages.iter().any(|(began, ended)| *began <= until && *ended >= from)
     }
 
+    /// Whether an outage, the end of a contact that no poll showed, or a new link lies between.
+    pub(super) fn was_hidden(&self, from: TimeMs, until: TimeMs) -> bool {
+        let hid = |at: &TimeMs| *at >= from && *at <= until;
+        self.was_silent(from, until) || self.hidden_contacts.iter().chain(&self.links).any(hid)
+    }
+
     /// His choices on a platform that the engine can hold for the last one at that time, the newest first: down to
     /// the newest of which an observation had reached the log. A log-out or a log-in need not be a choice.
     pub(super) fn last_choices(&self, platform: Platform, at: TimeMs) -> impl Iterator<Item = &Change> {
         let mut is_known = false;
+        let settled = at - FEEDS;
         self.changes
             .iter()
             .rev()
@@ -100,7 +112,7 @@ impl Truth {
             .take_while(move |change| {
                 let go_on = !is_known;
                 let plain = !change.is_login && !change.status.is_off();
-                is_known |= plain && change.seen.is_some_and(|seen| seen <= at);
+                is_known |= plain && change.at <= settled && change.seen.is_some_and(|seen| seen <= at);
                 go_on
             })
     }

@@ -110,11 +110,15 @@ fn flapping(world: &World) -> Option<usize> {
 fn made_available(world: &World) -> Option<Finding> {
     let chose_it = |at: TimeMs| {
         let choices = Platform::ALL.into_iter().flat_map(|p| world.truth.last_choices(p, at));
+        // What the engine cannot know excuses it: a silent platform, a contact that no
+        // poll showed, what was before the link.
+        let hidden = |from: TimeMs| world.truth.was_hidden(from, at);
         let (mut any, mut available) = (false, false);
         for choice in choices {
             any = true;
             // What he chose in CXone before may be older than that which he chose last, and lost with.
-            available |= is_available(choice.status) || world.rules.is_previous(choice.status);
+            available |=
+                hidden(choice.at) || is_available(choice.status) || world.rules.is_previous(choice.status);
         }
         available || !any
     };

@@ -93,6 +93,12 @@ pub enum Override {
     RivalUnseen,
     /// A command for the very same status was under way, so that it passes for its echo.
     LikeCommand,
+    /// A command for another status was under way, and came after it.
+    CommandUnderWay,
+    /// A platform carried out a command long after its answer, so that its echo looks chosen.
+    LateCommand,
+    /// A contact that no poll showed ended after it, so that the status before looks chosen.
+    ContactUnseen,
     /// It was seen, and nothing else explains it.
     Seen,
 }
@@ -136,6 +142,9 @@ impl fmt::Display for Override {
             Override::Unseen => "no feed ever showed his choice",
             Override::RivalUnseen => "what he had chosen on the other platform was seen only after it",
             Override::LikeCommand => "a command for the same status was under way",
+            Override::CommandUnderWay => "a command for another status was under way",
+            Override::ContactUnseen => "a contact that no poll showed ended after it",
+            Override::LateCommand => "a command was carried out long after its answer",
             Override::Seen => "his choice was seen",
         })
     }

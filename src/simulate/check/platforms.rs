@@ -99,17 +99,27 @@ fn is_under_way(choice: &Change, (issued, _, answer): (TimeMs, Status, Option<Ti
 }
 
 fn how(world: &World, choice: &Change) -> Override {
-    let same = |command: &(TimeMs, Status, Option<TimeMs>)| command.1 == choice.status;
+    let platform = choice.status.platform();
+    let Some(seen) = choice.seen else { return Override::Unseen };
     let seen_before = |rival: &Change| rival.seen.is_some_and(|seen| seen < choice.at);
-    if choice.seen.is_none() {
-        Override::Unseen
+    let is_like = |(_, status, _): &(TimeMs, Status, Option<TimeMs>)| *status == choice.status;
+    let is_out = |command: &(TimeMs, Status, Option<TimeMs>)| is_under_way(choice, *command);
+    let is_late = |change: &Change| matches!(change.by, By::Command { late: true, .. });
+    if world.truth.hidden_contacts.iter().any(|end| *end >= choice.at) {
+        Override::ContactUnseen
+    } else if world
+        .truth
+        .changes
+        .iter()
+        .any(|change| is_late(change) && change.at >= choice.at - BEYOND_DOUBT)
+    {
+        Override::LateCommand
     } else if world.truth.rival(choice).is_some_and(|rival| !seen_before(rival)) {
         Override::RivalUnseen
-    } else if before(world, choice.status.platform(), choice.at)
-        .filter(same)
-        .any(|command| is_under_way(choice, command))
-    {
+    } else if before(world, platform, seen).filter(is_like).any(|command| is_out(&command)) {
         Override::LikeCommand
+    } else if before(world, platform, choice.at).any(|command| is_out(&command)) {
+        Override::CommandUnderWay
     } else {
         Override::Seen
     }
