@@ -266,7 +266,9 @@ impl World {
     fn call(&mut self, command: Command) {
         let apply = self.random.ms(20, 400);
         let answer = apply + self.random.ms(10, 400);
+        let is_deaf = self.faults.has(Fault::Deaf) && self.random.percent(85);
         let (applies_after, verdict) = match self.random.between(1, 100) {
+            _ if is_deaf => (None, Verdict::Accepted),
             1..=4 => (None, Verdict::Accepted),
             5..=7 => (None, Verdict::Unknown),
             8..=12 => (Some(apply), Verdict::Unknown),

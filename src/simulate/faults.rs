@@ -36,12 +36,14 @@ pub(super) enum Fault {
     Bursts,
     /// Polls tell again what they told before.
     Repeats,
+    /// CXone accepts most calls and does nothing.
+    Deaf,
     /// An operator has what was given up on tried again.
     Retries,
 }
 
 impl Fault {
-    const ALL: [Fault; 13] = [
+    const ALL: [Fault; 14] = [
         Fault::Activations,
         Fault::Teams,
         Fault::Links,
@@ -54,6 +56,7 @@ impl Fault {
         Fault::Budget,
         Fault::Bursts,
         Fault::Repeats,
+        Fault::Deaf,
         Fault::Retries,
     ];
 }

@@ -80,10 +80,14 @@ impl Truth {
         }
     }
 
-    /// Whether anything but a command of ours happened after the one moment and up to the other.
+    /// Whether anything but a command of ours happened, or was first told of, after the one moment and up to the
+    /// other.
     pub(super) fn happened(&self, after: TimeMs, until: TimeMs) -> bool {
         let others = self.changes.iter().filter(|change| !matches!(change.by, By::Command { .. }));
-        let mut times = others.map(|change| change.at).chain(self.happenings.iter().copied());
+        let mut times = others
+            .flat_map(|change| [Some(change.at), change.seen])
+            .flatten()
+            .chain(self.happenings.iter().copied());
         times.any(|at| at > after && at <= until)
     }
 
