@@ -54,7 +54,8 @@ impl Change {
 #[derive(Default)]
 pub(super) struct Truth {
     pub(super) changes: Vec<Change>,
-    /// When something else happened that the law lets begin anew: a contact, a browser, rules, a link.
+    /// When something else happened that the law lets begin anew: a contact, a browser, rules, a link, or the news
+    /// of a change.
     pub(super) happenings: Vec<TimeMs>,
     /// When the agent was linked.
     pub(super) links: Vec<TimeMs>,
@@ -77,17 +78,17 @@ impl Truth {
     pub(super) fn saw(&mut self, change: usize, now: TimeMs) {
         if let Some(change) = self.changes.get_mut(change) {
             change.seen.get_or_insert(now);
+            if !matches!(change.by, By::Command { .. }) {
+                self.happenings.push(now);
+            }
         }
     }
 
-    /// Whether anything but a command of ours happened, or was first told of, after the one moment and up to the
+    /// Whether anything but a command of ours happened, or was told of, after the one moment and up to the
     /// other.
     pub(super) fn happened(&self, after: TimeMs, until: TimeMs) -> bool {
         let others = self.changes.iter().filter(|change| !matches!(change.by, By::Command { .. }));
-        let mut times = others
-            .flat_map(|change| [Some(change.at), change.seen])
-            .flatten()
-            .chain(self.happenings.iter().copied());
+        let mut times = others.map(|change| change.at).chain(self.happenings.iter().copied());
         times.any(|at| at > after && at <= until)
     }
 
