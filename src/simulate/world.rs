@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::domain::{Both, DurationMs, Platform, TimeMs};
-use crate::engine::{self, AgentState, Command, Effects, Event, Reason, Timer, Verdict, WakeUp, What};
+use crate::engine::{
+    self, AgentState, Command, Effects, Event, Reason, Timer, Verdict, WakeCause, WakeUp, What,
+};
 
 use super::check::{self, Finding};
 use super::cxone::{self, Cxone};
@@ -218,7 +220,10 @@ impl World {
         if anew || decision.new_intent {
             self.gave_up = Both::default();
         }
-        if anew || decision.reason == Reason::Connected || decision.reason == Reason::Contact {
+        // A log-out that only a closed row told of is known when the grace is over.
+        let told =
+            matches!(decision.reason, Reason::Connected | Reason::Contact | Reason::Due(WakeCause::Grace));
+        if anew || told {
             self.truth.happenings.push(self.now);
         }
         self.gave_up.salesforce |= decision.diverged.salesforce.is_some();
