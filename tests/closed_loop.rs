@@ -8,7 +8,7 @@ use lockstep::simulate::{self, Mapping};
 const SEEDS: u64 = 10_000;
 
 /// What cannot be known is counted: no more than so many of 10,000 histories.
-const COUNTED_MAX: u64 = 50;
+const COUNTED_MAX: u64 = 40;
 
 #[test]
 fn no_history_loops_or_ends_apart() {
@@ -24,15 +24,18 @@ fn no_history_loops_or_ends_apart() {
             }
         }
     }
-    println!("{histories} histories, {commands} commands, {counted} last choices that could not be known");
+    println!("{histories} histories, {commands} commands, {counted} counted");
     assert!(commands > histories, "the engine did nothing: {commands} commands");
-    assert!(counted * 10_000 <= COUNTED_MAX * histories, "{counted} of {histories} last choices were lost");
+    assert!(counted * 10_000 <= COUNTED_MAX * histories, "{counted} of {histories} histories were counted");
 }
 
 #[test]
 fn a_seed_is_one_history() {
-    for mapping in Mapping::ALL {
-        let [first, second] = [simulate::run(7, mapping, true), simulate::run(7, mapping, true)];
-        assert!(!first.trace.is_empty() && first.trace == second.trace, "{mapping:?}");
+    for seed in 0..100 {
+        for mapping in Mapping::ALL {
+            let [first, second] = [simulate::run(seed, mapping, true), simulate::run(seed, mapping, true)];
+            assert!(!first.log.is_empty() && first.log == second.log, "seed {seed}, rules {mapping:?}");
+            assert!(first.trace == second.trace, "seed {seed}, rules {mapping:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("directory", &["domain", "document"], &["serde", "uuid"]),
     ("rules", &["domain", "document", "directory"], &["serde"]),
     ("engine", &["domain", "rules"], &["smallvec"]),
-    ("simulate", &["domain", "directory", "engine", "rules"], &[]),
+    ("simulate", &["domain", "directory", "document", "engine", "rules"], &[]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (

@@ -17,8 +17,10 @@ pub(super) enum Simulate {
     /// Run the engine against platforms that behave badly, in virtual time, and judge the end
     #[command(after_help = "\
 Each seed is a history of its own: ten minutes in which an agent changes both platforms at nasty moments, then an
-hour of rest. The end is judged by what the platforms show: no loop, in step, no more corrections than allowed. A last
-choice that is not shown in the end is counted: some cannot be known.
+hour of rest. Each has some of many faults: outages, refusals, lost and late calls, budgets, bursts, offered contacts,
+other rules, teams and links in mid-history. It is judged by what the platforms show and by the log: no loop, in step,
+no more corrections than allowed, commands in order, the same again when the log is replayed. A last choice that is
+not shown in the end, and one who was made available who had not chosen it, are counted: some cannot be known.
 
 Examples:
   lockstep simulate engine --seeds 10000
@@ -70,7 +72,7 @@ pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
         for mapping in Mapping::ALL {
             let report = simulate::run(seed, mapping, command.trace);
             result.histories += 1;
-            result.events += u64::from(report.events);
+            result.events += report.log.len() as u64;
             result.commands += u64::from(report.commands);
             if command.trace {
                 // Writing to a String cannot fail.

@@ -5,7 +5,7 @@ use std::ops::{Add, Sub};
 
 /// A signed number of 48 bits that saturates, without padding: an agent's state holds many.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(packed)]
+#[repr(Rust, packed)]
 struct Saturating {
     high: i16,
     low: u32,

@@ -16,7 +16,7 @@ const KEPT: usize = 8;
 ///
 /// It is small: what happened to it later is kept by how many ms later that was, which saturates after 49 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(packed)]
+#[repr(Rust, packed)]
 pub(super) struct Entry {
     pub(super) sequence: Sequence,
     pub(super) status: Status,

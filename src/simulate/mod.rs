@@ -6,11 +6,16 @@
 mod check;
 mod crowd;
 mod cxone;
+mod faults;
+mod operator;
 mod person;
 mod random;
+mod rules;
 mod salesforce;
+mod truth;
 mod world;
 
-pub use check::Finding;
+pub use check::{Finding, Override};
 pub use crowd::Crowd;
-pub use world::{Mapping, Report, run};
+pub use rules::Mapping;
+pub use world::{Record, Report, run};

@@ -1,9 +1,11 @@
 //! Salesforce: rows, two feeds with their own delays and clock, snapshots, and a browser that acts on commands.
 
-use crate::domain::{Cause, DurationMs, RowId, SalesforceStatus, TimeMs};
-use crate::engine::{Command, Epoch, Observation, Outcome, RowClosed, Status, Verdict, What};
+use crate::domain::{Cause, DurationMs, Platform, RowId, SalesforceStatus, TimeMs};
+use crate::engine::{Command, Epoch, Observation, RowClosed, Status, Verdict, What};
 
+use super::faults::Fault;
 use super::random::Random;
+use super::truth::By;
 use super::world::{Item as Next, World};
 
 /// How often a snapshot is asked.
@@ -20,6 +22,8 @@ pub(super) enum Item {
     Deliver(Command, Epoch),
     /// A browser loads.
     Open,
+    /// The feed and the snapshots are there again.
+    Back,
 }
 
 /// The org, as it is.
@@ -32,10 +36,15 @@ pub(super) struct Salesforce {
     ended: TimeMs,
     epoch: Epoch,
     /// How far its clock is ahead of ours, and how far we believe it is.
-    ahead: DurationMs,
+    pub(super) ahead: DurationMs,
     measured: DurationMs,
     /// The newest command without an outcome.
     pending: Option<Command>,
+    /// When the budget allows the next call.
+    free_at: TimeMs,
+    /// The feed and the snapshots are silent; what the feed has still to tell.
+    silent_since: Option<TimeMs>,
+    backlog: Vec<Next>,
 }
 
 impl Salesforce {
@@ -51,7 +60,15 @@ impl Salesforce {
             ahead,
             measured: ahead + random.ms(-400, 400),
             pending: None,
+            free_at: TimeMs::default(),
+            silent_since: None,
+            backlog: Vec::new(),
         }
+    }
+
+    /// The agent is gone, and what was kept for him with him.
+    pub(super) const fn drop_commands(&mut self) {
+        self.pending = None;
     }
 }
 
@@ -67,8 +84,12 @@ impl World {
 
     pub(super) fn salesforce_item(&mut self, item: Item) {
         match item {
-            Item::Snapshot => self.snapshot(),
+            Item::Snapshot => {
+                self.snapshot();
+                self.at(SNAPSHOT, Next::Salesforce(Item::Snapshot));
+            }
             Item::Open => self.open_browser(),
+            Item::Back => self.salesforce_is_back(),
             Item::Deliver(command, epoch) => self.deliver(command, epoch),
         }
     }
@@ -94,26 +115,28 @@ impl World {
     }
 
     /// The agent's status changes: one row ends, another begins, and both feeds tell in their own time.
-    pub(super) fn change_salesforce(&mut self, status: SalesforceStatus, cause: Cause) {
-        if status == self.salesforce.status && status.is_off() {
+    pub(super) fn change_salesforce(&mut self, status: SalesforceStatus, by: By) {
+        let was = self.salesforce.status;
+        if status == was && status.is_off() {
             return;
         }
-        self.note(|| format!("SALESFORCE {status:?} by {cause:?}"));
+        self.changed(Status::Salesforce(was), Status::Salesforce(status), by);
         let now = self.now;
         if !self.salesforce.status.is_off() {
             self.salesforce.ended = now;
             let close = self.closed(row_id(self.salesforce.row), now, None);
-            self.tell(close, 300, 3_000, 4);
+            self.tell_by_feed(close, 3_000);
         }
         self.salesforce.status = status;
         // Rows begin in the order in which they are made.
-        self.salesforce.since = (now + self.random.ms(0, 400)).max(self.salesforce.since);
+        let next = self.salesforce.since + DurationMs::from_ms(1);
+        self.salesforce.since = (now + self.random.ms(0, 400)).max(next);
         let mut row = None;
         if !status.is_off() {
             self.salesforce.row += 1;
             row = row_id(self.salesforce.row);
             let open = self.observation(row, self.salesforce.since, Cause::Unknown, None);
-            self.tell(open, 300, 4_000, 4);
+            self.tell_by_feed(open, 4_000);
         }
         if self.salesforce.is_connected {
             let knows_row = self.random.percent(60);
@@ -122,8 +145,52 @@ impl World {
             } else {
                 (None, now + self.random.ms(-1_500, 1_500))
             };
-            let told = self.observation(row, start, cause, None);
+            let told = self.observation(row, start, by.cause(), None);
             self.tell(told, 50, 600, 2);
+        }
+    }
+
+    /// Change Data Capture tells; in an outage it will, once that is over.
+    fn tell_by_feed(&mut self, what: What, high: i64) {
+        if self.salesforce.silent_since.is_some() {
+            let later = self.later(what);
+            self.salesforce.backlog.push(later);
+        } else {
+            self.tell(what, 300, high, 4);
+        }
+    }
+
+    /// The feed and the snapshots fall silent; often the console does, too.
+    pub(super) fn silence_salesforce(&mut self) {
+        if self.salesforce.silent_since.is_some() {
+            return;
+        }
+        self.note(|| "SALESFORCE is silent".to_owned());
+        self.salesforce.silent_since = Some(self.now);
+        let length = self.random.ms(5_000, 900_000);
+        self.at(length, Next::Salesforce(Item::Back));
+        if self.random.percent(50) {
+            self.close_browser(true);
+        }
+    }
+
+    /// What the feed had to tell comes now, in its order.
+    pub(super) fn salesforce_is_back(&mut self) {
+        let Some(since) = self.salesforce.silent_since.take() else { return };
+        self.note(|| "SALESFORCE is back".to_owned());
+        self.truth.outages.push((since, self.now));
+        let mut delay = self.random.ms(200, 2_000);
+        for told in std::mem::take(&mut self.salesforce.backlog) {
+            self.at(delay, told);
+            delay = delay + self.random.ms(0, 20);
+        }
+    }
+
+    /// Brings what is told now to the log later.
+    fn later(&self, what: What) -> Next {
+        match (what, self.truth.last(Platform::Salesforce)) {
+            (What::Observation(_), Some(change)) => Next::Shown(what, change),
+            _ => Next::Log(what),
         }
     }
 
@@ -133,14 +200,17 @@ impl World {
             return;
         }
         let delay = self.random.ms(low, high);
-        self.at(delay, Next::Log(what));
+        self.at(delay, self.later(what));
         if self.random.percent(5) {
             let again = self.random.ms(low, high * 4);
-            self.at(again, Next::Log(what));
+            self.at(again, self.later(what));
         }
     }
 
-    fn snapshot(&mut self) {
+    pub(super) fn snapshot(&mut self) {
+        if self.salesforce.silent_since.is_some() {
+            return;
+        }
         let now = self.now;
         let what = if self.salesforce.status.is_off() {
             self.closed(None, self.salesforce.ended, Some(now))
@@ -148,8 +218,7 @@ impl World {
             self.observation(row_id(self.salesforce.row), self.salesforce.since, Cause::Unknown, Some(now))
         };
         let delay = self.random.ms(200, 3_000);
-        self.at(delay, Next::Log(what));
-        self.at(SNAPSHOT, Next::Salesforce(Item::Snapshot));
+        self.at(delay, self.later(what));
         if self.random.percent(20) {
             self.salesforce.measured = self.salesforce.ahead + self.random.ms(-400, 400);
         }
@@ -198,24 +267,29 @@ impl World {
     }
 
     fn deliver(&mut self, command: Command, epoch: Epoch) {
-        let is_newest = self.salesforce.pending.is_some_and(|pending| pending.sequence == command.sequence);
         let is_there = self.salesforce.is_connected && self.salesforce.epoch == epoch;
         let Status::Salesforce(status) = command.status else { return };
-        if !is_newest || !is_there {
+        if self.salesforce.pending != Some(command) || !is_there {
             return;
         }
+        if self.now < self.salesforce.free_at {
+            let wait = self.salesforce.free_at.since(self.now);
+            self.at(wait, Next::Salesforce(Item::Deliver(command, epoch)));
+            return;
+        }
+        self.salesforce.free_at = self.now + self.faults.budget;
         // What is not acknowledged is delivered again, for as long as it takes.
         self.at(DELIVER_AGAIN, Next::Salesforce(Item::Deliver(command, epoch)));
         if self.random.percent(2) {
             return;
         }
-        if self.salesforce.status.is_off() {
+        if let Some(verdict) = self.refusal(&command) {
             self.salesforce.pending = None;
-            self.outcome(command, Verdict::Unreachable, 20, 300);
+            self.outcome(command, verdict, 20, 300);
             return;
         }
         if self.salesforce.status != status {
-            self.change_salesforce(status, Cause::Toolkit);
+            self.change_salesforce(status, By::Command { command, late: false });
         }
         // The acknowledgement may be lost: then there is no outcome yet.
         if !self.random.percent(3) {
@@ -224,12 +298,13 @@ impl World {
         }
     }
 
-    pub(super) fn outcome(&mut self, command: Command, verdict: Verdict, low: i64, high: i64) {
-        let outcome = Outcome { platform: command.platform(), command: command.sequence, verdict };
-        let delay = self.random.ms(low, high);
-        self.at(delay, Next::Log(What::Outcome(outcome)));
-        if self.random.percent(3) {
-            self.at(delay + DurationMs::from_ms(900), Next::Log(What::Outcome(outcome)));
+    fn refusal(&mut self, command: &Command) -> Option<Verdict> {
+        if self.salesforce.status.is_off() {
+            Some(Verdict::Unreachable)
+        } else if self.faults.refused.salesforce == Some(command.status) {
+            Some(Verdict::Permanent)
+        } else {
+            (self.faults.has(Fault::Conflicts) && self.random.percent(8)).then_some(Verdict::Conflict)
         }
     }
 }

@@ -3,99 +3,46 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::directory::{Code, CxoneVocabulary, PresenceStatus, SalesforceVocabulary, Vocabulary, agent_id};
-use crate::domain::{
-    Both, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Link, Platform, SalesforceStatus,
-    SalesforceUser, TimeMs,
-};
-use crate::engine::{self, AgentState, Command, Effects, Event, Membership, Status, Timer, WakeUp, What};
-use crate::rules::{
-    Assignment, CxoneOrder, CxoneTarget, CxoneTerm, OnConflict, OnLogin, Options, PublisherRow, Revision,
-    Rule, SalesforceTarget, SalesforceTerm, Settings, SubscriberRow, Tables, WhileOnContact,
+use crate::domain::{Both, DurationMs, Platform, TimeMs};
+use crate::engine::{
+    self, AgentState, Command, Effects, Event, Reason, Timer, Verdict, WakeCause, WakeUp, What,
 };
 
 use super::check::{self, Finding};
 use super::cxone::{self, Cxone};
-use super::person::Person;
+use super::faults::{Fault, Faults};
+use super::operator;
 use super::random::Random;
+use super::rules::{Mapping, Rules};
 use super::salesforce::{self, Salesforce};
+use super::truth::Truth;
+
+/// When a history begins.
+pub(super) const START: TimeMs = TimeMs::from_unix_ms(1_000_000_000);
 
 /// How long the person acts, and how long the world then rests before it is judged.
 const ACTING: DurationMs = DurationMs::from_seconds(10 * 60);
 const RESTING: DurationMs = DurationMs::from_seconds(60 * 60);
 
-type Rows = &'static [(&'static str, &'static str)];
-
-/// A class of rules.
+/// A record of the log, and what the engine did with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mapping {
-    /// Each status has one on the other platform.
-    OneToOne,
-    /// Several CXone statuses show as one in Salesforce.
-    ManyToOne,
-    /// Statuses without a row, and *previous*.
-    Sparse,
-    /// Rows that chase each other, which a check refuses.
-    Chasing,
-}
-
-impl Mapping {
-    /// All of them.
-    pub const ALL: [Mapping; 4] = [Mapping::OneToOne, Mapping::ManyToOne, Mapping::Sparse, Mapping::Chasing];
-
-    /// The rows from CXone to Salesforce, and back.
-    fn rows(self) -> (Rows, Rows) {
-        const BACK: &[(&str, &str)] = &[
-            ("Available", "S1"),
-            ("Unavailable/C2", "S2"),
-            ("Unavailable/C3", "S3"),
-            ("InboundContact", "S4"),
-            ("LoggedOut", "Offline"),
-        ];
-        const THERE: &[(&str, &str)] = &[
-            ("S1", "Available"),
-            ("S2", "Unavailable/C2"),
-            ("S3", "Unavailable/C3"),
-            ("Offline", "LoggedOut"),
-        ];
-        match self {
-            Mapping::OneToOne => (BACK, THERE),
-            Mapping::ManyToOne => (
-                &[
-                    ("Available", "S1"),
-                    ("Unavailable", "S2"),
-                    ("Unavailable/C2", "S2"),
-                    ("Unavailable/C3", "S2"),
-                    ("InboundContact", "S4"),
-                    ("AfterCallWork", "S4"),
-                ],
-                &[
-                    ("S1", "Available"),
-                    ("S2", "Unavailable/C2"),
-                    ("S3", "Unavailable/C2"),
-                    ("Offline", "LoggedOut"),
-                ],
-            ),
-            Mapping::Sparse => (
-                &[("Available", "S1"), ("InboundContact", "S4")],
-                &[("S1", "Available"), ("S2", "Unavailable/C2"), ("S3", "previous")],
-            ),
-            Mapping::Chasing => (
-                &[("Available", "S1"), ("Unavailable/C2", "S3"), ("Unavailable/C3", "S2")],
-                &[("S1", "Available"), ("S2", "Unavailable/C2"), ("S3", "Unavailable/C3")],
-            ),
-        }
-    }
+pub struct Record {
+    /// What happened.
+    pub event: Event,
+    /// Which of the history's revisions was in force, from 0.
+    pub revision: usize,
+    /// What the engine did.
+    pub effects: Effects,
 }
 
 /// What came of a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// What must not be.
     pub findings: Vec<Finding>,
-    /// How many events the engine decided.
-    pub events: u32,
-    /// How many commands it issued.
+    /// The log, with every decision.
+    pub log: Vec<Record>,
+    /// How many commands the engine issued.
     pub commands: u32,
     /// The most bytes the agent's state took.
     pub state_bytes_max: usize,
@@ -107,32 +54,41 @@ pub struct Report {
 pub(super) enum Item {
     /// A record reaches the log.
     Log(What),
+    /// An observation reaches the log, of the change with this number.
+    Shown(What, usize),
     /// The armed timer is due.
     WakeUp(WakeUp),
     /// The person does something.
     Person,
+    /// He does one of many things in a second.
+    Burst(Option<Platform>),
     /// Something of a platform.
     Salesforce(salesforce::Item),
     /// Something of the other.
     Cxone(cxone::Item),
+    /// Something that administrators and operators do.
+    Operator(operator::Item),
 }
 
 /// A run in progress.
 pub(super) struct World {
     pub(super) now: TimeMs,
     pub(super) random: Random,
+    pub(super) faults: Faults,
     pub(super) salesforce: Salesforce,
     pub(super) cxone: Cxone,
-    pub(super) person: Person,
-    pub(super) tables: Tables,
-    pub(super) assignment: Option<Assignment>,
-    /// The commands issued, with the number of corrections in a row for the same target.
+    pub(super) truth: Truth,
+    pub(super) rules: Rules,
+    /// The number of his team, from 0, as CXone has it: the directory may be behind.
+    pub(super) team: usize,
+    pub(super) log: Vec<Record>,
+    /// The commands issued.
     pub(super) issued: Vec<(TimeMs, Command)>,
+    /// What was given up on, and not tried again since.
     pub(super) gave_up: Both<bool>,
-    slot: Option<AgentState>,
+    pub(super) slot: Option<AgentState>,
     queue: BTreeMap<(TimeMs, u64), Item>,
     queued: u64,
-    events: u32,
     state_bytes_max: usize,
     trace: Option<String>,
 }
@@ -140,70 +96,81 @@ pub(super) struct World {
 /// Runs one seed under rules of one class.
 pub fn run(seed: u64, mapping: Mapping, with_trace: bool) -> Report {
     let mut random = Random::new(seed);
-    let Some((tables, assignment)) = tables(mapping, &mut random) else {
-        return Report {
-            findings: vec![Finding::NoRules],
-            events: 0,
-            commands: 0,
-            state_bytes_max: 0,
-            trace: String::new(),
-        };
+    let faults = Faults::new(&mut random);
+    let Some(rules) = Rules::new(mapping, faults.has(Fault::Activations), &mut random) else {
+        return Report { findings: vec![Finding::NoRules], ..Report::default() };
     };
-    let assignment = Some(assignment);
-    let now = TimeMs::from_unix_ms(1_000_000_000);
     let mut world = World {
-        now,
+        now: START,
         salesforce: Salesforce::new(&mut random),
-        cxone: Cxone::new(now),
-        person: Person::default(),
-        tables,
-        assignment,
+        cxone: Cxone::new(START),
+        truth: Truth::default(),
+        rules,
+        team: 0,
+        log: Vec::new(),
         issued: Vec::new(),
         gave_up: Both::default(),
         slot: None,
         queue: BTreeMap::new(),
         queued: 0,
-        events: 0,
         state_bytes_max: 0,
         trace: with_trace.then(String::new),
         random,
+        faults,
     };
-    world.decide(What::Linked(Membership { team: None, assignment }));
-    world.begin_salesforce();
-    world.begin_cxone();
-    world.at(DurationMs::from_seconds(20), Item::Person);
-    let (rest, end) = (now + ACTING, now + ACTING + RESTING);
-    let mut is_acting = true;
-    while let Some(((at, _), item)) = world.queue.pop_first() {
-        if is_acting && at >= rest {
-            is_acting = false;
-            world.now = rest;
-            world.come_to_rest();
-        }
-        if at >= end {
-            break;
-        }
-        world.now = world.now.max(at);
-        match item {
-            Item::Log(what) => world.decide(what),
-            Item::WakeUp(wake_up) => world.decide(What::WakeUp(wake_up)),
-            Item::Person if is_acting => world.act(),
-            Item::Person => {}
-            Item::Salesforce(item) => world.salesforce_item(item),
-            Item::Cxone(item) => world.cxone_item(item),
-        }
-    }
+    let (rest, end) = (START + ACTING, START + ACTING + RESTING);
+    world.begin();
+    world.live(rest, end);
     let findings = check::check(&world, rest);
     Report {
         findings,
-        events: world.events,
         commands: world.issued.len() as u32,
+        log: world.log,
         state_bytes_max: world.state_bytes_max,
         trace: world.trace.unwrap_or_default(),
     }
 }
 
 impl World {
+    fn begin(&mut self) {
+        let faults = self.faults.to_string();
+        self.note(|| faults);
+        self.link();
+        self.begin_salesforce();
+        self.begin_cxone();
+        self.begin_operator();
+        self.at(DurationMs::from_seconds(20), Item::Person);
+    }
+
+    fn live(&mut self, rest: TimeMs, end: TimeMs) {
+        let mut is_acting = true;
+        while let Some(((at, _), item)) = self.queue.pop_first() {
+            if is_acting && at >= rest {
+                is_acting = false;
+                self.now = rest;
+                self.come_to_rest();
+            }
+            if at >= end {
+                break;
+            }
+            self.now = self.now.max(at);
+            match item {
+                Item::Log(what) => self.decide(what),
+                Item::Shown(what, change) => {
+                    self.truth.saw(change, self.now);
+                    self.decide(what);
+                }
+                Item::WakeUp(wake_up) => self.decide(What::WakeUp(wake_up)),
+                Item::Person if is_acting => self.act(),
+                Item::Burst(platform) if is_acting => self.choose_on(platform),
+                Item::Operator(item) if is_acting => self.operator_item(item),
+                Item::Person | Item::Burst(_) | Item::Operator(_) => {}
+                Item::Salesforce(item) => self.salesforce_item(item),
+                Item::Cxone(item) => self.cxone_item(item),
+            }
+        }
+    }
+
     /// Something happens after a delay.
     pub(super) fn at(&mut self, delay: DurationMs, item: Item) {
         self.queued += 1;
@@ -211,34 +178,31 @@ impl World {
     }
 
     pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
-        let seconds = (self.now.as_unix_ms() - 1_000_000_000) as f64 / 1_000.0;
+        let seconds = self.now.since(START).as_ms() as f64 / 1_000.0;
         if let Some(trace) = &mut self.trace {
+            // Writing to a String cannot fail.
             let _ = writeln!(trace, "{seconds:9.3}  {}", text());
         }
     }
 
     /// Hands a record to the engine, then acts on its effects.
-    fn decide(&mut self, what: What) {
+    pub(super) fn decide(&mut self, what: What) {
         let event = Event { now: self.now, what };
-        let Effects { decision, commands, timer, .. } = engine::apply(&mut self.slot, &event, &self.tables);
-        self.events += 1;
+        let Some(tables) = self.rules.tables() else { return };
+        let effects = engine::apply(&mut self.slot, &event, tables);
         self.state_bytes_max = self.state_bytes_max.max(self.slot.as_ref().map_or(0, AgentState::bytes));
-        self.note(|| {
-            let commands: Vec<String> = commands
-                .into_array()
-                .into_iter()
-                .flatten()
-                .map(|c| format!("{:?}{}", c.status, if c.correction { " again" } else { "" }))
-                .collect();
-            format!("    log {what:?}\n           -> {:?} {}", decision.reason, commands.join(", "))
-        });
-        self.gave_up.salesforce |= decision.diverged.salesforce.is_some();
-        self.gave_up.cxone |= decision.diverged.cxone.is_some();
-        if let Some(Timer::Arm { at, cause, generation }) = timer {
+        self.log.push(Record { event, revision: self.rules.in_force(), effects });
+        self.note(|| told(&what, &effects));
+        self.keep_in_mind(&effects);
+        if let Some(Timer::Arm { at, cause, generation }) = effects.timer {
             let late = self.random.ms(0, 50);
             self.at(at.since(self.now) + late, Item::WakeUp(WakeUp { cause, generation }));
         }
-        for command in commands.into_array().into_iter().flatten() {
+        if effects.gone {
+            self.salesforce.drop_commands();
+            self.cxone.drop_commands();
+        }
+        for command in effects.commands.into_array().into_iter().flatten() {
             self.issued.push((self.now, command));
             match command.platform() {
                 Platform::Salesforce => self.command_salesforce(command),
@@ -247,98 +211,66 @@ impl World {
         }
     }
 
-    /// The person stops, contacts end, outages end, and his browser is open if he is logged in.
+    /// What the engine gave up on stays so until the law says that it is tried again.
+    fn keep_in_mind(&mut self, effects: &Effects) {
+        let decision = &effects.decision;
+        let anew = matches!(
+            decision.reason,
+            Reason::Activated
+                | Reason::TeamMoved
+                | Reason::Retried
+                | Reason::Linked
+                | Reason::Unlinked
+                | Reason::Forgotten
+        );
+        if anew || decision.new_intent {
+            self.gave_up = Both::default();
+        }
+        // A log-out that only a closed row told of is known when the grace is over.
+        let told =
+            matches!(decision.reason, Reason::Connected | Reason::Contact | Reason::Due(WakeCause::Grace));
+        if anew || told {
+            self.truth.happenings.push(self.now);
+        }
+        self.gave_up.salesforce |= decision.diverged.salesforce.is_some();
+        self.gave_up.cxone |= decision.diverged.cxone.is_some();
+    }
+
+    /// The person stops, contacts end, outages end, the link is there, and his browser is open if he is logged in.
     fn come_to_rest(&mut self) {
         self.note(|| "---- rest".to_owned());
         self.end_contact();
         self.cxone_is_back();
+        self.salesforce_is_back();
+        self.team_moved();
+        self.link();
         self.open_browser();
     }
 
-    /// What the rule makes of a status, as far as it is one plain status.
-    pub(super) fn mirrored(&self, status: Status) -> Option<Status> {
-        let assignment = self.assignment?;
-        match status {
-            Status::Salesforce(status) => match self.tables.cxone_target(assignment, status) {
-                CxoneTarget::Set(status, _) => Some(Status::Cxone(status)),
-                _ => None,
-            },
-            Status::Cxone(status) => match self.tables.salesforce_target(assignment, status) {
-                SalesforceTarget::Set(status, _) => Some(Status::Salesforce(status)),
-                SalesforceTarget::Nothing => None,
-            },
+    /// A sink tells what became of a command; now and then twice.
+    pub(super) fn outcome(&mut self, command: Command, verdict: Verdict, low: i64, high: i64) {
+        let outcome = engine::Outcome { platform: command.platform(), command: command.sequence, verdict };
+        let delay = self.random.ms(low, high);
+        self.at(delay, Item::Log(What::Outcome(outcome)));
+        if self.random.percent(3) {
+            self.at(delay + DurationMs::from_ms(900), Item::Log(What::Outcome(outcome)));
         }
     }
 }
 
-/// The presence statuses of the simulated org, by their numbers from 1.
-pub(super) fn presence(number: i64) -> SalesforceStatus {
-    let id = format!("0N5{number:012}").parse();
-    id.map_or(SalesforceStatus::Offline, SalesforceStatus::Presence)
-}
-
-/// The codes of the simulated tenant.
-pub(super) fn code(number: u32) -> CxoneStatus {
-    CxoneStatus::Code(crate::domain::OutStateId::new(100 + number))
-}
-
-/// The rules of a class with options by chance. They are not checked: some would be refused.
-fn tables(mapping: Mapping, random: &mut Random) -> Option<(Tables, Assignment)> {
-    let account = "main".parse().ok()?;
-    let status = |number: i64| {
-        let SalesforceStatus::Presence(id) = presence(number) else { return None };
-        let name: Box<str> = format!("S{number}").into();
-        Some(PresenceStatus {
-            id,
-            developer_name: name.clone(),
-            label: name,
-            channels: Vec::new(),
-            granted_to: None,
-        })
-    };
-    let code = |number: u32| {
-        let CxoneStatus::Code(id) = code(number) else { return None };
-        Some(Code { id, name: format!("C{number}").into(), active: true, after_call_work: false })
-    };
-    let salesforce = SalesforceVocabulary::new((1..=4).filter_map(status).collect());
-    let cxone = CxoneVocabulary::new((2..=3).filter_map(code).collect(), Vec::new());
-    let vocabulary =
-        Vocabulary { salesforce: [(account, salesforce)].into(), cxone: [(account, cxone)].into() };
-    let link = Link {
-        salesforce: SalesforceUser { account, user: "005000000000001".parse().ok()? },
-        cxone: CxoneAgent { account, agent: CxoneAgentId::new(1) },
-    };
-    let agent = agent_id(&link);
-    let (back, there) = mapping.rows();
-    let order = |name: &str| match name {
-        "previous" => Some(CxoneOrder::Previous),
-        name => CxoneTerm::parse(name).ok().map(CxoneOrder::Status),
-    };
-    let publisher = back.iter().filter_map(|(from, to)| {
-        Some(PublisherRow { from: CxoneTerm::parse(from).ok()?, to: SalesforceTerm::parse(to) })
-    });
-    let subscriber = there
-        .iter()
-        .filter_map(|(from, to)| Some(SubscriberRow { from: SalesforceTerm::parse(from), to: order(to)? }));
-    let rule = Rule {
-        name: format!("{mapping:?}"),
-        teams: Vec::new(),
-        agents: vec![agent],
-        options: Options {
-            skip_code_validation: false,
-            on_conflict: random.pick(&[OnConflict::Latest, OnConflict::Salesforce, OnConflict::Cxone])?,
-            while_on_contact: random.pick(&[
-                WhileOnContact::Hold,
-                WhileOnContact::Hold,
-                WhileOnContact::Send,
-            ])?,
-            on_login: random.pick(&[OnLogin::Adopt, OnLogin::Publish])?,
-        },
-        publisher: publisher.collect(),
-        subscriber: subscriber.collect(),
-    };
-    let revision = Revision { rules: vec![rule], vocabulary, settings: Settings::default() };
-    let tables = Tables::compile(&revision);
-    let assignment = tables.assignment(agent, &link, None)?;
-    Some((tables, assignment))
+/// A record and its effects as the trace shows them.
+fn told(what: &What, effects: &Effects) -> String {
+    let commands: Vec<String> = effects
+        .commands
+        .into_array()
+        .into_iter()
+        .flatten()
+        .map(|c| format!("{:?}{}", c.status, if c.correction { " again" } else { "" }))
+        .collect();
+    let decision = &effects.decision;
+    let gave_up = decision.diverged.into_array().iter().any(Option::is_some);
+    let marks =
+        [(decision.taken_back, "taken back "), (gave_up, "gave up "), (decision.flapping, "flapping ")];
+    let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+    format!("    log {what:?}\n           -> {:?} {marks}{}", decision.reason, commands.join(", "))
 }

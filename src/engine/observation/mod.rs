@@ -201,8 +201,8 @@ impl Step<'_> {
         other && shows_target && !chose_in_contact
     }
 
-    /// The platform put the agent back where he was, or, after a choice in Salesforce during the contact, made
-    /// him available.
+    /// The platform put the agent back where he was; or, after a choice in Salesforce during the contact, made him
+    /// available, or put him where he was before, which nobody saw.
     fn is_after_contact(&self, seen: &Seen) -> bool {
         let Some(contact) =
             seen.contact.filter(|_| seen.ends_contact() && !seen.observation.cause.is_person())
@@ -214,7 +214,8 @@ impl Step<'_> {
             .intent
             .is_some_and(|intent| intent.platform() == Platform::Salesforce && intent.since > contact.since);
         let back = contact.before.map(Status::Cxone) == Some(seen.status());
-        back || chose_since && seen.status() == Status::Cxone(CxoneStatus::Available)
+        let unknown = contact.before.is_none() || seen.status() == Status::Cxone(CxoneStatus::Available);
+        back || chose_since && unknown
     }
 
     /// The same status anew: he was away unseen, in a contact.

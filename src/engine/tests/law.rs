@@ -73,6 +73,8 @@ fn contacts() -> Vec<String> {
         ("CXone ends the contact with a status he was not in: his choice", "in step; CX Call; ok SF; SF OnCall; 10s | CX Tea", "Choice"),
         ("held back, he chose in both: concurrent, the later one wins", "in step; CX Call; ok SF; SF OnCall; 10s; SF Break by=agent; 20s | CX Tea", "Choice"),
         ("held back, and CXone has his older choice: it loses", "in step; CX Call; ok SF; SF OnCall; 10s; SF Break by=agent; 20s | CX Tea ago=25s", "ChoiceLost >CX Lunch"),
+        ("a contact that is the first thing seen of CXone, and he chose in Salesforce in it: put back, no choice", "SF Free; CX Call; ok SF; SF OnCall; 10s | SF Meeting by=agent; 60s; CX Tea; ok CX; CX Mtg", "Choice; AfterContact >CX Mtg; Outcome(Accepted); Echo"),
+        ("a contact that is the first thing seen of CXone, and he chose before it: what it ends with is a choice", "SF Free; CX Call; 10s | CX Lunch", "Choice >SF Break"),
         ("the contact ends in a log-out", "in step; CX Call; ok SF; SF OnCall; 10s | CX LoggedOut", "Choice >SF Offline"),
     ]),
         check("while_on_contact = \"send\"", &[

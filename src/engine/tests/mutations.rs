@@ -5,10 +5,11 @@ use crate::engine::mutation::{Mutation, with};
 use crate::simulate::{self, Mapping};
 
 /// Seeds of the closed loop that are tried for a mutation.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 1_000;
 
-/// In so many seeds the engine as it is loses 3 last choices that could not be known; the seeds are fixed, so this is no chance.
-const LOST_MAX: u32 = 7;
+/// In so many seeds the engine as it is loses 9 last choices that could not be known; the seeds are fixed, so this is
+/// no chance.
+const LOST_MAX: u32 = 11;
 
 /// The first line of the law that goes otherwise.
 fn by_law() -> Option<String> {
@@ -45,17 +46,17 @@ fn every_mutation_is_caught() {
         (Mutation::NoEcho, true, true),
         (Mutation::EchoAnyTime, true, true),
         (Mutation::EchoBeforeCommand, true, false),
-        (Mutation::CorrectionsUnlimited, true, false),
+        (Mutation::CorrectionsUnlimited, true, true),
         (Mutation::ContactIsIntent, true, true),
         (Mutation::PreviousFromSync, true, false),
-        (Mutation::UnsentLapses, true, false),
-        (Mutation::ClocksUncorrected, true, false),
-        (Mutation::NoGrace, true, true),
-        (Mutation::ObservationEndsUnderWay, true, false),
-        (Mutation::NoFlapGuard, true, false),
-        (Mutation::EveryChoiceWins, true, false),
+        (Mutation::UnsentLapses, true, true),
+        (Mutation::ClocksUncorrected, true, true),
+        (Mutation::NoGrace, true, false),
+        (Mutation::ObservationEndsUnderWay, true, true),
+        (Mutation::NoFlapGuard, true, true),
+        (Mutation::EveryChoiceWins, true, true),
         (Mutation::NothingReissued, true, false),
-        (Mutation::StaleIsTaken, true, false),
+        (Mutation::StaleIsTaken, true, true),
     ];
     let mut wrong = Vec::new();
     for (mutation, law, closed_loop) in mutations {
