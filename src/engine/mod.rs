@@ -72,7 +72,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         tables,
         settings: tables.settings(),
         rule,
-        targets: Cell::default(),
+        targets: Both::default(),
         reissue: Both::default(),
         is_back: false,
         effects: Effects::of(Reason::Retried),
@@ -109,7 +109,7 @@ struct Step<'s> {
     /// The agent's rule, where he has one.
     rule: Option<AgentRule<'s>>,
     /// The targets, as far as they were derived since what they follow from last changed.
-    targets: Cell<Both<Option<Option<Target>>>>,
+    targets: Both<Cell<Option<Option<Target>>>>,
     /// What was under way there may have died: the target is commanded again, even where it is shown.
     reissue: Both<bool>,
     /// A platform that was out of reach is not any more.

@@ -183,6 +183,11 @@ impl AgentState {
         size_of::<Option<Self>>() + self.busy.as_ref().map_or(0, |busy| busy.bytes())
     }
 
+    /// Whether nothing is going on, so that there is nothing to wait for.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.busy.is_none()
+    }
+
     /// Reads a little of every part, so that all of it is near when [`super::apply`] needs it. Whoever has many events
     /// at hand does this for the next few of them: memory is asked for all of them at once. What is read says nothing.
     pub fn touch(&self) -> u8 {

@@ -1,6 +1,6 @@
 //! What each platform should show.
 
-use crate::domain::{Both, CxoneStatus, Platform, SalesforceStatus};
+use crate::domain::{CxoneStatus, Platform, SalesforceStatus};
 use crate::rules::{CxoneTarget, Row, SalesforceTarget};
 
 use super::{Intent, Status, Step};
@@ -25,19 +25,19 @@ impl Step<'_> {
     /// What a platform should show: on the intent's own platform the intent, on the other the rule's row for it.
     /// No intent, or no row: nothing.
     pub(super) fn target(&self, platform: Platform) -> Option<Target> {
-        let mut targets = self.targets.get();
-        if let Some(target) = targets.of(platform) {
-            return *target;
+        let known = self.targets.of(platform);
+        if let Some(target) = known.get() {
+            return target;
         }
         let target = self.derive(platform);
-        *targets.of_mut(platform) = Some(target);
-        self.targets.set(targets);
+        known.set(Some(target));
         target
     }
 
     /// What targets follow from has changed: the intent, the contact, *previous* or the rule.
     pub(super) fn retarget(&self) {
-        self.targets.set(Both::default());
+        self.targets.salesforce.set(None);
+        self.targets.cxone.set(None);
     }
 
     fn derive(&self, platform: Platform) -> Option<Target> {

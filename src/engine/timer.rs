@@ -26,6 +26,9 @@ impl Step<'_> {
 
     /// Arms the timer anew where what is waited for has changed.
     pub(super) fn arm(&mut self) {
+        if self.state.is_at_rest() {
+            return;
+        }
         let confirms = PLATFORMS.map(|p| self.confirm_due(p).map(|at| (at, WakeCause::Confirm(p))));
         let grace = self.state.pending_close().map(|close| (close.due, WakeCause::Grace));
         let cool_down = self.state.flapping().until.map(|until| (until, WakeCause::CoolDown));
