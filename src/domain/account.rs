@@ -36,7 +36,7 @@ impl Platform {
 }
 
 /// One of something for each platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Both<T> {
     /// Salesforce's.
     pub salesforce: T,

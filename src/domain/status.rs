@@ -236,7 +236,7 @@ impl CxoneStatus {
 }
 
 /// A status of either platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// Of Salesforce.
     Salesforce(SalesforceStatus),

@@ -46,7 +46,7 @@ pub enum What {
 }
 
 /// The agent's team, and the table that follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Membership {
     /// The team in CXone, where it is known.
     pub team: Option<TeamId>,
@@ -55,7 +55,7 @@ pub struct Membership {
 }
 
 /// Counts the browsers of an agent: the newest holds his connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 /// A platform shows the agent in a status since a moment.
@@ -100,7 +100,7 @@ pub struct Outcome {
 }
 
 /// What became of a command, as the sink saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// The platform took it; only an observation confirms it.
     Accepted,
@@ -126,7 +126,7 @@ pub struct WakeUp {
 }
 
 /// What a timer is armed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WakeCause {
     /// A command that should have been seen by then.
     Confirm(Platform),

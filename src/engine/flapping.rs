@@ -4,16 +4,16 @@ use crate::domain::{DurationMs, TimeMs};
 use crate::rules::Settings;
 
 /// The times of the last commands of both platforms, and the cool-down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flapping {
     /// When the last commands were issued, the oldest first; no more than count for the window.
-    times: Vec<TimeMs>,
+    pub(super) times: Vec<TimeMs>,
     /// Until when everything is held.
     pub(super) until: Option<TimeMs>,
     /// How long the last cool-down was; zero where the next is a first one.
-    length: DurationMs,
+    pub(super) length: DurationMs,
     /// The flap window of the revision under which the times were kept.
-    window: DurationMs,
+    pub(super) window: DurationMs,
 }
 
 impl Flapping {

@@ -83,7 +83,7 @@ pub enum Reason {
 }
 
 /// Why a platform is not commanded any more, until something changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GivenUp {
     /// The corrections did not help.
     NotSeen,

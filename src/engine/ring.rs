@@ -9,7 +9,7 @@ use super::{Status, Verdict};
 const KEPT: usize = 8;
 
 /// A command that was issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Entry {
     pub(super) sequence: Sequence,
     pub(super) status: Status,
@@ -40,8 +40,8 @@ impl Entry {
 }
 
 /// The last commands, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ring(Vec<Entry>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Ring(pub(super) Vec<Entry>);
 
 impl Ring {
     pub(super) fn push(&mut self, entry: Entry) {

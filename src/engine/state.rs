@@ -14,15 +14,15 @@ pub(super) const MATCHED_KEPT: DurationMs = DurationMs::from_seconds(15 * 60);
 const ROWS_KEPT: usize = 4;
 
 /// The number of a command among those of its agent, from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u32);
 
 /// Tells one arming of an agent's timer from the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
 
 /// The agent's last choice: the thing to mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Intent {
     /// What he chose, and with it where.
     pub status: Status,
@@ -49,7 +49,7 @@ impl Intent {
 }
 
 /// What a platform shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Observed {
     pub(super) status: Status,
     pub(super) since_raw: TimeMs,
@@ -67,7 +67,7 @@ impl Observed {
 }
 
 /// What is known of one platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Side {
     pub(super) observed: Option<Observed>,
     /// The newest command that is not yet confirmed.
@@ -106,7 +106,7 @@ impl Side {
 }
 
 /// A contact in CXone: an overlay, never an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Contact {
     pub(super) status: CxoneStatus,
     /// By our clock.
@@ -116,7 +116,7 @@ pub(super) struct Contact {
 }
 
 /// The close of the observed row, until another row follows or the grace is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PendingClose {
     pub(super) at_raw: TimeMs,
     pub(super) offset: DurationMs,
@@ -124,7 +124,7 @@ pub(super) struct PendingClose {
 }
 
 /// The close of a row that was not seen yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct EarlyClose {
     pub(super) row: RowId,
     pub(super) at_raw: TimeMs,
@@ -132,7 +132,7 @@ pub(super) struct EarlyClose {
 }
 
 /// What an inferred Offline replaced: a row that came late takes it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Replaced {
     /// The close it was inferred from.
     pub(super) close_raw: TimeMs,
@@ -143,7 +143,7 @@ pub(super) struct Replaced {
 }
 
 /// What the engine remembers of an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AgentState {
     pub(super) membership: Membership,
     pub(super) intent: Option<Intent>,

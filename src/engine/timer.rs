@@ -5,7 +5,7 @@ use crate::domain::{Platform, TimeMs};
 use super::{Generation, Mutation, PLATFORMS, Step, Timer, WakeCause, is_on};
 
 /// A timer that is armed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Armed {
     pub(super) at: TimeMs,
     pub(super) cause: WakeCause,

@@ -38,7 +38,7 @@ pub enum CxoneTarget {
 }
 
 /// Which table holds for an agent: looked up when his team or the revision changes, not for each event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Assignment {
     rule: u32,
     table: u32,
