@@ -26,14 +26,14 @@ pub(super) struct Busy {
 pub(super) struct Rare {
     pub(super) early_close: Option<EarlyClose>,
     pub(super) replaced: Option<Replaced>,
+    /// The observed row, where it is none of the last.
+    pub(super) row: Option<RowId>,
     pub(super) far: Option<Box<Far>>,
 }
 
 /// What nobody has whose ids are those of one org.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Far {
-    /// The observed row, where it is none of the last.
-    pub(super) row: Option<RowId>,
     /// Rows that are far apart.
     pub(super) rows: Option<[Option<RowId>; ROWS_KEPT]>,
     /// An epoch that does not fit into its place.
@@ -42,6 +42,7 @@ pub(super) struct Far {
 
 /// What one platform has yet to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(Rust, packed)]
 pub(super) struct Waiting {
     /// The newest command that is not yet confirmed.
     pub(super) outstanding: Sequence,

@@ -2,27 +2,29 @@
 
 use smallvec::SmallVec;
 
-use crate::domain::{DurationMs, TimeMs};
+use crate::domain::TimeMs;
 use crate::rules::Settings;
+
+/// A cool-down of a second is a year long by then.
+const DOUBLINGS_MAX: u8 = 25;
 
 /// The times of the last commands of both platforms, and the cool-down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flapping {
     /// When the last commands were issued, the oldest first; no more than count for the window.
-    times: SmallVec<[TimeMs; 2]>,
+    pub(super) times: SmallVec<[TimeMs; 2]>,
     /// Until when everything is held.
     pub(super) until: Option<TimeMs>,
-    /// How long the last cool-down was; zero where the next is a first one.
-    length: DurationMs,
+    /// How many cool-downs followed one another, each twice as long as the one before.
+    pub(super) doublings: u8,
 }
 
 impl Flapping {
-    pub(super) const EMPTY: Flapping =
-        Flapping { times: SmallVec::new_const(), until: None, length: DurationMs::ZERO };
+    pub(super) const EMPTY: Flapping = Flapping { times: SmallVec::new_const(), until: None, doublings: 0 };
 
     /// Whether there is nothing to remember.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.times.is_empty() && self.until.is_none() && self.length == DurationMs::ZERO
+        self.times.is_empty() && self.until.is_none() && self.doublings == 0
     }
 
     /// Whether one more command would be one too many.
@@ -34,7 +36,7 @@ impl Flapping {
     /// A command was issued.
     pub(super) fn issued(&mut self, now: TimeMs, settings: &Settings) {
         if self.times.last().is_none_or(|last| now.since(*last) >= settings.flap_window) {
-            self.length = DurationMs::ZERO;
+            self.doublings = 0;
         }
         while self.times.len() >= usize::from(settings.flap_commands) {
             self.times.remove(0);
@@ -47,10 +49,9 @@ impl Flapping {
     /// A cool-down begins: the first one, or one twice as long as the last.
     pub(super) fn cool_down(&mut self, now: TimeMs, settings: &Settings) {
         let quiet = self.times.last().is_none_or(|last| now.since(*last) >= settings.flap_window);
-        let next =
-            if quiet || self.length == DurationMs::ZERO { settings.cool_down } else { self.length.times(2) };
-        self.length = next.min(settings.cool_down_max);
-        self.until = Some(now + self.length);
+        self.doublings = if quiet { 1 } else { self.doublings.saturating_add(1) };
+        let times = 1 << (self.doublings - 1).min(DOUBLINGS_MAX);
+        self.until = Some(now + settings.cool_down.times(times).min(settings.cool_down_max));
     }
 
     /// Bytes beside this itself.

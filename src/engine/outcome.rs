@@ -29,7 +29,7 @@ impl Step<'_> {
         let (issued, status) = (entry.issued, entry.status);
         let target = self.state.target(platform);
         let waiting = self.state.waiting_mut(platform);
-        let is_outstanding = waiting.outstanding == command;
+        let is_outstanding = { waiting.outstanding } == command;
         match verdict {
             Verdict::Accepted | Verdict::Unknown => {
                 if is_outstanding && target.is_some() && shown == target {

@@ -23,10 +23,10 @@ pub(super) struct Entry {
     pub(super) issued: TimeMs,
     /// It was issued for the intent that there is.
     pub(super) is_for_intent: bool,
-    verdict: Option<Verdict>,
-    answered_after: u32,
-    settled_after: u32,
-    matched_after: i32,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) answered_after: u32,
+    pub(super) settled_after: u32,
+    pub(super) matched_after: i32,
 }
 
 /// There is no such time yet.
@@ -114,7 +114,7 @@ impl Entry {
 
 /// The last commands to both platforms, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Ring(SmallVec<[Entry; 1]>);
+pub(super) struct Ring(pub(super) SmallVec<[Entry; 1]>);
 
 impl Ring {
     pub(super) const EMPTY: Ring = Ring(SmallVec::new_const());

@@ -88,12 +88,12 @@ impl Observed {
 
 /// What a platform shows and should show, in its own kind of status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Side<S> {
-    shown: Option<S>,
-    since_raw: TimeMs,
-    offset: Offset,
+pub(super) struct Side<S> {
+    pub(super) shown: Option<S>,
+    pub(super) since_raw: TimeMs,
+    pub(super) offset: Offset,
     /// The target at the last event: when it changes, what lapsed is forgotten.
-    target: Option<S>,
+    pub(super) target: Option<S>,
 }
 
 impl<S> Side<S> {
@@ -103,7 +103,7 @@ impl<S> Side<S> {
 
 /// What is true or not of an agent, a bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Flags([u8; 2]);
+pub(super) struct Flags([u8; 2]);
 
 impl Flags {
     /// For Salesforce; CXone's is the next.
@@ -144,20 +144,20 @@ impl Flags {
 /// What the engine remembers of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AgentState {
-    busy: Option<Box<Busy>>,
+    pub(super) busy: Option<Box<Busy>>,
     pub(super) assignment: Option<Assignment>,
     pub(super) generation: Generation,
     pub(super) issued: Sequence,
     pub(super) intent: Option<Intent>,
-    salesforce: Side<SalesforceStatus>,
-    cxone: Side<CxoneStatus>,
+    pub(super) salesforce: Side<SalesforceStatus>,
+    pub(super) cxone: Side<CxoneStatus>,
     /// The settable CXone status he last chose, or else the first one seen.
     pub(super) previous: Option<CxoneStatus>,
     /// The newest row taken, and how far before it in number the others are. Zero is none.
-    row: [u8; 12],
-    rows: [[u8; 4]; ROWS_KEPT - 1],
-    epoch: [u8; 6],
-    flags: Flags,
+    pub(super) row: [u8; 12],
+    pub(super) rows: [[u8; 4]; ROWS_KEPT - 1],
+    pub(super) epoch: [u8; 6],
+    pub(super) flags: Flags,
 }
 
 impl AgentState {
@@ -228,10 +228,10 @@ impl AgentState {
         }
     }
 
-    fn observed_row(&self) -> Option<RowId> {
+    pub(super) fn observed_row(&self) -> Option<RowId> {
         match self.flags.row() {
             0 => None,
-            Flags::ROW_BOXED => self.far().and_then(|far| far.row),
+            Flags::ROW_BOXED => self.rare().and_then(|rare| rare.row),
             place => self.rows().get(usize::from(place) - 1).copied().flatten(),
         }
     }
@@ -260,7 +260,7 @@ impl AgentState {
         }
     }
 
-    fn set_observed_row(&mut self, row: Option<RowId>) {
+    pub(super) fn set_observed_row(&mut self, row: Option<RowId>) {
         let place = match row {
             None => 0,
             Some(_) => {
@@ -268,7 +268,7 @@ impl AgentState {
             }
         };
         if place == Flags::ROW_BOXED || self.flags.row() == Flags::ROW_BOXED {
-            self.far_mut().row = row.filter(|_| place == Flags::ROW_BOXED);
+            self.rare_mut().row = row.filter(|_| place == Flags::ROW_BOXED);
         }
         self.flags.set_row(place);
     }
@@ -407,7 +407,7 @@ impl AgentState {
         }
     }
 
-    fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {
+    pub(super) fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {
         let [newest, before @ ..] = rows;
         let none = SalesforceId::from_bytes([0; 12]);
         let newest = newest.map_or(none, RowId::id);
@@ -587,7 +587,7 @@ mod tests {
     fn an_agent_is_small() {
         assert_eq!(size_of::<Option<AgentState>>(), 136);
         assert_eq!(size_of::<Entry>(), 34);
-        assert_eq!(size_of::<Busy>(), 168);
-        assert_eq!(size_of::<Rare>(), 104);
+        assert_eq!(size_of::<Busy>(), 160);
+        assert_eq!(size_of::<Rare>(), 120);
     }
 }

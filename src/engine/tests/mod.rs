@@ -2,5 +2,6 @@
 
 mod days;
 mod law;
+mod model;
 mod mutations;
 mod script;

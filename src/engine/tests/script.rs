@@ -23,7 +23,7 @@ use crate::domain::{
 use crate::engine::*;
 use crate::rules::{self, Tables};
 
-const DIRECTORY: &str = r#"
+pub(super) const DIRECTORY: &str = r#"
 [salesforce.main]
 statuses = [
   { id = "0N5000000000001", developer_name = "Free" }, { id = "0N5000000000002", developer_name = "Break" },
@@ -40,7 +40,7 @@ salesforce = "main/005000000000001"
 cxone = "main/1"
 "#;
 
-const ROWS: &str = r#"
+pub(super) const ROWS: &str = r#"
 [rule.cxone_to_salesforce]
 "Available" = "Free"
 "Unavailable/Lunch" = "Break"
@@ -253,7 +253,7 @@ impl Session {
     }
 }
 
-fn tables(directory: &Directory, options: &str, rows: &str) -> Tables {
+pub(super) fn tables(directory: &Directory, options: &str, rows: &str) -> Tables {
     let text = format!("[[rule]]\nname = \"R\"\nteams = [\"Day\", \"Night\"]\n{options}\n{rows}");
     // Night lacks a code on purpose, which a check refuses: the revision is checked without teams' codes.
     let text = text.replace("[rule.cxone", "skip_code_validation = true\n[rule.cxone");
@@ -278,11 +278,11 @@ fn duration(text: &str) -> Option<DurationMs> {
     }
 }
 
-fn row_id(number: u32) -> RowId {
+pub(super) fn row_id(number: u32) -> RowId {
     format!("0Ps{number:012}").parse().unwrap()
 }
 
-fn status(platform: &str, name: &str) -> Status {
+pub(super) fn status(platform: &str, name: &str) -> Status {
     if platform == "SF" {
         let number = SALESFORCE.iter().position(|n| *n == name).map(|i| i + 1);
         return Status::Salesforce(match (name, number) {
@@ -310,7 +310,7 @@ fn status(platform: &str, name: &str) -> Status {
     })
 }
 
-fn name(status: Status) -> String {
+pub(super) fn name(status: Status) -> String {
     let name = match status {
         Status::Salesforce(SalesforceStatus::Offline) => "Offline",
         Status::Salesforce(SalesforceStatus::Presence(id)) => {
@@ -325,7 +325,7 @@ fn name(status: Status) -> String {
     format!("{} {name}", short(status.platform()))
 }
 
-fn short(platform: Platform) -> &'static str {
+pub(super) fn short(platform: Platform) -> &'static str {
     match platform {
         Platform::Salesforce => "SF",
         Platform::Cxone => "CX",
