@@ -82,9 +82,11 @@ impl Ring {
         self.0.iter().skip(answered.map_or(0, |i| i + 1)).any(|entry| entry.outcome.is_none())
     }
 
-    /// A matched or dead command goes when it is old.
-    pub(super) fn forget_old(&mut self, now: TimeMs) {
-        let is_old = |entry: &Entry| now.since(entry.issued) >= MATCHED_KEPT;
+    /// A matched or dead command goes when it is old, but never the one that is outstanding: its outcome, or that
+    /// it lapses, is still to come.
+    pub(super) fn forget_old(&mut self, now: TimeMs, outstanding: Option<Sequence>) {
+        let is_old =
+            |entry: &Entry| now.since(entry.issued) >= MATCHED_KEPT && Some(entry.sequence) != outstanding;
         if self.0.iter().any(is_old) {
             self.0.retain(|entry| !is_old(entry) || !(entry.matched.is_some() || entry.is_dead()));
             if self.0.is_empty() {

@@ -237,8 +237,9 @@ impl AgentState {
 
     /// What is over and done with goes, so that an agent at rest is small.
     pub(super) fn forget_old(&mut self, now: TimeMs) {
-        self.sides.salesforce.ring.forget_old(now);
-        self.sides.cxone.ring.forget_old(now);
+        let Both { salesforce, cxone } = &mut self.sides;
+        salesforce.ring.forget_old(now, salesforce.outstanding);
+        cxone.ring.forget_old(now, cxone.outstanding);
         self.flapping.forget_old(now);
     }
 }

@@ -190,6 +190,7 @@ fn other_events() -> Vec<String> {
         ("rules changed in mid-shift", "in step; CX Lunch; ok SF; SF Break; 60s | rules other", "Activated >SF Meeting"),
         ("rules that change nothing for him", "in step | rules other", "Activated"),
         ("a second outcome", "in step; SF Break; ok CX | ok CX", "DuplicateOutcome"),
+        ("an outcome that took longer than an echo is remembered", "in step; SF Break row=9; CX Lunch; 16min; SF Break row=9 | ok CX", "Outcome(Accepted)"),
         ("an outcome of a command that is forgotten", "in step | ok CX #99", "UnknownCommand"),
         ("a link removed while a command is out", "in step; SF Break | unlink; ok CX; link; link", "Unlinked; NotLinked; Linked; AlreadyLinked"),
         ("forgotten", "in step | forget; SF Free", "Forgotten; NotLinked"),
