@@ -98,6 +98,8 @@ impl Step<'_> {
         let now = self.now;
         if row.is_some() {
             self.state.take_row(row);
+            // Any new row ends a grace, also the row of what was observed without one.
+            self.state.pending_close = None;
             let made = self.state.sides.salesforce.observed.map(|observed| observed.since());
             if let Some(observed) = &mut self.state.sides.salesforce.observed {
                 *observed = Observed { since_raw, offset, row, ..*observed };

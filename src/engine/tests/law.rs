@@ -127,6 +127,7 @@ fn salesforce_rows() -> Vec<String> {
         ("the close comes before the opening, and he is elsewhere by then", "in step; close row=9; SF Meeting row=10; ok CX; CX Mtg | SF Break row=9 ago=4s", "StaleView"),
         ("the close of a row that is long gone", "in step | close row=2", "ClosedLate"),
         ("a snapshot without a row closes", "in step | norows asked=0s; 6s", "Closing; Due(Grace) >CX LoggedOut"),
+        ("a snapshot without a row, but the row of what is observed only comes late: any new row ends the grace", "in step; SF Break norow | norows asked=0s; SF Break row=9 ago=2s; 30s", "Closing; SameChange"),
         ("a snapshot asked before the row began does not", "in step; SF Break | norows asked=3s; 6s", "ClosedLate"),
         ("a clock that is ahead is corrected across platforms", "in step; CX Mtg; ok SF; SF Meeting by=toolkit; 60s; CX Tea; 3s | SF Break ahead=60s ago=8s", "ChoiceLost"),
     ]),
