@@ -116,6 +116,7 @@ fn salesforce_rows() -> Vec<String> {
         ("duplicate: the same row again", "in step | SF Free row=3 ago=73s; SF Free row=3", "Duplicate; Duplicate"),
         ("duplicate: a row that was left", "in step; SF Break row=9; ok CX; CX Lunch; 10s | SF Free row=3", "Duplicate"),
         ("not so: a snapshot asked since shows that row", "in step; SF Break row=9; ok CX; CX Lunch; 10s | SF Free row=3 asked=0s", "Choice >CX Available"),
+        ("duplicate: the console tells again what the row told", "in step; SF Break row=9 ago=1s | SF Break norow ago=2s", "Duplicate"),
         ("same change: the console first, then the row", "in step; SF Break norow by=agent | SF Break row=9 ago=3s", "SameChange"),
         ("same change: the row first, then the console", "in step; SF Break row=9 | SF Break norow by=agent", "SameChange"),
         ("no same change: he chose himself what our command had just set, and the console says so", "in step; CX Call; ok SF; SF OnCall norow by=toolkit; SF OnCall row=9 ago=1s | SF OnCall norow by=agent; SF OnCall row=10 ago=1s", "Choice; SameChange"),
