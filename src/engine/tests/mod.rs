@@ -3,4 +3,5 @@
 mod days;
 mod law;
 mod mutations;
+mod oracle;
 mod script;
