@@ -36,7 +36,15 @@ impl Step<'_> {
             && number == self.state.intent_number
         {
             self.state.intent = intent;
-            self.state.intent_number = number.wrapping_add(1);
+            // A number that none had, so that nothing commanded for that Offline counts for another intent; what was
+            // commanded for the intent before it still counts for that.
+            let again = number.wrapping_add(1);
+            for platform in Platform::ALL {
+                let ring = self.side_mut(platform).ring.iter_mut();
+                ring.filter(|entry| entry.intent.wrapping_add(1) == number)
+                    .for_each(|entry| entry.intent = again);
+            }
+            self.state.intent_number = again;
             self.state.sides.salesforce.caught_up = caught_up.salesforce;
             self.state.sides.cxone.caught_up = caught_up.cxone;
         }

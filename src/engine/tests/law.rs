@@ -110,6 +110,7 @@ fn salesforce_rows() -> Vec<String> {
         check("", &[
         ("taken back: the row that followed comes late", "in step; close row=3; 6s | SF Meeting row=9 ago=7s", "taken back, Choice >CX Mtg"),
         ("taken back: a snapshot still shows the old row", "in step; close row=3; 6s | SF Free row=3 ago=90s asked=1s", "taken back, Duplicate >CX Available"),
+        ("taken back: the intent is what it was, and so is what was commanded for it", "in step; SF Break row=9 ago=-60s; CX Call; close; 6s; SF Break row=9 asked=0s; CX Lunch | CX Available", "Choice >SF Free >CX Available"),
         ("not taken back: the row begins later, so he was away", "in step; close row=3; 60s | SF Meeting row=9 ago=3s", "Choice >CX Mtg"),
         ("a log-out: closed, and no row follows", "in step | close; 6s", "Closing; Due(Grace) >CX LoggedOut"),
         ("a change: closed, and a row follows", "in step | close; SF Break; 30s", "Closing; Choice >CX Lunch"),
