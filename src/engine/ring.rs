@@ -21,8 +21,8 @@ pub(super) struct Entry {
     pub(super) sequence: Sequence,
     pub(super) status: Status,
     pub(super) issued: TimeMs,
-    /// It was issued for the intent that there is.
-    pub(super) is_for_intent: bool,
+    /// How many intents followed the one it was issued for.
+    pub(super) intents_since: u8,
     pub(super) verdict: Option<Verdict>,
     pub(super) answered_after: u32,
     pub(super) settled_after: u32,
@@ -39,12 +39,17 @@ impl Entry {
             sequence,
             status,
             issued,
-            is_for_intent: true,
+            intents_since: 0,
             verdict: None,
             answered_after: 0,
             settled_after: NEVER,
             matched_after: UNMATCHED,
         }
+    }
+
+    /// It was issued for the intent that there is.
+    pub(super) const fn is_for_intent(&self) -> bool {
+        self.intents_since == 0
     }
 
     fn after(&self, at: TimeMs) -> u32 {
@@ -168,17 +173,33 @@ impl Ring {
     /// There is another intent now.
     pub(super) fn intent_changed(&mut self) {
         for entry in &mut self.0 {
-            entry.is_for_intent = false;
+            entry.intents_since = entry.intents_since.saturating_add(1);
         }
     }
 
-    /// A matched or dead command that nothing waits for goes when it is old.
+    /// The intent before is the intent again, and the one between them was none.
+    pub(super) fn intent_taken_back(&mut self) {
+        for entry in &mut self.0 {
+            entry.intents_since = entry.intents_since.checked_sub(1).unwrap_or(u8::MAX);
+        }
+    }
+
+    /// A command that nothing waits for goes when it is old: if it is matched or dead, or not under way though it
+    /// never was answered.
     pub(super) fn forget_old(&mut self, now: TimeMs, outstanding: [Sequence; 2]) {
         let is_old = |entry: &Entry| now.since(entry.issued) >= MATCHED_KEPT;
-        if self.0.iter().any(is_old) {
-            let waits = |entry: &Entry| outstanding.contains(&{ entry.sequence });
-            self.0.retain(|entry| !is_old(entry) || waits(entry) || !(entry.is_matched() || entry.is_dead()));
-            self.0.shrink_to_fit();
+        if !self.0.iter().any(is_old) {
+            return;
         }
+        let answered =
+            Platform::ALL.map(|platform| self.of(platform).rev().find(|entry| entry.is_answered()).copied());
+        let is_passed = |entry: &Entry| {
+            let newer = answered.iter().flatten().find(|a| a.status.platform() == entry.status.platform());
+            entry.verdict.is_none() && newer.is_some_and(|newer| { newer.sequence } > { entry.sequence })
+        };
+        let waits = |entry: &Entry| outstanding.contains(&{ entry.sequence });
+        let is_over = |entry: &Entry| entry.is_matched() || entry.is_dead() || is_passed(entry);
+        self.0.retain(|entry| !is_old(entry) || waits(entry) || !is_over(entry));
+        self.0.shrink_to_fit();
     }
 }

@@ -340,21 +340,29 @@ impl AgentState {
     pub(super) fn choose(&mut self, status: Status, since: TimeMs, offset: DurationMs, at_login: bool) {
         let floor = self.intent.map_or(since, |intent| intent.since);
         let offset = Offset::new(offset);
-        self.replace_intent(Some(Intent { status, since: since.max(floor), offset, floor, at_login }));
+        self.replace_intent(Intent { status, since: since.max(floor), offset, floor, at_login });
         for platform in super::PLATFORMS {
             self.set_caught_up(platform, platform == status.platform());
             self.forgive(platform);
         }
     }
 
-    /// Another intent, or none: no command was issued for it yet, and no Offline made it.
-    pub(super) fn replace_intent(&mut self, intent: Option<Intent>) {
-        self.intent = intent;
+    /// Another intent: no command was issued for it yet, and no Offline made it.
+    fn replace_intent(&mut self, intent: Intent) {
+        self.intent = Some(intent);
         if let Some(busy) = &mut self.busy {
             busy.ring.intent_changed();
             if let Some(Rare { replaced: Some(replaced), .. }) = busy.rare.as_deref_mut() {
                 replaced.intent = None;
             }
+        }
+    }
+
+    /// The intent that an inferred Offline replaced is the intent again, and what was commanded for it counts.
+    pub(super) fn take_back_intent(&mut self, intent: Option<Intent>) {
+        self.intent = intent;
+        if let Some(busy) = &mut self.busy {
+            busy.ring.intent_taken_back();
         }
     }
 

@@ -107,7 +107,7 @@ impl Step<'_> {
         let (reason, is_for_intent) = match self.echo(seen) {
             Some(entry) => {
                 self.matched(platform, entry.sequence, seen);
-                (Reason::Echo, entry.is_for_intent)
+                (Reason::Echo, entry.is_for_intent())
             }
             None => (self.whose(seen), false),
         };

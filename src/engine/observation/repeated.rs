@@ -33,7 +33,7 @@ impl Step<'_> {
         self.state.observe(Platform::Salesforce, replaced.observed);
         self.state.set_reachable(Platform::Salesforce, replaced.reachable);
         if let Some((intent, caught_up)) = replaced.intent {
-            self.state.replace_intent(intent);
+            self.state.take_back_intent(intent);
             self.effects.decision.new_intent = true;
             self.retarget();
             for platform in PLATFORMS {
@@ -82,12 +82,15 @@ impl Step<'_> {
         let apart = seen.observation.since_raw.since(observed.since_raw).abs();
         // Who chooses what our command has just set there, and the console says so, has made another change.
         let another = observed.ours && seen.observation.cause.is_person();
+        // What came before is a duplicate first, unless it now names its row.
+        let lends_row = seen.observation.row.is_some() && apart == DurationMs::ZERO;
         seen.platform() == Platform::Salesforce
             && !another
             && observed.status == seen.status()
             && observed.row.is_some() != seen.observation.row.is_some()
             && apart <= SAME_CHANGE
             && !seen.observation.row.is_some_and(|row| self.state.has_row(row))
+            && (lends_row || !self.is_duplicate(seen, observed))
     }
 
     /// The row and its start are taken over, also by an intent that the observation made.
@@ -98,6 +101,8 @@ impl Step<'_> {
             let observed = self.state.observed(Platform::Salesforce);
             let made = observed.map(|observed| observed.since());
             let offset = Offset::new(offset);
+            // Any new row ends a grace, also the row of what was observed without one.
+            self.state.set_pending_close(None);
             if let Some(observed) = observed {
                 self.state.take(Observed { since_raw, offset, row, ..observed });
             }

@@ -4,4 +4,5 @@ mod days;
 mod law;
 mod model;
 mod mutations;
+mod oracle;
 mod script;

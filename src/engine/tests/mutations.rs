@@ -1,6 +1,6 @@
 //! Each proof is shown to fail: the engine is broken on purpose, and a named proof must notice.
 
-use super::law;
+use super::{law, oracle};
 use crate::engine::mutation::{Mutation, with};
 use crate::simulate::{self, Mapping};
 
@@ -37,32 +37,36 @@ fn by_closed_loop() -> Option<String> {
 fn the_engine_as_it_is_passes() {
     assert_eq!(by_law(), None);
     assert_eq!(by_closed_loop(), None);
+    assert_eq!(oracle::first_difference(), None);
 }
 
 #[test]
 fn every_mutation_is_caught() {
-    // The mutation, and whether the tables of the law and the closed loop notice.
+    // The mutation, and whether the tables of the law, the closed loop and the oracle notice.
     let mutations = [
-        (Mutation::NoEcho, true, true),
-        (Mutation::EchoAnyTime, true, true),
-        (Mutation::EchoBeforeCommand, true, false),
-        (Mutation::CorrectionsUnlimited, true, true),
-        (Mutation::ContactIsIntent, true, true),
-        (Mutation::PreviousFromSync, true, false),
-        (Mutation::UnsentLapses, true, true),
-        (Mutation::ClocksUncorrected, true, true),
-        (Mutation::NoGrace, true, false),
-        (Mutation::ObservationEndsUnderWay, true, true),
-        (Mutation::NoFlapGuard, true, true),
-        (Mutation::EveryChoiceWins, true, true),
-        (Mutation::NothingReissued, true, false),
-        (Mutation::StaleIsTaken, true, true),
+        (Mutation::NoEcho, true, true, true),
+        (Mutation::EchoAnyTime, true, true, true),
+        (Mutation::EchoBeforeCommand, true, false, true),
+        (Mutation::CorrectionsUnlimited, true, true, true),
+        (Mutation::ContactIsIntent, true, true, true),
+        (Mutation::PreviousFromSync, true, false, true),
+        (Mutation::UnsentLapses, true, true, true),
+        (Mutation::ClocksUncorrected, true, true, true),
+        (Mutation::NoGrace, true, false, true),
+        (Mutation::ObservationEndsUnderWay, true, true, true),
+        (Mutation::NoFlapGuard, true, true, true),
+        (Mutation::EveryChoiceWins, true, true, true),
+        (Mutation::NothingReissued, true, false, true),
+        (Mutation::StaleIsTaken, true, true, true),
     ];
     let mut wrong = Vec::new();
-    for (mutation, law, closed_loop) in mutations {
-        let found = with(mutation, || (by_law(), by_closed_loop()));
-        println!("{mutation:?}\n    law: {:?}\n    closed loop: {:?}", found.0, found.1);
-        if (found.0.is_some(), found.1.is_some()) != (law, closed_loop) {
+    for (mutation, law, closed_loop, oracle) in mutations {
+        let found = with(mutation, || (by_law(), by_closed_loop(), oracle::first_difference()));
+        println!(
+            "{mutation:?}\n    law: {:?}\n    closed loop: {:?}\n    oracle: {:?}",
+            found.0, found.1, found.2
+        );
+        if (found.0.is_some(), found.1.is_some(), found.2.is_some()) != (law, closed_loop, oracle) {
             wrong.push(format!("{mutation:?}: {found:?}"));
         }
     }

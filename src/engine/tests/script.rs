@@ -21,7 +21,7 @@ use crate::domain::{
     SalesforceStatus, Team, TimeMs,
 };
 use crate::engine::*;
-use crate::rules::{self, Tables};
+use crate::rules::{self, Revision, Tables};
 
 pub(super) const DIRECTORY: &str = r#"
 [salesforce.main]
@@ -40,6 +40,7 @@ salesforce = "main/005000000000001"
 cxone = "main/1"
 "#;
 
+/// A row each way for most statuses.
 pub(super) const ROWS: &str = r#"
 [rule.cxone_to_salesforce]
 "Available" = "Free"
@@ -87,10 +88,7 @@ pub(super) fn run_with(options: &str, script: &str) -> String {
 
 impl Session {
     fn new(options: &str) -> Session {
-        let mut mistakes = Mistakes::new();
-        let document = Document::new("directory", DIRECTORY, Syntax::Toml);
-        let directory = Directory::read(&document, &mut mistakes).unwrap();
-        assert!(mistakes.is_empty(), "{:?}", mistakes.in_order());
+        let directory = directory();
         let tables = tables(&directory, options, ROWS);
         let account = directory.people[0].link.cxone.account;
         let team = Team { account, team: directory.people[0].team.unwrap() };
@@ -253,7 +251,22 @@ impl Session {
     }
 }
 
+/// One agent, his teams, and the statuses of both platforms.
+pub(super) fn directory() -> Directory {
+    let mut mistakes = Mistakes::new();
+    let document = Document::new("directory", DIRECTORY, Syntax::Toml);
+    let directory = Directory::read(&document, &mut mistakes).unwrap();
+    assert!(mistakes.is_empty(), "{:?}", mistakes.in_order());
+    directory
+}
+
+/// The tables of one rule with these options and rows.
 pub(super) fn tables(directory: &Directory, options: &str, rows: &str) -> Tables {
+    Tables::compile(&revision(directory, options, rows))
+}
+
+/// The revision of one rule with these options and rows.
+pub(super) fn revision(directory: &Directory, options: &str, rows: &str) -> Revision {
     let text = format!("[[rule]]\nname = \"R\"\nteams = [\"Day\", \"Night\"]\n{options}\n{rows}");
     // Night lacks a code on purpose, which a check refuses: the revision is checked without teams' codes.
     let text = text.replace("[rule.cxone", "skip_code_validation = true\n[rule.cxone");
@@ -261,10 +274,10 @@ pub(super) fn tables(directory: &Directory, options: &str, rows: &str) -> Tables
         if options.contains("skip") { text.replacen("skip_code_validation = true\n", "", 1) } else { text };
     let mut mistakes = Mistakes::new();
     let document = Document::new("rules", text, Syntax::Toml);
-    let mut revision = rules::check(&document, Some(directory), &mut mistakes);
-    let revision = revision.as_mut().unwrap_or_else(|| panic!("{:?}", mistakes.in_order()));
+    let revision = rules::check(&document, Some(directory), &mut mistakes);
+    let mut revision = revision.unwrap_or_else(|| panic!("{:?}", mistakes.in_order()));
     revision.rules[0].options.skip_code_validation = options.contains("skip_code_validation = true");
-    Tables::compile(revision)
+    revision
 }
 
 fn duration(text: &str) -> Option<DurationMs> {
@@ -282,6 +295,7 @@ pub(super) fn row_id(number: u32) -> RowId {
     format!("0Ps{number:012}").parse().unwrap()
 }
 
+/// The status of this name.
 pub(super) fn status(platform: &str, name: &str) -> Status {
     if platform == "SF" {
         let number = SALESFORCE.iter().position(|n| *n == name).map(|i| i + 1);

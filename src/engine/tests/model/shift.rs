@@ -213,7 +213,7 @@ fn entry(entry: &mut Entry, visit: &mut impl Visit) {
         sequence,
         status,
         mut issued,
-        is_for_intent: _,
+        intents_since: _,
         verdict: _,
         answered_after: _,
         settled_after: _,
@@ -259,7 +259,7 @@ pub(super) fn forget_times(state: &mut AgentState) {
         {
             let matched = entry.issued + DurationMs::from_ms(i64::from(entry.matched_after));
             let mut kept = Entry::new(entry.sequence, entry.status, at);
-            kept.is_for_intent = false;
+            kept.intents_since = u8::MAX;
             kept.answer(verdict, at);
             kept.match_with(matched);
             *entry = kept;
@@ -289,4 +289,11 @@ pub(super) fn forget_names(state: &mut AgentState, renumber: &mut Renumber) {
     state.set_rows(moved);
     state.set_observed_row(observed);
     state.generation = Generation(1);
+    // Of the intents before, only one may come back.
+    let comes_back = u8::from(state.replaced().is_some_and(|replaced| replaced.intent.is_some()));
+    if let Some(busy) = &mut state.busy {
+        for entry in busy.ring.iter_mut().filter(|entry| entry.intents_since > comes_back) {
+            entry.intents_since = u8::MAX;
+        }
+    }
 }
