@@ -14,7 +14,7 @@ const KEPT: usize = 8;
 
 /// A command that was issued.
 ///
-/// It is small: what happened to it later is kept by how many ms later that was, which saturates after 49 days.
+/// It is small: what happened to it later is kept by how many ms later that was, which saturates after 24 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed)]
 pub(super) struct Entry {
@@ -24,14 +24,13 @@ pub(super) struct Entry {
     /// How many intents followed the one it was issued for.
     pub(super) intents_since: u8,
     pub(super) verdict: Option<Verdict>,
-    pub(super) answered_after: u32,
-    pub(super) settled_after: u32,
+    pub(super) answered_after: i32,
+    pub(super) settled_after: i32,
     pub(super) matched_after: i32,
 }
 
 /// There is no such time yet.
-const NEVER: u32 = u32::MAX;
-const UNMATCHED: i32 = i32::MAX;
+const NEVER: i32 = i32::MAX;
 
 impl Entry {
     pub(super) const fn new(sequence: Sequence, status: Status, issued: TimeMs) -> Self {
@@ -43,7 +42,7 @@ impl Entry {
             verdict: None,
             answered_after: 0,
             settled_after: NEVER,
-            matched_after: UNMATCHED,
+            matched_after: NEVER,
         }
     }
 
@@ -52,11 +51,12 @@ impl Entry {
         self.intents_since == 0
     }
 
-    fn after(&self, at: TimeMs) -> u32 {
-        u32::try_from(at.since(self.issued).as_ms().max(0)).unwrap_or(NEVER).min(NEVER - 1)
+    /// How many ms after its issue a moment is; before, where it is negative.
+    fn after(&self, at: TimeMs) -> i32 {
+        at.since(self.issued).as_ms().clamp(i32::MIN.into(), (NEVER - 1).into()) as i32
     }
 
-    fn at(&self, after: u32) -> TimeMs {
+    fn at(&self, after: i32) -> TimeMs {
         self.issued + DurationMs::from_ms(after.into())
     }
 
@@ -79,23 +79,18 @@ impl Entry {
         self.settled_after = self.after(at);
     }
 
-    /// The start of the observation that was its echo is kept by the platform's clock.
+    /// The start of the observation that was its echo, by the platform's clock.
     pub(super) fn match_with(&mut self, since_raw: TimeMs) {
-        self.matched_after = self.matched_at(since_raw);
-    }
-
-    fn matched_at(&self, since_raw: TimeMs) -> i32 {
-        let ms = since_raw.since(self.issued).as_ms().clamp(i32::MIN.into(), (UNMATCHED - 1).into());
-        i32::try_from(ms).unwrap_or(UNMATCHED - 1)
+        self.matched_after = self.after(since_raw);
     }
 
     pub(super) fn is_matched(&self) -> bool {
-        self.matched_after != UNMATCHED
+        self.matched_after != NEVER
     }
 
     /// Whether the observation with this start was its echo.
     pub(super) fn is_matched_with(&self, since_raw: TimeMs) -> bool {
-        self.is_matched() && self.matched_after == self.matched_at(since_raw)
+        self.is_matched() && self.matched_after == self.after(since_raw)
     }
 
     /// It can have no echo.
