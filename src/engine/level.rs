@@ -5,12 +5,12 @@ use crate::rules::WhileOnContact;
 
 use super::ring::Entry;
 use super::target::Target;
-use super::{Command, GivenUp, Mutation, PLATFORMS, Sequence, Step, is_on};
+use super::{Command, GivenUp, Mutation, Sequence, Step, is_on};
 
 impl Step<'_> {
-    /// Makes each platform's target true.
-    pub(super) fn level(&mut self) {
-        for platform in PLATFORMS {
+    /// Makes the target of each of these platforms true.
+    pub(super) fn level(&mut self, platforms: &[Platform]) {
+        for &platform in platforms {
             let target = self.target(platform);
             let status = target.map(|target| target.status);
             if self.state.target(platform) != status {

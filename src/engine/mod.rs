@@ -74,6 +74,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         rule,
         targets: Both::default(),
         reissue: Both::default(),
+        is_retargeted: false,
         is_back: false,
         effects: Effects::of(Reason::Retried),
     };
@@ -90,8 +91,8 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         What::Retry => step.retry(),
         What::Unlinked | What::Forgotten => Reason::NotLinked,
     };
-    if step.has_changed(reason) {
-        step.level();
+    if let Some(platforms) = step.changed(&event.what, reason) {
+        step.level(platforms);
         step.arm();
     }
     step.state.forget_old(event.now, step.settings);
@@ -112,25 +113,39 @@ struct Step<'s> {
     targets: Both<Cell<Option<Option<Target>>>>,
     /// What was under way there may have died: the target is commanded again, even where it is shown.
     reissue: Both<bool>,
+    /// What targets follow from has changed.
+    is_retargeted: bool,
     /// A platform that was out of reach is not any more.
     is_back: bool,
     effects: Effects,
 }
 
 impl Step<'_> {
-    /// Whether anything that a target or a timer follows from may have changed. If not, the last level step has done
-    /// all there is to do.
-    fn has_changed(&self, reason: Reason) -> bool {
-        let is_nothing = match reason {
-            Reason::Duplicate => !self.is_back && !self.effects.decision.taken_back,
+    /// The platforms of which anything that a level step looks at may have changed; `None` where nothing has, not even
+    /// what a timer follows from. What has not changed, the last level step has seen to.
+    fn changed(&self, what: &What, reason: Reason) -> Option<&'static [Platform]> {
+        match reason {
+            Reason::Duplicate if !self.is_back && !self.effects.decision.taken_back => return None,
             Reason::StaleWakeUp
             | Reason::StaleEpoch
             | Reason::DuplicateOutcome
             | Reason::UnknownCommand
-            | Reason::AlreadyLinked => true,
-            _ => false,
+            | Reason::AlreadyLinked => return None,
+            _ if self.is_retargeted => return Some(&PLATFORMS),
+            _ => {}
+        }
+        let platform = match (what, reason) {
+            (What::Observation(observation), _) => observation.status.platform(),
+            (What::Outcome(outcome), _) => outcome.platform,
+            (What::WakeUp(_), Reason::Due(WakeCause::Confirm(platform))) => platform,
+            (What::RowClosed(_) | What::Connected(_) | What::Disconnected(_), _)
+            | (What::WakeUp(_), Reason::Due(WakeCause::Grace)) => Platform::Salesforce,
+            _ => return Some(&PLATFORMS),
         };
-        !is_nothing
+        Some(match platform {
+            Platform::Salesforce => &[Platform::Salesforce],
+            Platform::Cxone => &[Platform::Cxone],
+        })
     }
 
     /// The options of the agent's rule; `None` where he has none.

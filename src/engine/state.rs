@@ -263,6 +263,7 @@ impl AgentState {
     pub(super) fn set_observed_row(&mut self, row: Option<RowId>) {
         let place = match row {
             None => 0,
+            Some(row) if row.id().into_bytes() == self.row => 1,
             Some(_) => {
                 (1..).zip(self.rows()).find(|(_, r)| *r == row).map_or(Flags::ROW_BOXED, |(place, _)| place)
             }
@@ -396,7 +397,14 @@ impl AgentState {
 
     /// Whether the row was taken before.
     pub(super) fn has_row(&self, row: RowId) -> bool {
-        self.rows().contains(&Some(row))
+        if self.flags.has(Flags::ROWS_BOXED) {
+            return self.rows().contains(&Some(row));
+        }
+        match SalesforceId::from_bytes(self.row).distance(row.id()) {
+            None => false,
+            Some(0) => true,
+            Some(apart) => self.rows.contains(&apart.to_ne_bytes()),
+        }
     }
 
     /// Remembers a row as taken.
@@ -408,11 +416,26 @@ impl AgentState {
 
     /// The observed row has to be told anew after this.
     fn push_row(&mut self, row: Option<RowId>) {
-        let rows = self.rows();
-        if row.is_some() && !rows.contains(&row) {
-            let [first, second, third, _] = rows;
-            self.set_rows([row, first, second, third]);
+        let Some(row) = row.filter(|row| !self.has_row(*row)) else { return };
+        if !self.push_near(row) {
+            let [first, second, third, _] = self.rows();
+            self.set_rows([Some(row), first, second, third]);
         }
+    }
+
+    /// Most rows are near the one before: then the distances are all that changes.
+    fn push_near(&mut self, row: RowId) -> bool {
+        if self.flags.has(Flags::ROWS_BOXED) || self.row == [0; 12] {
+            return false;
+        }
+        let Some(step) = row.id().distance(SalesforceId::from_bytes(self.row)) else { return false };
+        let [second, third, _] = self.rows.map(i32::from_ne_bytes);
+        let moved =
+            |apart: i32| if apart == 0 { Some(0) } else { apart.checked_add(step).filter(|a| *a != 0) };
+        let (Some(third), Some(fourth)) = (moved(second), moved(third)) else { return false };
+        self.rows = [step, third, fourth].map(i32::to_ne_bytes);
+        self.row = row.id().into_bytes();
+        true
     }
 
     pub(super) fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {

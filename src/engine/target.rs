@@ -1,6 +1,6 @@
 //! What each platform should show.
 
-use crate::domain::{CxoneStatus, Platform, SalesforceStatus};
+use crate::domain::{Both, CxoneStatus, Platform, SalesforceStatus};
 use crate::rules::{CxoneTarget, Row, SalesforceTarget};
 
 use super::{Intent, Status, Step};
@@ -35,9 +35,9 @@ impl Step<'_> {
     }
 
     /// What targets follow from has changed: the intent, the contact, *previous* or the rule.
-    pub(super) fn retarget(&self) {
-        self.targets.salesforce.set(None);
-        self.targets.cxone.set(None);
+    pub(super) fn retarget(&mut self) {
+        self.targets = Both::default();
+        self.is_retargeted = true;
     }
 
     fn derive(&self, platform: Platform) -> Option<Target> {
