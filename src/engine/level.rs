@@ -29,7 +29,7 @@ impl Step<'_> {
         let shows_it = self.state.shown(platform) == Some(target.status);
         let reissue = *self.reissue.of(platform);
         let state = &*self.state;
-        let own = state.intent.is_some_and(|intent| intent.platform() == platform);
+        let own = state.intent_platform() == Some(platform);
         let in_contact = platform == Platform::Cxone && state.contact().is_some();
         let cools_down = state.flapping().until.is_some();
         if shows_it {

@@ -70,7 +70,7 @@ impl Step<'_> {
             reachable: self.state.is_reachable(Platform::Salesforce),
             intent: None,
         };
-        let (intent, caught_up) = (self.state.intent, self.state.caught_up());
+        let (intent, caught_up) = (self.state.intent(), self.state.caught_up());
         let observation = Observation {
             status: OFFLINE,
             since_raw,

@@ -68,6 +68,40 @@ impl Intent {
     }
 }
 
+/// An intent as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Choice {
+    status: Status,
+    since: TimeMs,
+    offset: Offset,
+    /// How many ms before it the intent that it replaced began; it saturates at 49 days.
+    before: [u8; 4],
+}
+
+/// How far apart two rows are, in three bytes: an org makes some sixteen million rows on the way. Never zero, but for
+/// none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Apart([u8; 3]);
+
+impl Apart {
+    const NONE: Apart = Apart([0; 3]);
+    const MAX: i32 = (1 << 23) - 1;
+
+    fn new(rows: i32) -> Option<Apart> {
+        let [a, b, c, _] = rows.to_le_bytes();
+        (rows != 0 && (-Self::MAX..=Self::MAX).contains(&rows)).then_some(Apart([a, b, c]))
+    }
+
+    const fn get(self) -> i32 {
+        let Apart([a, b, c]) = self;
+        i32::from_le_bytes([0, a, b, c]) >> 8
+    }
+
+    fn further(self, rows: i32) -> Option<Apart> {
+        Apart::new(self.get().checked_add(rows)?)
+    }
+}
+
 /// What a platform shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Observed {
@@ -114,8 +148,9 @@ impl Flags {
     const ROWS_BOXED: u16 = 1 << 6;
     const EPOCH: u16 = 1 << 7;
     const EPOCH_BOXED: u16 = 1 << 8;
+    const AT_LOGIN: u16 = 1 << 9;
     /// From here on the place of the observed row among the rows, from 1; 0 is none, and the last is the box.
-    const ROW_SHIFT: u32 = 9;
+    const ROW_SHIFT: u32 = 10;
     const ROW_BOXED: u16 = ROWS_KEPT as u16 + 1;
 
     const fn has(self, flag: u16) -> bool {
@@ -141,21 +176,22 @@ impl Flags {
     }
 }
 
-/// What the engine remembers of an agent.
+/// What the engine remembers of an agent: two lines of a cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(align(64))]
 pub struct AgentState {
     pub(super) busy: Option<Box<Busy>>,
     pub(super) assignment: Option<Assignment>,
     pub(super) generation: Generation,
     pub(super) issued: Sequence,
-    pub(super) intent: Option<Intent>,
+    pub(super) choice: Option<Choice>,
     pub(super) salesforce: Side<SalesforceStatus>,
     pub(super) cxone: Side<CxoneStatus>,
     /// The settable CXone status he last chose, or else the first one seen.
     pub(super) previous: Option<CxoneStatus>,
     /// The newest row taken, and how far before it in number the others are. Zero is none.
     pub(super) row: [u8; 12],
-    pub(super) rows: [[u8; 4]; ROWS_KEPT - 1],
+    pub(super) rows: [Apart; ROWS_KEPT - 1],
     pub(super) epoch: [u8; 6],
     pub(super) flags: Flags,
 }
@@ -167,12 +203,12 @@ impl AgentState {
             assignment,
             generation: Generation(0),
             issued: Sequence(0),
-            intent: None,
+            choice: None,
             salesforce: Side::EMPTY,
             cxone: Side::EMPTY,
             previous: None,
             row: [0; 12],
-            rows: [[0; 4]; ROWS_KEPT - 1],
+            rows: [Apart::NONE; ROWS_KEPT - 1],
             epoch: [0; 6],
             flags: Flags([0; 2]),
         }
@@ -198,9 +234,29 @@ impl AgentState {
             ^ a
             ^ b
             ^ c
-            ^ self.intent.is_some() as u8
+            ^ self.choice.is_some() as u8
             ^ self.cxone.shown.is_some() as u8
             ^ self.issued.0 as u8
+    }
+
+    /// The agent's last choice.
+    pub(super) fn intent(&self) -> Option<Intent> {
+        let Choice { status, since, offset, before } = self.choice?;
+        let floor = since - DurationMs::from_ms(u32::from_ne_bytes(before).into());
+        Some(Intent { status, since, offset, floor, at_login: self.flags.has(Flags::AT_LOGIN) })
+    }
+
+    pub(super) fn set_intent(&mut self, intent: Option<Intent>) {
+        self.flags.set(Flags::AT_LOGIN, intent.is_some_and(|intent| intent.at_login));
+        self.choice = intent.map(|Intent { status, since, offset, floor, .. }| {
+            let before = since.since(floor).as_ms().clamp(0, u32::MAX.into()) as u32;
+            Choice { status, since, offset, before: before.to_ne_bytes() }
+        });
+    }
+
+    /// Where the intent was chosen.
+    pub(super) fn intent_platform(&self) -> Option<Platform> {
+        self.choice.map(|choice| choice.status.platform())
     }
 
     /// What a platform shows.
@@ -339,7 +395,7 @@ impl AgentState {
 
     /// Makes a choice the intent. Only its own platform has caught up with it.
     pub(super) fn choose(&mut self, status: Status, since: TimeMs, offset: DurationMs, at_login: bool) {
-        let floor = self.intent.map_or(since, |intent| intent.since);
+        let floor = self.intent().map_or(since, |intent| intent.since);
         let offset = Offset::new(offset);
         self.replace_intent(Intent { status, since: since.max(floor), offset, floor, at_login });
         for platform in super::PLATFORMS {
@@ -350,7 +406,7 @@ impl AgentState {
 
     /// Another intent: no command was issued for it yet, and no Offline made it.
     fn replace_intent(&mut self, intent: Intent) {
-        self.intent = Some(intent);
+        self.set_intent(Some(intent));
         if let Some(busy) = &mut self.busy {
             busy.ring.intent_changed();
             if let Some(Rare { replaced: Some(replaced), .. }) = busy.rare.as_deref_mut() {
@@ -361,7 +417,7 @@ impl AgentState {
 
     /// The intent that an inferred Offline replaced is the intent again, and what was commanded for it counts.
     pub(super) fn take_back_intent(&mut self, intent: Option<Intent>) {
-        self.intent = intent;
+        self.set_intent(intent);
         if let Some(busy) = &mut self.busy {
             busy.ring.intent_taken_back();
         }
@@ -386,7 +442,7 @@ impl AgentState {
             return self.far().and_then(|far| far.rows).unwrap_or_default();
         }
         let newest = SalesforceId::from_bytes(self.row);
-        let before = |apart: [u8; 4]| match i32::from_ne_bytes(apart) {
+        let before = |apart: Apart| match apart.get() {
             0 => None,
             apart => Some(RowId::new(newest.before(apart))),
         };
@@ -400,10 +456,13 @@ impl AgentState {
         if self.flags.has(Flags::ROWS_BOXED) {
             return self.rows().contains(&Some(row));
         }
+        if self.row == [0; 12] {
+            return false;
+        }
         match SalesforceId::from_bytes(self.row).distance(row.id()) {
             None => false,
             Some(0) => true,
-            Some(apart) => self.rows.contains(&apart.to_ne_bytes()),
+            Some(apart) => Apart::new(apart).is_some_and(|apart| self.rows.contains(&apart)),
         }
     }
 
@@ -429,11 +488,13 @@ impl AgentState {
             return false;
         }
         let Some(step) = row.id().distance(SalesforceId::from_bytes(self.row)) else { return false };
-        let [second, third, _] = self.rows.map(i32::from_ne_bytes);
-        let moved =
-            |apart: i32| if apart == 0 { Some(0) } else { apart.checked_add(step).filter(|a| *a != 0) };
-        let (Some(third), Some(fourth)) = (moved(second), moved(third)) else { return false };
-        self.rows = [step, third, fourth].map(i32::to_ne_bytes);
+        let moved = |apart: Apart| if apart == Apart::NONE { Some(apart) } else { apart.further(step) };
+        let [second, third, _] = self.rows;
+        let (Some(second), Some(third), Some(fourth)) = (Apart::new(step), moved(second), moved(third))
+        else {
+            return false;
+        };
+        self.rows = [second, third, fourth];
         self.row = row.id().into_bytes();
         true
     }
@@ -442,13 +503,13 @@ impl AgentState {
         let [newest, before @ ..] = rows;
         let none = SalesforceId::from_bytes([0; 12]);
         let newest = newest.map_or(none, RowId::id);
-        let mut apart = [[0; 4]; ROWS_KEPT - 1];
+        let mut apart = [Apart::NONE; ROWS_KEPT - 1];
         let mut is_far = newest == none;
         for (slot, row) in apart.iter_mut().zip(before) {
             let Some(row) = row else { continue };
-            match newest.distance(row.id()) {
-                Some(near) if near != 0 => *slot = near.to_ne_bytes(),
-                _ => is_far = true,
+            match newest.distance(row.id()).and_then(Apart::new) {
+                Some(near) => *slot = near,
+                None => is_far = true,
             }
         }
         if is_far || self.flags.has(Flags::ROWS_BOXED) {
@@ -616,7 +677,7 @@ mod tests {
 
     #[test]
     fn an_agent_is_small() {
-        assert_eq!(size_of::<Option<AgentState>>(), 136);
+        assert_eq!(size_of::<Option<AgentState>>(), 128);
         assert_eq!(size_of::<Entry>(), 34);
         assert_eq!(size_of::<Busy>(), 160);
         assert_eq!(size_of::<Rare>(), 120);

@@ -41,7 +41,7 @@ impl Step<'_> {
     }
 
     fn derive(&self, platform: Platform) -> Option<Target> {
-        let intent = self.state.intent?;
+        let intent = self.state.intent()?;
         let overlay = if platform == Platform::Salesforce { self.contact_row(&intent) } else { None };
         if overlay.is_some() {
             return overlay;

@@ -45,7 +45,7 @@ impl Step<'_> {
     /// whatever the clocks say; if the two are concurrent the rule decides; else the start does.
     fn wins(&self, seen: &Seen) -> bool {
         let platform = seen.platform();
-        let Some(intent) = self.state.intent.filter(|intent| intent.platform() != platform) else {
+        let Some(intent) = self.state.intent().filter(|intent| intent.platform() != platform) else {
             return true;
         };
         if self.state.is_caught_up(platform) || is_on(Mutation::EveryChoiceWins) {

@@ -9,7 +9,7 @@ use crate::rules::OnLogin;
 
 use super::busy::Contact;
 use super::ring::Entry;
-use super::state::{Observed, Offset};
+use super::state::{Intent, Observed, Offset};
 use super::{Mutation, Observation, Reason, Sequence, Status, Step, Verdict, is_on};
 
 /// An observation with what was known before it, as far as more than one question needs it.
@@ -137,7 +137,7 @@ impl Step<'_> {
             Reason::ReEntered
         } else if self.is_login(seen) {
             Reason::Login
-        } else if seen.status().is_off() && self.state.intent.is_some() && !self.is_mirrored(seen.status()) {
+        } else if seen.status().is_off() && self.state.choice.is_some() && !self.is_mirrored(seen.status()) {
             Reason::LogOutWithoutRow
         } else if seen.observation.cause.is_system() {
             Reason::SystemState
@@ -192,7 +192,7 @@ impl Step<'_> {
     /// The intent is the other platform's, and this is the target here.
     fn is_in_step(&self, seen: &Seen) -> bool {
         let platform = seen.platform();
-        let other = self.state.intent.is_some_and(|intent| intent.platform() != platform);
+        let other = self.state.intent_platform().is_some_and(|chosen_on| chosen_on != platform);
         let target = self.target(platform).filter(|target| !target.is_lacking);
         let shows_target = target.is_some_and(|target| target.status == seen.status());
         let chose_in_contact = platform == Platform::Salesforce
@@ -211,7 +211,7 @@ impl Step<'_> {
         };
         let chose_since = self
             .state
-            .intent
+            .intent()
             .is_some_and(|intent| intent.platform() == Platform::Salesforce && intent.since > contact.since);
         let back = contact.before.map(Status::Cxone) == Some(seen.status());
         let unknown = contact.before.is_none() || seen.status() == Status::Cxone(CxoneStatus::Available);
@@ -240,9 +240,9 @@ impl Step<'_> {
 
     /// A new start for an intent of that same status, and nothing else.
     fn refresh(&mut self, seen: &Seen) {
-        if let Some(intent) = self.state.intent.as_mut().filter(|intent| intent.status == seen.status()) {
-            intent.since = seen.at.max(intent.floor);
-            intent.offset = Offset::new(seen.observation.offset);
+        if let Some(intent) = self.state.intent().filter(|intent| intent.status == seen.status()) {
+            let (since, offset) = (seen.at.max(intent.floor), Offset::new(seen.observation.offset));
+            self.state.set_intent(Some(Intent { since, offset, ..intent }));
             self.retarget();
         }
     }
@@ -251,7 +251,7 @@ impl Step<'_> {
     /// began with is no choice that a login in Salesforce would have to follow.
     fn is_login(&self, seen: &Seen) -> bool {
         let platform = seen.platform();
-        let Some(intent) = self.state.intent else { return false };
+        let Some(intent) = self.state.intent() else { return false };
         let on_login = self.options().map_or(OnLogin::default(), |options| options.on_login);
         let logs_in = seen.before.is_some_and(Status::is_off) && !seen.status().is_off();
         let other_online = self.state.shown(platform.other()).is_some_and(|status| !status.is_off());
@@ -291,7 +291,7 @@ impl Step<'_> {
     /// intent, or since the intent.
     pub(super) fn catch_up(&mut self, seen: &Seen, is_echo_for_intent: bool) {
         let platform = seen.platform();
-        let Some(intent) = self.state.intent else { return };
+        let Some(intent) = self.state.intent() else { return };
         let shows_target = self.target(platform).is_some_and(|target| target.status == seen.status());
         if shows_target && (is_echo_for_intent || seen.at >= intent.since) {
             self.state.set_caught_up(platform, true);

@@ -4,7 +4,7 @@ use crate::domain::{DurationMs, Platform};
 
 use super::Seen;
 use crate::engine::ring::Entry;
-use crate::engine::state::{OFFLINE, Observed, Offset};
+use crate::engine::state::{Intent, OFFLINE, Observed, Offset};
 use crate::engine::{Mutation, Observation, PLATFORMS, Reason, Status, Step, is_on};
 
 /// A row that begins so soon after the close from which Offline was inferred belongs to that change of status.
@@ -106,12 +106,12 @@ impl Step<'_> {
             if let Some(observed) = observed {
                 self.state.take(Observed { since_raw, offset, row, ..observed });
             }
-            if let Some(intent) = &mut self.state.intent
+            if let Some(intent) = self.state.intent()
                 && intent.status == status
                 && made.is_some_and(|made| intent.since == made.max(intent.floor))
             {
-                intent.since = seen.at.max(intent.floor);
-                intent.offset = offset;
+                let since = seen.at.max(intent.floor);
+                self.state.set_intent(Some(Intent { since, offset, ..intent }));
                 self.retarget();
             }
             self.close_early(row);
@@ -145,7 +145,7 @@ impl Step<'_> {
         if self.state.early_close().is_some_and(|close| Some(close.row) == seen.observation.row) {
             self.state.set_early_close(None);
         }
-        let is_newer = self.state.intent.is_none_or(|intent| {
+        let is_newer = self.state.intent().is_none_or(|intent| {
             if intent.platform() == seen.platform() {
                 seen.observation.since_raw > intent.since_raw()
             } else {

@@ -121,13 +121,15 @@ impl Visit for Renumber<'_> {
 
 /// Everything but the rows that were taken, which name none that is not named elsewhere, too.
 pub(super) fn agent(state: &mut AgentState, visit: &mut impl Visit) {
-    let mut observed_row = state.observed_row();
+    let (mut observed_row, mut kept) = (state.observed_row(), state.intent());
+    kept.iter_mut().for_each(|intent| self::intent(intent, visit));
+    state.set_intent(kept);
     let AgentState {
         busy,
         assignment: _,
         generation: _,
         issued,
-        intent,
+        choice: _,
         salesforce,
         cxone,
         previous: _,
@@ -137,7 +139,6 @@ pub(super) fn agent(state: &mut AgentState, visit: &mut impl Visit) {
         flags: _,
     } = state;
     observed_row.iter_mut().for_each(|row| visit.row(row));
-    intent.iter_mut().for_each(|intent| self::intent(intent, visit));
     side(salesforce, visit);
     side(cxone, visit);
     busy.iter_mut().for_each(|busy| self::busy(busy, visit));

@@ -416,7 +416,7 @@ impl World {
 
     pub(super) fn decide(&mut self, what: What, closed: &Closed, listen: &mut impl Listen) {
         let contested = self.slot.as_ref().and_then(|state| {
-            let platform = state.intent?.platform();
+            let platform = state.intent_platform()?;
             (!state.is_caught_up(platform.other())).then_some(platform)
         });
         let effects = closed.apply(&mut self.slot, &Event { now: self.now, what });
