@@ -24,7 +24,7 @@ const AGENT_BYTES_REACH: f64 = 120.0;
 const AGENT_BYTES_MAX_LIMIT: usize = 1_024;
 
 /// For so many events at once states are brought near.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// So many nasty histories are searched for the largest state.
 const NASTY_SEEDS: u64 = 500;
@@ -130,9 +130,16 @@ fn print(command: &Engine, figures: &Figures) -> anyhow::Result<()> {
 #[inline(never)]
 fn apply(slab: &mut [Option<AgentState>], crowd: &Crowd) {
     for next in crowd.log.chunks(AHEAD) {
+        let mut linked = 0_usize;
         for (agent, _) in next {
-            black_box(slab.get(*agent as usize).and_then(Option::as_ref).map(AgentState::touch));
+            linked += usize::from(slab.get(*agent as usize).is_some_and(Option::is_some));
         }
+        black_box(linked);
+        let mut touched = 0;
+        for (agent, _) in next {
+            touched ^= slab.get(*agent as usize).and_then(Option::as_ref).map_or(0, AgentState::touch);
+        }
+        black_box(touched);
         for (agent, event) in next {
             if let Some(slot) = slab.get_mut(*agent as usize) {
                 black_box(engine::apply(slot, event, &crowd.tables));
