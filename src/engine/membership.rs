@@ -1,5 +1,7 @@
 //! What changes the rule that an agent is under, and an operator's word: targets are derived anew.
 
+use std::cell::OnceCell;
+
 use super::{Assignment, Membership, PLATFORMS, Reason, Step};
 
 impl Step<'_> {
@@ -25,7 +27,7 @@ impl Step<'_> {
 
     fn assign(&mut self, assignment: Option<Assignment>) {
         self.state.assignment = assignment;
-        self.rule = assignment.and_then(|assignment| self.tables.agent_rule(assignment));
+        self.rule = OnceCell::new();
         self.retarget();
     }
 

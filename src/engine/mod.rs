@@ -26,7 +26,7 @@ mod tests;
 mod timer;
 mod wake_up;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use crate::domain::{Both, Platform, TimeMs};
 use crate::rules::{AgentRule, Options, Settings, Tables};
@@ -65,18 +65,18 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         }
         (Some(state), _) => state,
     };
-    let rule = state.assignment.and_then(|assignment| tables.agent_rule(assignment));
+    let mut effects = Effects::of(Reason::Retried);
     let mut step = Step {
         state,
         now: event.now,
         tables,
         settings: tables.settings(),
-        rule,
+        rule: OnceCell::new(),
         targets: Both::default(),
         reissue: Both::default(),
         is_retargeted: false,
         is_back: false,
-        effects: Effects::of(Reason::Retried),
+        effects: &mut effects,
     };
     let reason = match event.what {
         What::Linked(_) => Reason::AlreadyLinked,
@@ -96,7 +96,6 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         step.arm();
     }
     step.state.forget_old(event.now, step.settings);
-    let mut effects = step.effects;
     effects.decision.reason = reason;
     effects
 }
@@ -108,7 +107,7 @@ struct Step<'s> {
     tables: &'s Tables,
     settings: &'s Settings,
     /// The agent's rule, where he has one.
-    rule: Option<AgentRule<'s>>,
+    rule: OnceCell<Option<AgentRule<'s>>>,
     /// The targets, as far as they were derived since what they follow from last changed.
     targets: Both<Cell<Option<Option<Target>>>>,
     /// What was under way there may have died: the target is commanded again, even where it is shown.
@@ -117,10 +116,10 @@ struct Step<'s> {
     is_retargeted: bool,
     /// A platform that was out of reach is not any more.
     is_back: bool,
-    effects: Effects,
+    effects: &'s mut Effects,
 }
 
-impl Step<'_> {
+impl<'s> Step<'s> {
     /// The platforms of which anything that a level step looks at may have changed; `None` where nothing has, not even
     /// what a timer follows from. What has not changed, the last level step has seen to.
     fn changed(&self, what: &What, reason: Reason) -> Option<&'static [Platform]> {
@@ -148,9 +147,14 @@ impl Step<'_> {
         })
     }
 
+    /// The agent's rule, where he has one.
+    fn rule(&self) -> Option<AgentRule<'s>> {
+        *self.rule.get_or_init(|| self.tables.agent_rule(self.state.assignment?))
+    }
+
     /// The options of the agent's rule; `None` where he has none.
     fn options(&self) -> Option<Options> {
-        self.rule.map(|rule| *rule.options())
+        self.rule().map(|rule| *rule.options())
     }
 
     /// The command to a platform that is not yet confirmed.

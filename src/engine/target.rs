@@ -65,14 +65,14 @@ impl Step<'_> {
     }
 
     fn row_for(&self, status: CxoneStatus) -> Option<Target> {
-        match self.rule?.salesforce_target(status) {
+        match self.rule()?.salesforce_target(status) {
             SalesforceTarget::Nothing => None,
             SalesforceTarget::Set(status, row) => Some(Target::new(Status::Salesforce(status), Some(row))),
         }
     }
 
     fn order_for(&self, status: SalesforceStatus) -> Option<Target> {
-        let rule = self.rule?;
+        let rule = self.rule()?;
         let (status, row) = match rule.cxone_target(status) {
             CxoneTarget::Nothing => return None,
             CxoneTarget::Set(status, row) => (status, row),
@@ -99,7 +99,7 @@ impl Step<'_> {
 
     /// Whether a row of the rule mirrors this status to the other platform.
     pub(super) fn is_mirrored(&self, status: Status) -> bool {
-        let Some(rule) = self.rule else { return false };
+        let Some(rule) = self.rule() else { return false };
         match status {
             Status::Salesforce(status) => rule.cxone_target(status) != CxoneTarget::Nothing,
             Status::Cxone(status) => rule.salesforce_target(status) != SalesforceTarget::Nothing,

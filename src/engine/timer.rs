@@ -29,10 +29,19 @@ impl Step<'_> {
         if self.state.is_at_rest() {
             return;
         }
-        let confirms = PLATFORMS.map(|p| self.confirm_due(p).map(|at| (at, WakeCause::Confirm(p))));
-        let grace = self.state.pending_close().map(|close| (close.due, WakeCause::Grace));
-        let cool_down = self.state.flapping().until.map(|until| (until, WakeCause::CoolDown));
-        let wanted = confirms.into_iter().chain([grace, cool_down]).flatten().min();
+        let mut wanted = None;
+        let mut want = |at: Option<TimeMs>, cause| {
+            if let Some(at) = at
+                && wanted.is_none_or(|earliest| (at, cause) < earliest)
+            {
+                wanted = Some((at, cause));
+            }
+        };
+        for platform in PLATFORMS {
+            want(self.confirm_due(platform), WakeCause::Confirm(platform));
+        }
+        want(self.state.pending_close().map(|close| close.due), WakeCause::Grace);
+        want(self.state.flapping().until, WakeCause::CoolDown);
         let armed = self.state.armed().map(|armed| (armed.at, armed.cause));
         if wanted == armed {
             return;

@@ -85,6 +85,7 @@ struct CxoneIndex {
 /// What a rule makes of every status of one org and one tenant.
 #[derive(Debug)]
 struct Table {
+    rule: u32,
     tenant: u32,
     org: u32,
     /// By the tenant's index.
@@ -206,7 +207,7 @@ impl CxoneIndex {
 
 impl Table {
     fn compile(
-        rule: &Rule,
+        (number, rule): (usize, &Rule),
         (org, salesforce, salesforce_index): (usize, &SalesforceVocabulary, &SalesforceIndex),
         (tenant, cxone, cxone_index): (usize, &CxoneVocabulary, &CxoneIndex),
     ) -> Table {
@@ -244,7 +245,7 @@ impl Table {
                 *slot = Some((to, row(number)));
             }
         }
-        Table { tenant: tenant as u32, org: org as u32, to_salesforce, to_cxone }
+        Table { rule: number as u32, tenant: tenant as u32, org: org as u32, to_salesforce, to_cxone }
     }
 }
 
@@ -264,7 +265,9 @@ impl Tables {
             for (org, (vocabulary, (_, index))) in orgs.values().zip(&salesforce).enumerate() {
                 let org = (org, vocabulary, index);
                 let tenants = tenants.values().zip(&cxone).enumerate();
-                tables.extend(tenants.map(|(i, (v, (_, index)))| Table::compile(rule, org, (i, v, index))));
+                tables.extend(
+                    tenants.map(|(i, (v, (_, index)))| Table::compile((number, rule), org, (i, v, index))),
+                );
             }
         }
         let options = revision.rules.iter().map(|rule| rule.options).collect();
@@ -313,7 +316,7 @@ impl Tables {
 
     /// The number of the rule in the revision, from 0.
     pub fn rule(&self, assignment: Assignment) -> usize {
-        self.place(assignment).table / (self.salesforce.len() * self.cxone.len()).max(1)
+        self.tables.get(self.place(assignment).table).map_or(0, |table| table.rule as usize)
     }
 
     /// What an assignment stands for, at hand.
@@ -323,7 +326,7 @@ impl Tables {
         let (_, org) = self.salesforce.get(table.org as usize)?;
         let (_, tenant) = self.cxone.get(table.tenant as usize)?;
         let has = tenant.teams.get(place.team as usize).and_then(|(_, bits)| bits.as_deref());
-        Some(AgentRule { options: self.options.get(self.rule(assignment))?, table, org, tenant, has })
+        Some(AgentRule { options: self.options.get(table.rule as usize)?, table, org, tenant, has })
     }
 
     /// The options of the rule.

@@ -79,15 +79,18 @@ impl Step<'_> {
 
     /// The two feeds of Salesforce tell of one change, one with its row and one without.
     fn is_same_change(&self, seen: &Seen, observed: &Observed) -> bool {
+        if seen.platform() != Platform::Salesforce
+            || observed.status != seen.status()
+            || observed.row.is_some() == seen.observation.row.is_some()
+        {
+            return false;
+        }
         let apart = seen.observation.since_raw.since(observed.since_raw).abs();
         // Who chooses what our command has just set there, and the console says so, has made another change.
         let another = observed.ours && seen.observation.cause.is_person();
         // What came before is a duplicate first, unless it now names its row.
         let lends_row = seen.observation.row.is_some() && apart == DurationMs::ZERO;
-        seen.platform() == Platform::Salesforce
-            && !another
-            && observed.status == seen.status()
-            && observed.row.is_some() != seen.observation.row.is_some()
+        !another
             && apart <= SAME_CHANGE
             && !seen.observation.row.is_some_and(|row| self.state.has_row(row))
             && (lends_row || !self.is_duplicate(seen, observed))
