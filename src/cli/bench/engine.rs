@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
 use lockstep::domain::AgentId;
-use lockstep::engine::{self, AgentState};
+use lockstep::engine::{self, AgentState, Event};
 use lockstep::simulate::{self, Crowd, Mapping};
 
 use crate::cli::output::{self, Outcome};
@@ -51,10 +51,17 @@ struct Figures {
     agents: u32,
     events: usize,
     runs: usize,
-    /// One event applied to a state at hand; the states are visited in random order in a dense slab.
+    /// One event applied to a state at hand: one that was touched with the others of its batch. The states are visited
+    /// in random order in a dense slab.
     apply_ns: f64,
     apply_ns_min: f64,
     apply_ns_max: f64,
+    /// What touching takes for one event: memory is asked for a batch of states at once.
+    touch_ns: f64,
+    /// Both together, which is what an event takes in a processor that touches ahead.
+    apply_and_touch_ns: f64,
+    /// One event applied to a state that nobody touched.
+    apply_cold_ns: f64,
     apply_ns_limit: f64,
     apply_ns_reach: f64,
     apply_of_limit: f64,
@@ -75,14 +82,18 @@ pub(super) fn run(command: &Engine) -> anyhow::Result<Outcome> {
     let agent_bytes = agent_bytes(agents)?;
     output::aside("a centre at work is being prepared ...\n");
     let crowd = Crowd::new(agents, events, 1).context("the rules of the benchmark have mistakes")?;
-    let mut apply_ns = Vec::new();
+    let (mut apply_ns, mut touch_ns, mut cold_ns) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..command.runs {
-        let mut slab = crowd.agents.clone();
-        let begun = Instant::now();
-        apply(&mut slab, &crowd);
-        apply_ns.push(begun.elapsed().as_nanos() as f64 / crowd.log.len().max(1) as f64);
+        let per_event = |took: Duration| took.as_nanos() as f64 / crowd.log.len().max(1) as f64;
+        let (touched, applied) = apply_ahead(&mut crowd.agents.clone(), &crowd);
+        touch_ns.push(per_event(touched));
+        apply_ns.push(per_event(applied));
+        cold_ns.push(per_event(apply_cold(&mut crowd.agents.clone(), &crowd)));
     }
-    apply_ns.sort_by(f64::total_cmp);
+    let [apply_ns, touch_ns, cold_ns] = [apply_ns, touch_ns, cold_ns].map(|mut all| {
+        all.sort_by(f64::total_cmp);
+        all
+    });
     let figures = Figures {
         agents: command.agents,
         events: crowd.log.len(),
@@ -90,6 +101,9 @@ pub(super) fn run(command: &Engine) -> anyhow::Result<Outcome> {
         apply_ns: median(&apply_ns),
         apply_ns_min: apply_ns.first().copied().unwrap_or_default(),
         apply_ns_max: apply_ns.last().copied().unwrap_or_default(),
+        touch_ns: median(&touch_ns),
+        apply_and_touch_ns: median(&apply_ns) + median(&touch_ns),
+        apply_cold_ns: median(&cold_ns),
         apply_ns_limit: APPLY_NS_LIMIT,
         apply_ns_reach: APPLY_NS_REACH,
         apply_of_limit: median(&apply_ns) / APPLY_NS_LIMIT,
@@ -112,6 +126,7 @@ fn print(command: &Engine, figures: &Figures) -> anyhow::Result<()> {
     output::result(&format!(
         "{} agents, {} events (60 % observations, 20 % outcomes, 20 % wake-ups), {} runs\n\
          apply           {:8.1} ns median ({:.1} to {:.1}), {:.0} % of the limit of {APPLY_NS_LIMIT} ns\n\
+         touch           {:8.1} ns median, {AHEAD} states at once; apply and touch {:.1} ns, apply untouched {:.1} ns\n\
          lookup          {:8.1} ns median\n\
          bytes an agent  {bytes:>8} resident, limit {AGENT_BYTES_LIMIT}\n\
          the largest     {:8} bytes, limit {AGENT_BYTES_MAX_LIMIT}\n",
@@ -122,30 +137,45 @@ fn print(command: &Engine, figures: &Figures) -> anyhow::Result<()> {
         figures.apply_ns_min,
         figures.apply_ns_max,
         figures.apply_of_limit * 100.0,
+        figures.touch_ns,
+        figures.apply_and_touch_ns,
+        figures.apply_cold_ns,
         figures.lookup_ns,
         figures.agent_bytes_max,
     ))
 }
 
-#[inline(never)]
-fn apply(slab: &mut [Option<AgentState>], crowd: &Crowd) {
+/// Applies the log as a processor does, and tells how long touching took, and how long the rest.
+fn apply_ahead(slab: &mut [Option<AgentState>], crowd: &Crowd) -> (Duration, Duration) {
+    let (mut touching, mut applying) = (Duration::ZERO, Duration::ZERO);
     for next in crowd.log.chunks(AHEAD) {
-        let mut linked = 0_usize;
-        for (agent, _) in next {
-            linked += usize::from(slab.get(*agent as usize).is_some_and(Option::is_some));
-        }
+        let begun = Instant::now();
+        // First the states, then what they point to: so that no question waits for the answer to another.
+        let linked =
+            next.iter().filter(|(agent, _)| slab.get(*agent as usize).is_some_and(Option::is_some)).count();
         black_box(linked);
-        let mut touched = 0;
-        for (agent, _) in next {
-            touched ^= slab.get(*agent as usize).and_then(Option::as_ref).map_or(0, AgentState::touch);
-        }
-        black_box(touched);
+        let touch = |(agent, _): &(u32, Event)| slab.get(*agent as usize)?.as_ref().map(AgentState::touch);
+        black_box(next.iter().filter_map(touch).fold(0, |all, one| all ^ one));
+        let touched = Instant::now();
+        touching += touched - begun;
         for (agent, event) in next {
             if let Some(slot) = slab.get_mut(*agent as usize) {
                 black_box(engine::apply(slot, event, &crowd.tables));
             }
         }
+        applying += touched.elapsed();
     }
+    (touching, applying)
+}
+
+fn apply_cold(slab: &mut [Option<AgentState>], crowd: &Crowd) -> Duration {
+    let begun = Instant::now();
+    for (agent, event) in &crowd.log {
+        if let Some(slot) = slab.get_mut(*agent as usize) {
+            black_box(engine::apply(slot, event, &crowd.tables));
+        }
+    }
+    begun.elapsed()
 }
 
 /// What a centre adds to what this process holds in memory.
