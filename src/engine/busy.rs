@@ -31,7 +31,7 @@ pub(super) struct Rare {
     pub(super) far: Option<Box<Far>>,
 }
 
-/// What nobody has whose ids are those of one org.
+/// What only those have whose ids lie far apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Far {
     /// Rows that are far apart.

@@ -65,6 +65,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         }
         (Some(state), _) => state,
     };
+    state.forget_old(event.now, tables.settings());
     let mut effects = Effects::of(Reason::Retried);
     let mut step = Step {
         state,
@@ -95,7 +96,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         step.level(platforms);
         step.arm();
     }
-    step.state.forget_old(event.now, step.settings);
+    step.state.forget_old(event.now, tables.settings());
     effects.decision.reason = reason;
     effects
 }

@@ -90,7 +90,8 @@ impl Entry {
 
     /// Whether the observation with this start was its echo.
     pub(super) fn is_matched_with(&self, since_raw: TimeMs) -> bool {
-        self.is_matched() && self.matched_after == self.after(since_raw)
+        let after = self.after(since_raw);
+        self.matched_after == after && after > i32::MIN && after < NEVER - 1
     }
 
     /// It can have no echo.

@@ -1,7 +1,7 @@
 //! A row of Salesforce was closed. The old row closes before the new one opens, so Offline is only known after a
 //! grace.
 
-use crate::domain::{Cause, Platform};
+use crate::domain::{Cause, Platform, RowId};
 
 use super::busy::{EarlyClose, PendingClose, Replaced};
 use super::observation::Seen;
@@ -11,6 +11,7 @@ use super::{Mutation, Observation, Reason, RowClosed, Step, is_on};
 impl Step<'_> {
     /// A row was closed, or a snapshot shows no current one.
     pub(super) fn row_closed(&mut self, closed: &RowClosed) -> Reason {
+        let closed = &RowClosed { offset: Offset::new(closed.offset).get(), ..*closed };
         let observed = self.state.observed(Platform::Salesforce);
         match (closed.row, observed) {
             (Some(row), Some(observed)) if observed.row == Some(row) => self.close(closed),
@@ -44,7 +45,7 @@ impl Step<'_> {
     }
 
     /// A row that was taken just now may have been closed before it was seen.
-    pub(super) fn close_early(&mut self, row: Option<crate::domain::RowId>) {
+    pub(super) fn close_early(&mut self, row: Option<RowId>) {
         if let Some(close) = self.state.early_close().filter(|close| Some(close.row) == row) {
             self.state.set_early_close(None);
             let due = self.now + self.settings.grace;

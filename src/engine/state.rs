@@ -78,7 +78,7 @@ pub(super) struct Choice {
     before: [u8; 4],
 }
 
-/// How far apart two rows are, in three bytes: an org makes some sixteen million rows on the way. Never zero, but for
+/// How far apart two rows are, in three bytes: enough for the seven million rows that an org may make meanwhile. Never zero, but for
 /// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Apart([u8; 3]);
@@ -220,7 +220,7 @@ impl AgentState {
     }
 
     /// Whether nothing is going on, so that there is nothing to wait for.
-    pub(super) const fn is_at_rest(&self) -> bool {
+    pub const fn is_at_rest(&self) -> bool {
         self.busy.is_none()
     }
 
@@ -423,8 +423,9 @@ impl AgentState {
         }
     }
 
-    /// What is over and done with goes, so that an agent at rest is small.
-    pub(super) fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
+    /// What is over and done with goes, so that an agent at rest is small. [`super::apply`] begins with it; so it
+    /// changes no decision when whoever holds states at rest does it now and then, at any time before the next event.
+    pub fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
         if let Some(busy) = &mut self.busy {
             busy.forget_old(now, settings);
             if busy.is_at_rest() {
@@ -484,7 +485,8 @@ impl AgentState {
 
     /// Most rows are near the one before: then the distances are all that changes.
     fn push_near(&mut self, row: RowId) -> bool {
-        if self.flags.has(Flags::ROWS_BOXED) || self.row == [0; 12] {
+        let none = [0; 12];
+        if self.flags.has(Flags::ROWS_BOXED) || self.row == none || row.id().into_bytes() == none {
             return false;
         }
         let Some(step) = row.id().distance(SalesforceId::from_bytes(self.row)) else { return false };

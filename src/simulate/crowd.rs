@@ -109,7 +109,9 @@ impl Driver {
             }
             self.settle();
             self.now = self.now + DurationMs::from_seconds(1_200);
-            self.repeat(agent);
+            if let Some(Some(state)) = self.crowd.agents.get_mut(agent) {
+                state.forget_old(self.now, self.crowd.tables.settings());
+            }
             self.armed.clear();
         }
         for agent in (0..agents).step_by(BUSY_EVERY) {
@@ -321,6 +323,9 @@ mod tests {
         assert_eq!(share(&|what| matches!(what, What::Observation(_))), 0.6);
         assert_eq!(share(&|what| matches!(what, What::Outcome(_))), 0.2);
         assert_eq!(share(&|what| matches!(what, What::WakeUp(_))), 0.2);
+
+        let at_rest = crowd.agents.iter().flatten().filter(|state| state.is_at_rest()).count();
+        assert_eq!(at_rest, 1_900);
 
         let mut reasons = std::collections::BTreeMap::new();
         for (agent, event) in &crowd.log {

@@ -51,7 +51,8 @@ impl Step<'_> {
             self.take_back(observation);
         }
         let row = observation.row.filter(|_| observation.status.platform() == Platform::Salesforce);
-        let seen = self.seen(&Observation { row, ..*observation });
+        let offset = Offset::new(observation.offset).get();
+        let seen = self.seen(&Observation { row, offset, ..*observation });
         if let Some(reason) = self.repeated(&seen) {
             return reason;
         }
@@ -202,7 +203,7 @@ impl Step<'_> {
     }
 
     /// The platform put the agent back where he was; or, after a choice in Salesforce during the contact, made him
-    /// available, or put him where he was before, which nobody saw.
+    /// available, or put him where he was before, be that what it may if nobody saw it.
     fn is_after_contact(&self, seen: &Seen) -> bool {
         let Some(contact) =
             seen.contact.filter(|_| seen.ends_contact() && !seen.observation.cause.is_person())
@@ -214,8 +215,12 @@ impl Step<'_> {
             .intent()
             .is_some_and(|intent| intent.platform() == Platform::Salesforce && intent.since > contact.since);
         let back = contact.before.map(Status::Cxone) == Some(seen.status());
-        let unknown = contact.before.is_none() || seen.status() == Status::Cxone(CxoneStatus::Available);
-        back || chose_since && unknown
+        let put_back = match contact.before {
+            // Nobody saw where he was, but he was there.
+            None => !seen.status().is_off(),
+            Some(_) => seen.status() == Status::Cxone(CxoneStatus::Available),
+        };
+        back || chose_since && put_back
     }
 
     /// The same status anew: he was away unseen, in a contact.

@@ -51,7 +51,8 @@ impl Step<'_> {
         }
         if self.is_duplicate(seen, &observed) {
             let repeats = observed.status == seen.status()
-                && (observed.since_raw == seen.observation.since_raw || observed.row == seen.observation.row);
+                && (observed.since_raw == seen.observation.since_raw
+                    || observed.row.is_some() && observed.row == seen.observation.row);
             if repeats && !seen.status().is_off() {
                 let now = self.now;
                 self.is_back = !self.state.is_reachable(seen.platform());

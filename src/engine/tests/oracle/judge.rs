@@ -308,8 +308,12 @@ impl Past<'_> {
             && match self.shown(Platform::Cxone) {
                 Some(view) if view.status == seen.o.status => true,
                 before => {
-                    (before.is_none() || seen.o.status == Status::Cxone(CxoneStatus::Available))
-                        && self.choice().is_some_and(newer)
+                    let put_back = if before.is_none() {
+                        !seen.o.status.is_off()
+                    } else {
+                        seen.o.status == Status::Cxone(CxoneStatus::Available)
+                    };
+                    put_back && self.choice().is_some_and(newer)
                 }
             }
     }

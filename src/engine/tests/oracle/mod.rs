@@ -48,6 +48,7 @@ fn answer<'t>(slot: &mut Option<Past<'t>>, event: &Event, tables: &'t Tables) ->
     }
     past.tables = tables;
     past.begin(event.now);
+    past.forget_old();
     let intent = past.intent;
     let reason = match event.what {
         What::Linked(_) => Reason::AlreadyLinked,
