@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use lockstep::domain::TimeMs;
-use lockstep::engine::{self, AgentState, Event, What};
+use lockstep::engine::{self, Event, What};
 use lockstep::simulate::Crowd;
 
 static CROWD: LazyLock<Crowd> =
@@ -18,39 +18,16 @@ fn main() {
     divan::main();
 }
 
-fn apply_all(slab: &mut [Option<AgentState>], wanted: fn(&What) -> bool) {
-    for (agent, event) in CROWD.log.iter().filter(|(_, event)| wanted(&event.what)) {
-        black_box(engine::apply(&mut slab[*agent as usize], event, &CROWD.tables));
-    }
-}
-
-fn bench(bencher: Bencher, wanted: fn(&What) -> bool) {
-    let events = CROWD.log.iter().filter(|(_, event)| wanted(&event.what)).count();
-    bencher
-        .counter(ItemsCount::new(events))
-        .with_inputs(|| CROWD.agents.clone())
-        .bench_local_refs(|slab| apply_all(slab, wanted));
-}
-
 /// 60 % observations, 20 % outcomes, 20 % wake-ups.
 #[divan::bench]
 fn mix(bencher: Bencher) {
-    bench(bencher, |_| true);
-}
-
-#[divan::bench]
-fn observations(bencher: Bencher) {
-    bench(bencher, |what| matches!(what, What::Observation(_)));
-}
-
-#[divan::bench]
-fn outcomes(bencher: Bencher) {
-    bench(bencher, |what| matches!(what, What::Outcome(_)));
-}
-
-#[divan::bench]
-fn wake_ups(bencher: Bencher) {
-    bench(bencher, |what| matches!(what, What::WakeUp(_)));
+    bencher.counter(ItemsCount::new(CROWD.log.len())).with_inputs(|| CROWD.agents.clone()).bench_local_refs(
+        |slab| {
+            for (agent, event) in &CROWD.log {
+                black_box(engine::apply(&mut slab[*agent as usize], event, &CROWD.tables));
+            }
+        },
+    );
 }
 
 /// An operator's retry, for agents at rest: a full level step that finds nothing to do.

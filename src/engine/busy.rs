@@ -130,6 +130,10 @@ impl Busy {
             self.waiting.cxone.up_at = TimeMs::ZERO;
         }
         self.flapping.forget_old(now, settings);
+    }
+
+    /// Boxes with nothing in them go.
+    pub(super) fn trim(&mut self) {
         if let Some(rare) = &mut self.rare {
             if rare.far.as_deref() == Some(&Far::default()) {
                 rare.far = None;

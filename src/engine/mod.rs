@@ -19,6 +19,7 @@ mod outcome;
 mod reason;
 mod ring;
 mod row_closed;
+mod rows;
 mod state;
 mod target;
 #[cfg(test)]
@@ -96,7 +97,7 @@ pub fn apply(slot: &mut Option<AgentState>, event: &Event, tables: &Tables) -> E
         step.level(platforms);
         step.arm();
     }
-    step.state.forget_old(event.now, tables.settings());
+    step.state.trim();
     effects.decision.reason = reason;
     effects
 }

@@ -1,14 +1,15 @@
 //! What the engine remembers of an agent: bounded, whatever happens to him, and small, for there may be a hundred
 //! thousand of him in a process. What he has only while something is going on is in a box ([`Busy`]).
 
-use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceId, SalesforceStatus, TimeMs};
+use crate::domain::{Both, CxoneStatus, DurationMs, Platform, RowId, SalesforceStatus, TimeMs};
 use crate::rules::{Assignment, Settings};
 
+use super::Status;
 use super::busy::{Busy, Contact, EarlyClose, Far, PendingClose, Rare, Replaced, Waiting};
 use super::flapping::Flapping;
 use super::ring::{Entry, Ring};
+use super::rows::Apart;
 use super::timer::Armed;
-use super::{Epoch, Status};
 
 /// The last rows of Salesforce that were taken are remembered, so many.
 pub(super) const ROWS_KEPT: usize = 4;
@@ -78,30 +79,6 @@ pub(super) struct Choice {
     before: [u8; 4],
 }
 
-/// How far apart two rows are, in three bytes: enough for the seven million rows that an org may make meanwhile. Never zero, but for
-/// none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Apart([u8; 3]);
-
-impl Apart {
-    const NONE: Apart = Apart([0; 3]);
-    const MAX: i32 = (1 << 23) - 1;
-
-    fn new(rows: i32) -> Option<Apart> {
-        let [a, b, c, _] = rows.to_le_bytes();
-        (rows != 0 && (-Self::MAX..=Self::MAX).contains(&rows)).then_some(Apart([a, b, c]))
-    }
-
-    const fn get(self) -> i32 {
-        let Apart([a, b, c]) = self;
-        i32::from_le_bytes([0, a, b, c]) >> 8
-    }
-
-    fn further(self, rows: i32) -> Option<Apart> {
-        Apart::new(self.get().checked_add(rows)?)
-    }
-}
-
 /// What a platform shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Observed {
@@ -141,37 +118,37 @@ pub(super) struct Flags([u8; 2]);
 
 impl Flags {
     /// For Salesforce; CXone's is the next.
-    const OURS: u16 = 1;
-    const REACHABLE: u16 = 1 << 2;
-    const CAUGHT_UP: u16 = 1 << 4;
+    pub(super) const OURS: u16 = 1;
+    pub(super) const REACHABLE: u16 = 1 << 2;
+    pub(super) const CAUGHT_UP: u16 = 1 << 4;
     /// The rows are so far apart that they are in the box.
-    const ROWS_BOXED: u16 = 1 << 6;
-    const EPOCH: u16 = 1 << 7;
-    const EPOCH_BOXED: u16 = 1 << 8;
-    const AT_LOGIN: u16 = 1 << 9;
+    pub(super) const ROWS_BOXED: u16 = 1 << 6;
+    pub(super) const EPOCH: u16 = 1 << 7;
+    pub(super) const EPOCH_BOXED: u16 = 1 << 8;
+    pub(super) const AT_LOGIN: u16 = 1 << 9;
     /// From here on the place of the observed row among the rows, from 1; 0 is none, and the last is the box.
-    const ROW_SHIFT: u32 = 10;
-    const ROW_BOXED: u16 = ROWS_KEPT as u16 + 1;
+    pub(super) const ROW_SHIFT: u32 = 10;
+    pub(super) const ROW_BOXED: u16 = ROWS_KEPT as u16 + 1;
 
-    const fn has(self, flag: u16) -> bool {
+    pub(super) const fn has(self, flag: u16) -> bool {
         u16::from_ne_bytes(self.0) & flag != 0
     }
 
-    const fn set(&mut self, flag: u16, is_set: bool) {
+    pub(super) const fn set(&mut self, flag: u16, is_set: bool) {
         let bits = u16::from_ne_bytes(self.0);
         self.0 = if is_set { bits | flag } else { bits & !flag }.to_ne_bytes();
     }
 
-    const fn row(self) -> u16 {
+    pub(super) const fn row(self) -> u16 {
         u16::from_ne_bytes(self.0) >> Self::ROW_SHIFT
     }
 
-    const fn set_row(&mut self, row: u16) {
+    pub(super) const fn set_row(&mut self, row: u16) {
         let others = u16::from_ne_bytes(self.0) & ((1 << Self::ROW_SHIFT) - 1);
         self.0 = (others | row << Self::ROW_SHIFT).to_ne_bytes();
     }
 
-    const fn of(flag: u16, platform: Platform) -> u16 {
+    pub(super) const fn of(flag: u16, platform: Platform) -> u16 {
         flag << platform as u16
     }
 }
@@ -428,118 +405,18 @@ impl AgentState {
     pub fn forget_old(&mut self, now: TimeMs, settings: &Settings) {
         if let Some(busy) = &mut self.busy {
             busy.forget_old(now, settings);
+            self.trim();
+        }
+    }
+
+    /// Boxes with nothing in them go.
+    pub(super) fn trim(&mut self) {
+        if let Some(busy) = &mut self.busy {
+            busy.trim();
             if busy.is_at_rest() {
                 self.busy = None;
             }
         }
-    }
-}
-
-/// The rows.
-impl AgentState {
-    /// The last rows taken, the newest first.
-    pub(super) fn rows(&self) -> [Option<RowId>; ROWS_KEPT] {
-        if self.flags.has(Flags::ROWS_BOXED) {
-            return self.far().and_then(|far| far.rows).unwrap_or_default();
-        }
-        let newest = SalesforceId::from_bytes(self.row);
-        let before = |apart: Apart| match apart.get() {
-            0 => None,
-            apart => Some(RowId::new(newest.before(apart))),
-        };
-        let [second, third, fourth] = self.rows;
-        let first = (self.row != [0; 12]).then(|| RowId::new(newest));
-        [first, before(second), before(third), before(fourth)]
-    }
-
-    /// Whether the row was taken before.
-    pub(super) fn has_row(&self, row: RowId) -> bool {
-        if self.flags.has(Flags::ROWS_BOXED) {
-            return self.rows().contains(&Some(row));
-        }
-        if self.row == [0; 12] {
-            return false;
-        }
-        match SalesforceId::from_bytes(self.row).distance(row.id()) {
-            None => false,
-            Some(0) => true,
-            Some(apart) => Apart::new(apart).is_some_and(|apart| self.rows.contains(&apart)),
-        }
-    }
-
-    /// Remembers a row as taken.
-    pub(super) fn take_row(&mut self, row: Option<RowId>) {
-        let observed = self.observed_row();
-        self.push_row(row);
-        self.set_observed_row(observed);
-    }
-
-    /// The observed row has to be told anew after this.
-    fn push_row(&mut self, row: Option<RowId>) {
-        let Some(row) = row.filter(|row| !self.has_row(*row)) else { return };
-        if !self.push_near(row) {
-            let [first, second, third, _] = self.rows();
-            self.set_rows([Some(row), first, second, third]);
-        }
-    }
-
-    /// Most rows are near the one before: then the distances are all that changes.
-    fn push_near(&mut self, row: RowId) -> bool {
-        let none = [0; 12];
-        if self.flags.has(Flags::ROWS_BOXED) || self.row == none || row.id().into_bytes() == none {
-            return false;
-        }
-        let Some(step) = row.id().distance(SalesforceId::from_bytes(self.row)) else { return false };
-        let moved = |apart: Apart| if apart == Apart::NONE { Some(apart) } else { apart.further(step) };
-        let [second, third, _] = self.rows;
-        let (Some(second), Some(third), Some(fourth)) = (Apart::new(step), moved(second), moved(third))
-        else {
-            return false;
-        };
-        self.rows = [second, third, fourth];
-        self.row = row.id().into_bytes();
-        true
-    }
-
-    pub(super) fn set_rows(&mut self, rows: [Option<RowId>; ROWS_KEPT]) {
-        let [newest, before @ ..] = rows;
-        let none = SalesforceId::from_bytes([0; 12]);
-        let newest = newest.map_or(none, RowId::id);
-        let mut apart = [Apart::NONE; ROWS_KEPT - 1];
-        let mut is_far = newest == none;
-        for (slot, row) in apart.iter_mut().zip(before) {
-            let Some(row) = row else { continue };
-            match newest.distance(row.id()).and_then(Apart::new) {
-                Some(near) => *slot = near,
-                None => is_far = true,
-            }
-        }
-        if is_far || self.flags.has(Flags::ROWS_BOXED) {
-            self.far_mut().rows = Some(rows).filter(|_| is_far);
-        }
-        self.flags.set(Flags::ROWS_BOXED, is_far);
-        self.row = newest.into_bytes();
-        self.rows = apart;
-    }
-
-    /// The newest browser.
-    pub(super) fn epoch(&self) -> Option<Epoch> {
-        let [a, b, c, d, e, f] = self.epoch;
-        if self.flags.has(Flags::EPOCH) {
-            return Some(Epoch(u64::from_be_bytes([0, 0, a, b, c, d, e, f])));
-        }
-        if self.flags.has(Flags::EPOCH_BOXED) { self.far().and_then(|far| far.epoch) } else { None }
-    }
-
-    pub(super) fn set_epoch(&mut self, epoch: Epoch) {
-        let [high @ .., a, b, c, d, e, f] = epoch.0.to_be_bytes();
-        let is_far = high != [0, 0];
-        if is_far || self.flags.has(Flags::EPOCH_BOXED) {
-            self.far_mut().epoch = Some(epoch).filter(|_| is_far);
-        }
-        self.epoch = if is_far { [0; 6] } else { [a, b, c, d, e, f] };
-        self.flags.set(Flags::EPOCH, !is_far);
-        self.flags.set(Flags::EPOCH_BOXED, is_far);
     }
 }
 
@@ -557,11 +434,11 @@ impl AgentState {
         self.busy_mut().rare.get_or_insert_default()
     }
 
-    fn far(&self) -> Option<&Far> {
+    pub(super) fn far(&self) -> Option<&Far> {
         self.rare()?.far.as_deref()
     }
 
-    fn far_mut(&mut self) -> &mut Far {
+    pub(super) fn far_mut(&mut self) -> &mut Far {
         self.rare_mut().far.get_or_insert_default()
     }
 
