@@ -56,6 +56,7 @@ pub(super) struct Class {
 
 const THREE: Budget = Budget { changes: 3, losses: 1, duplicates: 1, waits: 0 };
 const THREE_IN_TIME: Budget = Budget { changes: 3, losses: 0, duplicates: 0, waits: 1 };
+const THREE_IN_PEACE: Budget = Budget { changes: 3, losses: 0, duplicates: 0, waits: 0 };
 const TWO: Budget = Budget { changes: 2, losses: 1, duplicates: 1, waits: 0 };
 const TWO_IN_TIME: Budget = Budget { changes: 2, losses: 1, duplicates: 1, waits: 1 };
 const ONE_IN_TIME: Budget = Budget { changes: 1, losses: 1, duplicates: 1, waits: 1 };
@@ -106,7 +107,7 @@ pub(super) const CLASSES: &[Class] = &[
         contacts: false,
         feed: Feed::Rows,
         deaf: None,
-        budgets: &[THREE, TWO_ONLY_TIME],
+        budgets: &[THREE, TWO_IN_TIME],
     },
     Class {
         name: "chasing",
@@ -132,7 +133,7 @@ pub(super) const CLASSES: &[Class] = &[
         contacts: false,
         feed: Feed::Rows,
         deaf: None,
-        budgets: &[THREE, TWO_ONLY_TIME],
+        budgets: &[THREE, TWO_IN_TIME],
     },
     Class {
         name: "contacts",
@@ -145,7 +146,7 @@ pub(super) const CLASSES: &[Class] = &[
         contacts: true,
         feed: Feed::Rows,
         deaf: None,
-        budgets: &[TWO, ONE_IN_TIME],
+        budgets: &[THREE_IN_PEACE, TWO, ONE_IN_TIME],
     },
     Class {
         name: "log-outs",
@@ -158,7 +159,7 @@ pub(super) const CLASSES: &[Class] = &[
         contacts: false,
         feed: Feed::Rows,
         deaf: None,
-        budgets: &[THREE, TWO_IN_TIME],
+        budgets: &[THREE, THREE_IN_TIME, TWO_IN_TIME],
     },
     Class {
         name: "closes",
@@ -171,7 +172,7 @@ pub(super) const CLASSES: &[Class] = &[
         contacts: false,
         feed: Feed::RowsAndCloses,
         deaf: None,
-        budgets: &[TWO, TWO_ONLY_TIME],
+        budgets: &[THREE, TWO_ONLY_TIME],
     },
     Class {
         name: "deaf",

@@ -24,7 +24,12 @@
 //!   budget says: one at most. With 3 changes there is no room for it beside a loss and a duplicate: it is explored
 //!   with fewer changes. All else happens at one moment, but for 1 ms between two changes of one platform.
 //! - One feed of Salesforce at a time, snapshots asked and told at once, no browser that comes and goes, no
-//!   activation, no refusals for good; two or three statuses of a platform.
+//!   activation, no refusals for good; two or three statuses of a platform. No after-call work and no reserved
+//!   states, no status that Salesforce sets by itself, no team that lacks a code; contacts hold commands, and a
+//!   login adopts.
+//! - 3 changes and a step in time under one-to-one rules: nothing loops and all ends in step, but one history in
+//!   2.5 million ends on the choice before the last. A command waits 121 s for its sink, the row of a choice is as
+//!   late, and an earlier echo of the same status was taken for the waiting command's own.
 //! - A second outcome of a command (the engine's first question about an outcome ends it), a duplicate of a
 //!   command, and a change to the status that is shown already.
 //! - The flap guard is set out of the way, so that no loop can hide behind it.

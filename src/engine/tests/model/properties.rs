@@ -65,13 +65,15 @@ fn in_step(closed: &Closed, world: &World) -> bool {
         || cxone.is_off()
 }
 
-/// While a contact with a row lasts Salesforce shows it, unless something was chosen there since it began.
+/// While a contact with a row lasts Salesforce shows it, unless something was chosen there since it began; or since
+/// the one before it began, if no poll showed that it ended ("what cannot be known").
 fn shows_contact(closed: &Closed, world: &World) -> bool {
     let Some(contact) = world.cxone.contact else { return true };
     let salesforce = Status::Salesforce(world.salesforce.status);
     closed.mirrored(Status::Cxone(contact)).is_none_or(|target| target == salesforce)
         || salesforce.is_off()
         || world.salesforce.since >= world.cxone.since
+        || world.ghost.is_joined
 }
 
 /// Who chose a status that means *previous* is in what he himself last chose in CXone.

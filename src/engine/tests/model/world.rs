@@ -83,6 +83,8 @@ pub(super) struct Ghost {
     pub(super) changed: Both<bool>,
     /// The last choice of all, if it was made in such a calm, or on the only platform that was changed.
     pub(super) clear: Option<Status>,
+    /// No poll showed what was between this contact and the one before.
+    pub(super) is_joined: bool,
     /// What he last chose in CXone, if that is beyond doubt.
     pub(super) previous: Option<CxoneStatus>,
 }
@@ -315,6 +317,7 @@ impl World {
             Action::Choose { status, polled } => next.choose(status, polled, self.ghost.is_calm, closed),
             Action::BeginContact { polled } => {
                 next.person(None, false);
+                next.ghost.is_joined = !polled && !next.cxone.is_published;
                 next.overwrite(polled);
                 next.cxone.contact = Some(CxoneStatus::Contact(ContactState::InboundContact));
             }
