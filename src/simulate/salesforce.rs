@@ -40,6 +40,8 @@ pub(super) struct Salesforce {
     measured: DurationMs,
     /// The newest command without an outcome.
     pending: Option<Command>,
+    /// It was sent at least once.
+    is_sent: bool,
     /// When the budget allows the next call.
     free_at: TimeMs,
     /// The feed and the snapshots are silent; what the feed has still to tell.
@@ -60,6 +62,7 @@ impl Salesforce {
             ahead,
             measured: ahead + random.ms(-400, 400),
             pending: None,
+            is_sent: false,
             free_at: TimeMs::default(),
             silent_since: None,
             backlog: Vec::new(),
@@ -258,8 +261,11 @@ impl World {
 
     pub(super) fn command_salesforce(&mut self, command: Command) {
         if let Some(old) = self.salesforce.pending.replace(command) {
-            self.outcome(old, Verdict::Superseded, 5, 50);
+            // Nobody knows of what was sent whether it was done.
+            let verdict = if self.salesforce.is_sent { Verdict::Unknown } else { Verdict::Superseded };
+            self.outcome(old, verdict, 5, 50);
         }
+        self.salesforce.is_sent = false;
         if self.salesforce.is_connected {
             let (delay, epoch) = (self.random.ms(20, 400), self.salesforce.epoch);
             self.at(delay, Next::Salesforce(Item::Deliver(command, epoch)));
@@ -278,6 +284,7 @@ impl World {
             return;
         }
         self.salesforce.free_at = self.now + self.faults.budget;
+        self.salesforce.is_sent = true;
         // What is not acknowledged is delivered again, for as long as it takes.
         self.at(DELIVER_AGAIN, Next::Salesforce(Item::Deliver(command, epoch)));
         if self.random.percent(2) {

@@ -19,13 +19,15 @@ impl Step<'_> {
     pub(super) fn take_back(&mut self, observation: &Observation) {
         let Some(replaced) = self.state.replaced() else { return };
         let is_observed = self.state.shown(Platform::Salesforce) == Some(OFFLINE);
+        let is_shown = observation.asked.is_some_and(|asked| asked > replaced.close_raw - observation.offset);
+        // A row that was taken for an older one follows all the same, if a snapshot shows it.
         let followed = observation.row.is_some_and(|row| {
             let after = observation.since_raw.since(replaced.close_raw);
-            !self.state.has_row(row) && after >= DurationMs::ZERO && after <= TAKEN_BACK
+            (is_shown || !self.state.has_row(row)) && after >= DurationMs::ZERO && after <= TAKEN_BACK
         });
-        let still_shown = observation.row.is_some()
-            && observation.row == replaced.observed.and_then(|observed| observed.row)
-            && observation.asked.is_some_and(|asked| asked > replaced.close_raw - observation.offset);
+        let still_shown = is_shown
+            && observation.row.is_some()
+            && observation.row == replaced.observed.and_then(|observed| observed.row);
         if !is_observed || !(followed || still_shown) {
             return;
         }

@@ -110,6 +110,7 @@ fn corrections() -> Vec<String> {
 fn salesforce_rows() -> Vec<String> {
     [
         check("", &[
+        ("an Offline is taken back for a row that was taken for an older one, if a snapshot shows it", "in step; SF Break norow; SF Meeting row=5 ago=2s; SF Break row=4 ago=4s; close row=4 ago=4s | 6s; SF Meeting asked=0s row=5 ago=11s", "Due(Grace) >CX LoggedOut; taken back, Choice >CX Mtg"),
         ("taken back: the row that followed comes late", "in step; close row=3; 6s | SF Meeting row=9 ago=7s", "taken back, Choice >CX Mtg"),
         ("taken back: a snapshot still shows the old row", "in step; close row=3; 6s | SF Free row=3 ago=90s asked=1s", "taken back, Duplicate >CX Available"),
         ("taken back: the intent is what it was, and so is what was commanded for it", "in step; SF Break row=9 ago=-60s; CX Call; close; 6s; SF Break row=9 asked=0s; CX Lunch | CX Available", "Choice >SF Free >CX Available"),

@@ -74,13 +74,18 @@ fn wrongly_decided(log: &[Record]) -> Option<usize> {
 }
 
 /// I2: more corrections than are allowed, between two moments at which anything but a command of ours happened. So
-/// they are counted across targets, too: without a new choice, a contact, a browser or other rules there is none.
+/// they are counted across targets, too: without a new choice, a contact, a browser or other rules there is none. What
+/// a command of ours did may be judged a choice if it was done or told of late, which cannot be known: that begins
+/// anew; were it to go on, it would be a loop.
 fn corrections(world: &World) -> Option<usize> {
     let allowed = usize::from(world.rules.tables()?.settings().corrections);
+    let intents: Vec<TimeMs> =
+        world.log.iter().filter(|r| r.effects.decision.new_intent).map(|record| record.event.now).collect();
+    let is_news = |after, until| intents.iter().any(|at| *at > after && *at <= until);
     for platform in Platform::ALL {
         let (mut in_a_row, mut before) = (0, TimeMs::default());
         for (at, command) in world.issued.iter().filter(|(_, command)| command.platform() == platform) {
-            if world.truth.happened(before, *at) {
+            if world.truth.happened(before, *at) || is_news(before, *at) {
                 in_a_row = 0;
             }
             in_a_row += usize::from(command.correction);

@@ -37,12 +37,11 @@ impl Past<'_> {
             return;
         }
         let closed = inferred.closed_raw;
-        let follows = o.row.is_some_and(|row| !self.knows(row))
+        let shown = o.asked.is_some_and(|asked| asked > closed - o.offset);
+        let follows = o.row.is_some_and(|row| shown || !self.knows(row))
             && o.since_raw >= closed
             && o.since_raw <= closed + FOLLOWS_WITHIN;
-        let still = o.row.is_some()
-            && o.row == inferred.replaced.and_then(|view| view.row)
-            && o.asked.is_some_and(|asked| asked > closed - o.offset);
+        let still = shown && o.row.is_some() && o.row == inferred.replaced.and_then(|view| view.row);
         if !follows && !still {
             return;
         }
