@@ -4,8 +4,8 @@ use crate::domain::{Both, CxoneStatus, RowId, TimeMs};
 use crate::rules::Settings;
 
 use super::flapping::Flapping;
+use super::kept::{Intent, Observed, Offset, ROWS_KEPT};
 use super::ring::Ring;
-use super::state::{Intent, Observed, Offset, ROWS_KEPT};
 use super::timer::Armed;
 use super::{Epoch, GivenUp, Sequence};
 

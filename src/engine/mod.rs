@@ -11,6 +11,7 @@ mod connection;
 mod effect;
 mod event;
 mod flapping;
+mod kept;
 mod level;
 mod membership;
 mod mutation;
@@ -38,12 +39,13 @@ pub use effect::{Command, Decision, Effects, Timer};
 pub use event::{
     Epoch, Event, Membership, Observation, Outcome, RowClosed, Verdict, WakeCause, WakeUp, What,
 };
+pub use kept::{Generation, Sequence};
 pub use reason::{GivenUp, Reason};
-pub use state::{AgentState, Generation, Sequence};
+pub use state::AgentState;
 
+use kept::Intent;
 use mutation::{Mutation, is_on};
 use ring::Entry;
-use state::Intent;
 use target::Target;
 
 /// The same step for both platforms, in this order.

@@ -4,8 +4,9 @@
 use crate::domain::{Cause, Platform, RowId};
 
 use super::busy::{EarlyClose, PendingClose, Replaced};
+use super::kept::Offset;
 use super::observation::Seen;
-use super::state::{OFFLINE, Offset};
+use super::state::OFFLINE;
 use super::{Mutation, Observation, Reason, RowClosed, Step, is_on};
 
 impl Step<'_> {

@@ -3,31 +3,8 @@
 use crate::domain::{RowId, SalesforceId};
 
 use super::Epoch;
-use super::state::{AgentState, Flags, ROWS_KEPT};
-
-/// How far apart two rows are, in three bytes: enough for the seven million rows that an org may make meanwhile. Never zero, but for
-/// none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Apart([u8; 3]);
-
-impl Apart {
-    pub(super) const NONE: Apart = Apart([0; 3]);
-    const MAX: i32 = (1 << 23) - 1;
-
-    fn new(rows: i32) -> Option<Apart> {
-        let [a, b, c, _] = rows.to_le_bytes();
-        (rows != 0 && (-Self::MAX..=Self::MAX).contains(&rows)).then_some(Apart([a, b, c]))
-    }
-
-    const fn get(self) -> i32 {
-        let Apart([a, b, c]) = self;
-        i32::from_le_bytes([0, a, b, c]) >> 8
-    }
-
-    fn further(self, rows: i32) -> Option<Apart> {
-        Apart::new(self.get().checked_add(rows)?)
-    }
-}
+use super::kept::{Apart, ROWS_KEPT};
+use super::state::{AgentState, Flags};
 
 impl AgentState {
     /// The last rows taken, the newest first.

@@ -7,67 +7,9 @@ use crate::rules::{Assignment, Settings};
 use super::Status;
 use super::busy::{Busy, Contact, EarlyClose, Far, PendingClose, Rare, Replaced, Waiting};
 use super::flapping::Flapping;
+use super::kept::{Apart, Generation, Intent, Observed, Offset, ROWS_KEPT, Sequence};
 use super::ring::{Entry, Ring};
-use super::rows::Apart;
 use super::timer::Armed;
-
-/// The last rows of Salesforce that were taken are remembered, so many.
-pub(super) const ROWS_KEPT: usize = 4;
-
-/// The number of a command among those of its agent, from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sequence(pub u32);
-
-impl Sequence {
-    /// No command has it.
-    pub(super) const NONE: Sequence = Sequence(0);
-}
-
-/// Tells one arming of an agent's timer from the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(pub u32);
-
-/// How far a platform's clock is ahead of ours, in four bytes: it saturates at 24 days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Offset([u8; 4]);
-
-impl Offset {
-    pub(super) fn new(offset: DurationMs) -> Self {
-        let ms = offset.as_ms().clamp(i32::MIN.into(), i32::MAX.into());
-        Offset((ms as i32).to_ne_bytes())
-    }
-
-    pub(super) fn get(self) -> DurationMs {
-        DurationMs::from_ms(i32::from_ne_bytes(self.0).into())
-    }
-}
-
-/// The agent's last choice: the thing to mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Intent {
-    /// What he chose, and with it where.
-    pub(super) status: Status,
-    /// When it began, by our clock; never before the intent it replaced.
-    pub(super) since: TimeMs,
-    /// How far the platform's clock was ahead of ours.
-    pub(super) offset: Offset,
-    /// The start of the intent it replaced.
-    pub(super) floor: TimeMs,
-    /// It was the status at a login.
-    pub(super) at_login: bool,
-}
-
-impl Intent {
-    /// The platform it was chosen on.
-    pub(super) const fn platform(&self) -> Platform {
-        self.status.platform()
-    }
-
-    /// Its start by the platform's own clock.
-    pub(super) fn since_raw(&self) -> TimeMs {
-        self.since + self.offset.get()
-    }
-}
 
 /// An intent as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,24 +19,6 @@ pub(super) struct Choice {
     offset: Offset,
     /// How many ms before it the intent that it replaced began; it saturates at 49 days.
     before: [u8; 4],
-}
-
-/// What a platform shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Observed {
-    pub(super) status: Status,
-    pub(super) since_raw: TimeMs,
-    pub(super) offset: Offset,
-    pub(super) row: Option<RowId>,
-    /// One of our commands caused it.
-    pub(super) ours: bool,
-}
-
-impl Observed {
-    /// When it began, by our clock.
-    pub(super) fn since(&self) -> TimeMs {
-        self.since_raw - self.offset.get()
-    }
 }
 
 /// What a platform shows and should show, in its own kind of status.
@@ -108,8 +32,7 @@ pub(super) struct Side<S> {
 }
 
 impl<S> Side<S> {
-    const EMPTY: Side<S> =
-        Side { shown: None, since_raw: TimeMs::ZERO, offset: Offset([0; 4]), target: None };
+    const EMPTY: Side<S> = Side { shown: None, since_raw: TimeMs::ZERO, offset: Offset::ZERO, target: None };
 }
 
 /// What is true or not of an agent, a bit each.

@@ -8,8 +8,8 @@ use crate::domain::{CxoneStatus, Platform, TimeMs};
 use crate::rules::OnLogin;
 
 use super::busy::Contact;
+use super::kept::{Intent, Observed, Offset};
 use super::ring::Entry;
-use super::state::{Intent, Observed, Offset};
 use super::{Mutation, Observation, Reason, Sequence, Status, Step, Verdict, is_on};
 
 /// An observation with what was known before it, as far as more than one question needs it.

@@ -3,8 +3,9 @@
 use crate::domain::{DurationMs, Platform};
 
 use super::Seen;
+use crate::engine::kept::{Intent, Observed, Offset};
 use crate::engine::ring::Entry;
-use crate::engine::state::{Intent, OFFLINE, Observed, Offset};
+use crate::engine::state::OFFLINE;
 use crate::engine::{Mutation, Observation, PLATFORMS, Reason, Status, Step, is_on};
 
 /// A row that begins so soon after the close from which Offline was inferred belongs to that change of status.

@@ -1,7 +1,7 @@
 //! Whatever comes in, the engine decides it, and the state keeps what it was given.
 
 use crate::domain::{Cause, CxoneStatus, DurationMs, OutStateId, Platform, RowId, SalesforceStatus, TimeMs};
-use crate::engine::state::{Observed, Offset, ROWS_KEPT};
+use crate::engine::kept::{Observed, Offset, ROWS_KEPT};
 use crate::engine::*;
 use crate::rules::Tables;
 

@@ -11,8 +11,9 @@
 use crate::domain::{Both, DurationMs, Platform, RowId, TimeMs};
 use crate::engine::busy::{Busy, Contact, EarlyClose, PendingClose, Rare, Replaced, Waiting};
 use crate::engine::flapping::Flapping;
+use crate::engine::kept::Observed;
 use crate::engine::ring::{Entry, Ring};
-use crate::engine::state::{Observed, Side};
+use crate::engine::state::Side;
 use crate::engine::timer::Armed;
 use crate::engine::{AgentState, Generation, Intent, Sequence, Verdict};
 
