@@ -8,7 +8,7 @@ use super::{CxoneOrder, Options, Revision, Rule, Settings};
 use crate::directory::{CxoneVocabulary, SalesforceVocabulary};
 use crate::domain::{
     AccountName, AgentId, ContactState, CxoneStatus, Link, OutStateId, PresenceStatusId, ReservedOutState,
-    SalesforceStatus, Team,
+    SalesforceStatus, Status, Team,
 };
 
 /// The number of a row in its direction of its rule, from 1; 0 where an option acts instead of a row.
@@ -399,6 +399,20 @@ impl AgentRule<'_> {
             Some((ToCxone::Previous, row)) => CxoneTarget::Previous(row),
             None if skip && !status.is_off() => CxoneTarget::Set(CxoneStatus::Unavailable, Row::default()),
             None => CxoneTarget::Nothing,
+        }
+    }
+
+    /// What the rule makes of a status on the other platform, as far as it is one plain status, and by which row.
+    pub fn mirrored(&self, status: Status) -> Option<(Status, Row)> {
+        match status {
+            Status::Salesforce(status) => match self.cxone_target(status) {
+                CxoneTarget::Set(status, row) => Some((Status::Cxone(status), row)),
+                CxoneTarget::Nothing | CxoneTarget::Previous(_) | CxoneTarget::Lacks(..) => None,
+            },
+            Status::Cxone(status) => match self.salesforce_target(status) {
+                SalesforceTarget::Set(status, row) => Some((Status::Salesforce(status), row)),
+                SalesforceTarget::Nothing => None,
+            },
         }
     }
 

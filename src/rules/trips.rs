@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::assign::Served;
 use super::draft::{Draft, DraftRow};
-use super::{Assignment, CxoneTarget, CxoneTerm, Revision, Row, SalesforceTarget, Tables};
+use super::{Assignment, CxoneTerm, Revision, Row, Tables};
 use crate::directory::Vocabulary;
 use crate::document::{Document, Mistakes, Place, quoted};
 use crate::domain::{AccountName, CxoneStatus, SalesforceStatus, Status, Team};
@@ -30,16 +30,7 @@ struct Graph<'t> {
 impl Graph<'_> {
     /// Where the rows lead from here. At most one way: the graph is a function.
     fn step(&self, from: Status) -> Option<Step> {
-        let (to, row) = match from {
-            Status::Salesforce(status) => match self.tables.cxone_target(self.assignment, status) {
-                CxoneTarget::Set(to, row) => (Status::Cxone(to), row),
-                CxoneTarget::Nothing | CxoneTarget::Previous(_) | CxoneTarget::Lacks(..) => return None,
-            },
-            Status::Cxone(status) => match self.tables.salesforce_target(self.assignment, status) {
-                SalesforceTarget::Set(to, row) => (Status::Salesforce(to), row),
-                SalesforceTarget::Nothing => return None,
-            },
-        };
+        let (to, row) = self.tables.agent_rule(self.assignment)?.mirrored(from)?;
         Some(Step { from, to, row })
     }
 

@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::engine::{Assignment, Membership, Status};
 use crate::rules::{
     CxoneOrder, CxoneTarget, CxoneTerm, OnConflict, OnLogin, Options, PublisherRow, Revision, Rule,
-    SalesforceTarget, SalesforceTerm, Settings, SubscriberRow, Tables, WhileOnContact,
+    SalesforceTerm, Settings, SubscriberRow, Tables, WhileOnContact,
 };
 
 use super::random::Random;
@@ -176,17 +176,7 @@ impl Rules {
 
     /// What the rule in force makes of a status, as far as it is one plain status.
     pub(super) fn mirrored(&self, status: Status) -> Option<Status> {
-        let (tables, assignment) = (self.tables()?, self.assignment()?);
-        match status {
-            Status::Salesforce(status) => match tables.cxone_target(assignment, status) {
-                CxoneTarget::Set(status, _) => Some(Status::Cxone(status)),
-                _ => None,
-            },
-            Status::Cxone(status) => match tables.salesforce_target(assignment, status) {
-                SalesforceTarget::Set(status, _) => Some(Status::Salesforce(status)),
-                SalesforceTarget::Nothing => None,
-            },
-        }
+        self.tables()?.agent_rule(self.assignment()?)?.mirrored(status).map(|(status, _)| status)
     }
 }
 

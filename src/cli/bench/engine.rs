@@ -14,6 +14,7 @@ use lockstep::domain::AgentId;
 use lockstep::engine::{self, AgentState, Event};
 use lockstep::simulate::{self, Crowd, Mapping};
 
+use super::median;
 use crate::cli::output::{self, Outcome};
 
 /// What the engine must stay under, and what it reaches for.
@@ -79,8 +80,8 @@ struct Figures {
 pub(super) fn run(command: &Engine) -> anyhow::Result<Outcome> {
     let agents = usize::try_from(command.agents).context("too many agents for this machine")?;
     let events = usize::try_from(command.events).context("too many events for this machine")?;
-    let agent_bytes = agent_bytes(agents)?;
     output::aside("a centre at work is being prepared ...\n");
+    let agent_bytes = agent_bytes(agents)?;
     let crowd = Crowd::new(agents, events, 1).context("the rules of the benchmark have mistakes")?;
     let (mut apply_ns, mut touch_ns, mut cold_ns) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..command.runs {
@@ -234,8 +235,4 @@ fn lookup_ns(crowd: &Crowd, runs: u32) -> f64 {
     }
     lookup_ns.sort_by(f64::total_cmp);
     median(&lookup_ns)
-}
-
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }

@@ -25,3 +25,8 @@ pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
         Bench::Rules(command) => rules::run(&command),
     }
 }
+
+/// The middle one of what was measured, in order.
+fn median(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}

@@ -9,6 +9,7 @@ use serde::Serialize;
 use lockstep::directory::Directory;
 use lockstep::document::{Document, Mistakes, Syntax};
 
+use super::median;
 use crate::cli::output::{self, Outcome};
 
 /// What the check must stay under, in ms.
@@ -73,7 +74,6 @@ pub(super) fn run(command: &Rules) -> anyhow::Result<Outcome> {
     }
     check_ms.sort_by(f64::total_cmp);
     read_ms.sort_by(f64::total_cmp);
-    let median = |sorted: &[f64]| sorted.get(sorted.len() / 2).copied().unwrap_or_default();
     let figures = Figures {
         rules: command.rules,
         rows: command.rows,

@@ -5,9 +5,7 @@ use crate::directory::Directory;
 use crate::document::{Document, Mistakes, Syntax};
 use crate::domain::{CxoneStatus, Platform, SalesforceStatus, Team};
 use crate::engine::{Membership, Status};
-use crate::rules::{
-    self, CxoneOrder, CxoneTarget, CxoneTerm, PublisherRow, SalesforceTarget, SalesforceTerm,
-};
+use crate::rules::{self, CxoneOrder, CxoneTerm, PublisherRow, SalesforceTerm};
 use crate::rules::{SubscriberRow, Tables};
 
 type Rows = &'static [(&'static str, &'static str)];
@@ -219,21 +217,6 @@ pub(super) fn compile(class: &Class) -> (Tables, Membership) {
     let team = Team { account: person.link.cxone.account, team: person.team.unwrap() };
     let assignment = tables.assignment(person.agent, &person.link, Some(team));
     (tables, Membership { team: Some(team.team), assignment })
-}
-
-/// What the rule makes of a status, as far as it is one plain status.
-pub(super) fn mirrored(tables: &Tables, membership: &Membership, status: Status) -> Option<Status> {
-    let assignment = membership.assignment?;
-    match status {
-        Status::Salesforce(status) => match tables.cxone_target(assignment, status) {
-            CxoneTarget::Set(status, _) => Some(Status::Cxone(status)),
-            _ => None,
-        },
-        Status::Cxone(status) => match tables.salesforce_target(assignment, status) {
-            SalesforceTarget::Set(status, _) => Some(Status::Salesforce(status)),
-            SalesforceTarget::Nothing => None,
-        },
-    }
 }
 
 pub(super) fn salesforce(name: &str) -> SalesforceStatus {

@@ -110,7 +110,7 @@ impl Closed {
     }
 
     fn mirrored(&self, status: Status) -> Option<Status> {
-        class::mirrored(&self.tables, &self.membership, status)
+        self.tables.agent_rule(self.membership.assignment?)?.mirrored(status).map(|(status, _)| status)
     }
 }
 
