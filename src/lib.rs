@@ -14,6 +14,7 @@
 //! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
 //! each that breaks a wall. ARCHITECTURE.md says why, and what is deliberately absent.
 
+pub mod codec;
 pub mod config;
 pub mod directory;
 pub mod document;

@@ -34,3 +34,19 @@ impl Cause {
         matches!(self, Cause::Declined | Cause::PushTimeout)
     }
 }
+
+/// How a source learned of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feed {
+    /// The source does not say.
+    #[default]
+    Unknown,
+    /// It asked for what changed since it last asked.
+    Poll,
+    /// The platform pushed the change of a record.
+    ChangeEvent,
+    /// The agent's browser told.
+    Bridge,
+    /// It asked for the state of all, and found what no other feed had told.
+    Snapshot,
+}

@@ -8,16 +8,18 @@ mod account;
 mod cause;
 mod id;
 mod link;
+mod remedy;
 mod status;
 mod time;
 
 pub use account::{Account, AccountName, Both, Platform};
-pub use cause::Cause;
+pub use cause::{Cause, Feed};
 pub use id::{
     AgentId, CxoneAgentId, IdError, OrganisationId, OutStateId, PresenceStatusId, RowId, SalesforceId,
     TeamId, UserId,
 };
 pub use link::{CxoneAgent, Link, SalesforceUser, Team};
+pub use remedy::Remedy;
 pub use status::{
     ContactState, CxoneState, CxoneStatus, PresenceKind, ReservedOutState, SalesforceStatus, Status,
     StatusError,

@@ -43,21 +43,22 @@ pub(super) struct Far {
 /// What one platform has yet to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed)]
-pub(super) struct Waiting {
-    /// The newest command that is not yet confirmed.
-    pub(super) outstanding: Sequence,
+pub struct Waiting {
+    /// The newest command that is not yet confirmed; 0 where there is none.
+    pub outstanding: Sequence,
     /// When it was last seen reachable, while there are commands.
-    pub(super) up_at: TimeMs,
+    pub up_at: TimeMs,
     /// How many commands for the target have lapsed.
-    pub(super) lapsed: u8,
+    pub lapsed: u8,
     /// A command for the target has lapsed, and was not issued again yet.
-    pub(super) owes_correction: bool,
+    pub owes_correction: bool,
     /// It is not commanded any more.
-    pub(super) diverged: Option<GivenUp>,
+    pub diverged: Option<GivenUp>,
 }
 
 impl Waiting {
-    pub(super) const EMPTY: Waiting = Waiting {
+    /// There is nothing to do.
+    pub const EMPTY: Waiting = Waiting {
         outstanding: Sequence::NONE,
         up_at: TimeMs::ZERO,
         lapsed: 0,
@@ -74,39 +75,48 @@ impl Default for Waiting {
 
 /// A contact in CXone: an overlay, never an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Contact {
-    pub(super) status: CxoneStatus,
-    /// By our clock.
-    pub(super) since: TimeMs,
+pub struct Contact {
+    /// What CXone shows of it.
+    pub status: CxoneStatus,
+    /// Its start, by our clock.
+    pub since: TimeMs,
     /// What CXone showed before it.
-    pub(super) before: Option<CxoneStatus>,
+    pub before: Option<CxoneStatus>,
 }
 
 /// The close of the observed row, until another row follows or the grace is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PendingClose {
-    pub(super) at_raw: TimeMs,
-    pub(super) offset: Offset,
-    pub(super) due: TimeMs,
+pub struct PendingClose {
+    /// When it was closed, by Salesforce's clock.
+    pub at_raw: TimeMs,
+    /// How far that clock was ahead of ours.
+    pub offset: Offset,
+    /// When the grace is over.
+    pub due: TimeMs,
 }
 
 /// The close of a row that was not seen yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct EarlyClose {
-    pub(super) row: RowId,
-    pub(super) at_raw: TimeMs,
-    pub(super) offset: Offset,
+pub struct EarlyClose {
+    /// The row.
+    pub row: RowId,
+    /// When it was closed, by Salesforce's clock.
+    pub at_raw: TimeMs,
+    /// How far that clock was ahead of ours.
+    pub offset: Offset,
 }
 
 /// What an inferred Offline replaced: a row that came late takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Replaced {
-    /// The close it was inferred from.
-    pub(super) close_raw: TimeMs,
-    pub(super) observed: Option<Observed>,
-    pub(super) reachable: bool,
+pub struct Replaced {
+    /// The close it was inferred from, by Salesforce's clock.
+    pub close_raw: TimeMs,
+    /// What Salesforce showed before.
+    pub observed: Option<Observed>,
+    /// Whether it was reachable before.
+    pub reachable: bool,
     /// The intent before, where that Offline is the intent now; and who had caught up.
-    pub(super) intent: Option<(Option<Intent>, Both<bool>)>,
+    pub intent: Option<(Option<Intent>, Both<bool>)>,
 }
 
 impl Busy {

@@ -5,7 +5,7 @@ use crate::domain::{DurationMs, Platform, RowId, TimeMs};
 use super::Status;
 
 /// The last rows of Salesforce that were taken are remembered, so many.
-pub(super) const ROWS_KEPT: usize = 4;
+pub const ROWS_KEPT: usize = 4;
 
 /// The number of a command among those of its agent, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +13,7 @@ pub struct Sequence(pub u32);
 
 impl Sequence {
     /// No command has it.
-    pub(super) const NONE: Sequence = Sequence(0);
+    pub const NONE: Sequence = Sequence(0);
 }
 
 /// Tells one arming of an agent's timer from the next.
@@ -22,34 +22,37 @@ pub struct Generation(pub u32);
 
 /// How far a platform's clock is ahead of ours, in four bytes: it saturates at 24 days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Offset([u8; 4]);
+pub struct Offset([u8; 4]);
 
 impl Offset {
-    pub(super) const ZERO: Offset = Offset([0; 4]);
+    /// Both clocks show the same.
+    pub const ZERO: Offset = Offset([0; 4]);
 
-    pub(super) fn new(offset: DurationMs) -> Self {
+    /// The offset of this length.
+    pub fn new(offset: DurationMs) -> Self {
         let ms = offset.as_ms().clamp(i32::MIN.into(), i32::MAX.into());
         Offset((ms as i32).to_ne_bytes())
     }
 
-    pub(super) fn get(self) -> DurationMs {
+    /// The length; negative where the platform's clock is behind.
+    pub fn get(self) -> DurationMs {
         DurationMs::from_ms(i32::from_ne_bytes(self.0).into())
     }
 }
 
 /// The agent's last choice: the thing to mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Intent {
+pub struct Intent {
     /// What he chose, and with it where.
-    pub(super) status: Status,
+    pub status: Status,
     /// When it began, by our clock; never before the intent it replaced.
-    pub(super) since: TimeMs,
+    pub since: TimeMs,
     /// How far the platform's clock was ahead of ours.
-    pub(super) offset: Offset,
+    pub offset: Offset,
     /// The start of the intent it replaced.
-    pub(super) floor: TimeMs,
+    pub floor: TimeMs,
     /// It was the status at a login.
-    pub(super) at_login: bool,
+    pub at_login: bool,
 }
 
 impl Intent {
@@ -66,13 +69,17 @@ impl Intent {
 
 /// What a platform shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Observed {
-    pub(super) status: Status,
-    pub(super) since_raw: TimeMs,
-    pub(super) offset: Offset,
-    pub(super) row: Option<RowId>,
+pub struct Observed {
+    /// The status, and with it the platform.
+    pub status: Status,
+    /// When it began, by the platform's own clock.
+    pub since_raw: TimeMs,
+    /// How far that clock was ahead of ours.
+    pub offset: Offset,
+    /// The row of Salesforce, where the feed named it.
+    pub row: Option<RowId>,
     /// One of our commands caused it.
-    pub(super) ours: bool,
+    pub ours: bool,
 }
 
 impl Observed {

@@ -18,6 +18,7 @@ mod mutation;
 mod observation;
 mod outcome;
 mod reason;
+mod remembered;
 mod ring;
 mod row_closed;
 mod rows;
@@ -35,18 +36,24 @@ use crate::rules::{AgentRule, Options, Settings, Tables};
 
 pub use crate::domain::Status;
 pub use crate::rules::Assignment;
+pub use busy::{Contact, EarlyClose, PendingClose, Replaced, Waiting};
 pub use effect::{Command, Decision, Effects, Timer};
 pub use event::{
     Epoch, Event, Membership, Observation, Outcome, RowClosed, Verdict, WakeCause, WakeUp, What,
 };
-pub use kept::{Generation, Sequence};
+pub use kept::{Generation, Intent, Observed, Offset, ROWS_KEPT, Sequence};
 pub use reason::{GivenUp, Reason};
+pub use remembered::{Remembered, RememberedSide, Shown};
+pub use ring::Entry;
 pub use state::AgentState;
+pub use timer::Armed;
 
-use kept::Intent;
 use mutation::{Mutation, is_on};
-use ring::Entry;
 use target::Target;
+
+/// The version of these decisions. It is raised with any change of them, and enters the log like an activation, so
+/// that all who decide change over at one place.
+pub const VERSION: u16 = 1;
 
 /// The same step for both platforms, in this order.
 const PLATFORMS: [Platform; 2] = Platform::ALL;

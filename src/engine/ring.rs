@@ -10,29 +10,36 @@ use super::{Sequence, Status, Verdict};
 const MATCHED_KEPT: DurationMs = DurationMs::from_seconds(15 * 60);
 
 /// So many of the last commands to a platform are kept.
-const KEPT: usize = 8;
+pub(super) const KEPT: usize = 8;
 
 /// A command that was issued.
 ///
 /// It is small: what happened to it later is kept by how many ms later that was, which saturates after 24 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed)]
-pub(super) struct Entry {
-    pub(super) sequence: Sequence,
-    pub(super) status: Status,
-    pub(super) issued: TimeMs,
-    /// How many intents followed the one it was issued for.
-    pub(super) intents_since: u8,
-    pub(super) verdict: Option<Verdict>,
-    pub(super) answered_after: i32,
-    pub(super) settled_after: i32,
-    pub(super) matched_after: i32,
+pub struct Entry {
+    /// Its number.
+    pub sequence: Sequence,
+    /// What it sets, and with it the platform.
+    pub status: Status,
+    /// When it was issued.
+    pub issued: TimeMs,
+    /// How many intents followed the one it was issued for; it saturates.
+    pub intents_since: u8,
+    /// What became of it.
+    pub verdict: Option<Verdict>,
+    /// How many ms after its issue that was told; 0 until then.
+    pub answered_after: i32,
+    /// From how many ms after its issue on its echo may be only so late; [`Entry::NEVER`] until then.
+    pub settled_after: i32,
+    /// How many ms after its issue its echo began, by the platform's clock; [`Entry::NEVER`] until it came.
+    pub matched_after: i32,
 }
 
-/// There is no such time yet.
-const NEVER: i32 = i32::MAX;
-
 impl Entry {
+    /// There is no such time yet.
+    pub const NEVER: i32 = i32::MAX;
+
     pub(super) const fn new(sequence: Sequence, status: Status, issued: TimeMs) -> Self {
         Entry {
             sequence,
@@ -41,8 +48,8 @@ impl Entry {
             intents_since: 0,
             verdict: None,
             answered_after: 0,
-            settled_after: NEVER,
-            matched_after: NEVER,
+            settled_after: Self::NEVER,
+            matched_after: Self::NEVER,
         }
     }
 
@@ -53,7 +60,7 @@ impl Entry {
 
     /// How many ms after its issue a moment is; before, where it is negative.
     fn after(&self, at: TimeMs) -> i32 {
-        at.since(self.issued).as_ms().clamp(i32::MIN.into(), (NEVER - 1).into()) as i32
+        at.since(self.issued).as_ms().clamp(i32::MIN.into(), (Self::NEVER - 1).into()) as i32
     }
 
     fn at(&self, after: i32) -> TimeMs {
@@ -72,7 +79,7 @@ impl Entry {
 
     /// From when on its echo may be only so late; `None` until then.
     pub(super) fn settled(&self) -> Option<TimeMs> {
-        (self.settled_after != NEVER).then(|| self.at(self.settled_after))
+        (self.settled_after != Self::NEVER).then(|| self.at(self.settled_after))
     }
 
     pub(super) fn settle(&mut self, at: TimeMs) {
@@ -85,13 +92,13 @@ impl Entry {
     }
 
     pub(super) fn is_matched(&self) -> bool {
-        self.matched_after != NEVER
+        self.matched_after != Self::NEVER
     }
 
     /// Whether the observation with this start was its echo.
     pub(super) fn is_matched_with(&self, since_raw: TimeMs) -> bool {
         let after = self.after(since_raw);
-        self.matched_after == after && after > i32::MIN && after < NEVER - 1
+        self.matched_after == after && after > i32::MIN && after < Self::NEVER - 1
     }
 
     /// It can have no echo.
@@ -128,6 +135,27 @@ impl Ring {
             self.0.remove(oldest);
         }
         self.0.push(entry);
+    }
+
+    /// The ring of the newest of these commands.
+    pub(super) fn of_newest(entries: &[Entry]) -> Ring {
+        let kept = |entry: &Entry, after: &[Entry]| {
+            after.iter().filter(|later| later.status.platform() == entry.status.platform()).count() < KEPT
+        };
+        let mut ring = Ring(SmallVec::with_capacity(entries.len().min(2 * KEPT)));
+        let mut rest = entries;
+        while let [entry, after @ ..] = rest {
+            if kept(entry, after) {
+                ring.0.push(*entry);
+            }
+            rest = after;
+        }
+        ring
+    }
+
+    /// All of them, the oldest first.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.0
     }
 
     /// Bytes beside the ring itself.

@@ -114,6 +114,11 @@ impl AgentState {
         }
     }
 
+    /// The table that holds for the agent, where the state was read again and the revision in force is known.
+    pub const fn assign(&mut self, assignment: Option<Assignment>) {
+        self.assignment = assignment;
+    }
+
     /// The bytes it takes in memory, all of it.
     pub fn bytes(&self) -> usize {
         size_of::<Option<Self>>() + self.busy.as_ref().map_or(0, |busy| busy.bytes())

@@ -6,9 +6,11 @@ use super::{Generation, Mutation, PLATFORMS, Step, Timer, WakeCause, is_on};
 
 /// A timer that is armed; its generation is the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Armed {
-    pub(super) at: TimeMs,
-    pub(super) cause: WakeCause,
+pub struct Armed {
+    /// When it is due.
+    pub at: TimeMs,
+    /// What for.
+    pub cause: WakeCause,
 }
 
 impl Step<'_> {

@@ -20,6 +20,6 @@ pub use check::check;
 pub use revision::{
     OnConflict, OnLogin, Options, PublisherRow, Revision, Rule, SubscriberRow, WhileOnContact,
 };
-pub use settings::Settings;
+pub use settings::{FLAP_COMMANDS_MAX, Settings};
 pub use tables::{AgentRule, Assignment, CxoneTarget, Row, SalesforceTarget, Tables};
 pub use term::{CxoneOrder, CxoneTerm, SalesforceTerm};

@@ -50,7 +50,7 @@ impl Default for Settings {
 const DAY_MS: u32 = 86_400_000;
 
 /// The most commands whose times an agent's bounded state holds for the flap window.
-const FLAP_COMMANDS_MAX: u32 = 32;
+pub const FLAP_COMMANDS_MAX: u32 = 32;
 
 pub(super) fn settings(raw: RawSettings, mistakes: &mut Mistakes) -> Settings {
     let mut settings = Settings::default();

@@ -167,6 +167,32 @@ impl CxoneTerm {
     }
 }
 
+impl CxoneOrder {
+    /// How *previous* is written.
+    const PREVIOUS: &str = "previous";
+
+    /// The order that a name is.
+    ///
+    /// # Errors
+    /// As those of [`CxoneTerm::parse`].
+    pub fn parse(name: &str) -> Result<Self, Option<String>> {
+        match name.trim() {
+            Self::PREVIOUS => Ok(CxoneOrder::Previous),
+            name => CxoneTerm::parse(name).map(CxoneOrder::Status),
+        }
+    }
+}
+
+/// As it is written in a rule.
+impl fmt::Display for CxoneOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CxoneOrder::Previous => f.write_str(Self::PREVIOUS),
+            CxoneOrder::Status(term) => term.fmt(f),
+        }
+    }
+}
+
 /// As it is written in a rule.
 impl fmt::Display for SalesforceTerm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

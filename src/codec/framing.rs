@@ -1,0 +1,253 @@
+//! Records as messages: which schema a record was written with stands before it.
+
+use std::marker::PhantomData;
+
+use apache_avro::writer::datum::GenericDatumWriter;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::registry::Registry;
+use super::schema::{self, Catalogue, RecordSchema, Writer};
+use super::wire::{Input, Malformed, Record};
+use super::{Error, RECORD_BYTES_MAX};
+
+/// Before a record in the Confluent wire format: this, and the schema's id in four bytes, big-endian.
+const CONFLUENT: u8 = 0;
+/// Before a record in Avro single-object encoding: this, and the schema's fingerprint in eight bytes, little-endian.
+const SINGLE_OBJECT: [u8; 2] = [0xc3, 0x01];
+
+/// Writes and reads records.
+pub struct Codec {
+    catalogue: &'static Catalogue,
+    /// What stands before each record that we write.
+    headers: [Header; RecordSchema::ALL.len()],
+    registry: Option<Registry>,
+}
+
+/// What stands before a record.
+#[derive(Clone, Copy, Default)]
+struct Header {
+    bytes: [u8; 10],
+    length: u8,
+}
+
+impl Header {
+    fn single_object(writer: &Writer) -> Self {
+        let ([a, b], [c, d, e, f, g, h, i, j]) = (SINGLE_OBJECT, writer.fingerprint);
+        Header { bytes: [a, b, c, d, e, f, g, h, i, j], length: 10 }
+    }
+
+    const fn confluent(id: i32) -> Self {
+        let [a, b, c, d] = id.to_be_bytes();
+        Header { bytes: [CONFLUENT, a, b, c, d, 0, 0, 0, 0, 0], length: 5 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// A codec shows which framing it writes.
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Codec").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+impl Codec {
+    /// A codec that writes Avro single-object encoding, for where there is no schema registry.
+    ///
+    /// # Errors
+    /// A schema of ours is not valid, which a test excludes.
+    pub fn single_object() -> Result<Codec, Error> {
+        let catalogue = schema::released()?;
+        let headers = RecordSchema::ALL
+            .map(|record| catalogue.own(record).map(Header::single_object).unwrap_or_default());
+        Ok(Codec { catalogue, headers, registry: None })
+    }
+
+    /// A codec that writes the Confluent wire format. Registers our schemas for the topics with this prefix, under the
+    /// subjects `TOPIC-lockstep.RECORD`.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or does not take a schema.
+    pub async fn registered(registry: Registry, prefix: &str) -> Result<Codec, Error> {
+        let mut codec = Codec::single_object()?;
+        for released in schema::RELEASED {
+            for topic in released.record.topics() {
+                let subject = format!("{prefix}.{topic}-lockstep.{}", released.record.name());
+                let id = registry.register(&subject, released.text).await?;
+                if let Some(header) = codec.headers.get_mut(released.record as usize) {
+                    *header = Header::confluent(id);
+                }
+            }
+        }
+        codec.registry = Some(registry);
+        Ok(codec)
+    }
+
+    /// Appends a record as the value of a message, and tells how many bytes of framing stand before its Avro body.
+    ///
+    /// # Errors
+    /// The record is larger than one may be; then nothing is appended.
+    #[inline]
+    pub fn encode<'b, R: Record<'b>>(&self, record: &R, out: &mut Vec<u8>) -> Result<usize, Error> {
+        let begin = out.len();
+        let header = self.header(R::SCHEMA);
+        out.extend_from_slice(header);
+        record.put(out);
+        within(out, begin)?;
+        Ok(header.len())
+    }
+
+    /// The same through serde, for who wants to compare.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode`].
+    pub fn encode_by_serde<'b, R: Record<'b>>(&self, record: &R, out: &mut Vec<u8>) -> Result<usize, Error> {
+        struct BySerde<'r, R>(&'r R);
+        impl<'b, R: Record<'b>> Serialize for BySerde<'_, R> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+        let begin = out.len();
+        let header = self.header(R::SCHEMA);
+        let malformed = |error: apache_avro::Error| Error::MalformedVersion {
+            record: R::SCHEMA.name(),
+            why: error.to_string(),
+        };
+        if let Some(own) = self.catalogue.own(R::SCHEMA) {
+            out.extend_from_slice(header);
+            let writer = GenericDatumWriter::builder(own.schema()).build().map_err(malformed)?;
+            writer.write_ser(out, &BySerde(record)).map_err(malformed)?;
+        }
+        within(out, begin)?;
+        Ok(header.len())
+    }
+
+    #[inline]
+    fn header(&self, record: RecordSchema) -> &[u8] {
+        self.headers.get(record as usize).map(Header::bytes).unwrap_or_default()
+    }
+
+    /// The Avro body of a message, without the framing.
+    ///
+    /// # Errors
+    /// It begins as no record does.
+    pub fn body<'b>(&self, value: &'b [u8]) -> Result<&'b [u8], Error> {
+        match value {
+            [CONFLUENT, _, _, _, _, body @ ..] => Ok(body),
+            [0xc3, 0x01, _, _, _, _, _, _, _, _, body @ ..] => Ok(body),
+            _ => Err(Error::Framing),
+        }
+    }
+
+    /// Reads the value of a message.
+    ///
+    /// # Errors
+    /// It is no such record; or its schema is not at hand yet: then [`Codec::load`] it and try again.
+    #[inline]
+    pub fn decode<'b, R: Record<'b>>(&self, value: &'b [u8]) -> Result<R, Error> {
+        if value.len() > RECORD_BYTES_MAX {
+            return Err(Error::TooLarge(value.len()));
+        }
+        if let Some(body) = value.strip_prefix(self.header(R::SCHEMA)) {
+            return by_hand(body);
+        }
+        self.decode_other(value)
+    }
+
+    /// Reads what does not begin as what we write does.
+    fn decode_other<'b, R: Record<'b>>(&self, value: &'b [u8]) -> Result<R, Error> {
+        match value {
+            [CONFLUENT, a, b, c, d, body @ ..] => {
+                let id = i32::from_be_bytes([*a, *b, *c, *d]);
+                let registry = self.registry.as_ref().ok_or(Error::NoRegistry(id))?;
+                let writer = registry.loaded(id)?;
+                self.decode_written_with(&writer, body)
+            }
+            [0xc3, 0x01, fingerprint @ ..] => {
+                let (fingerprint, body) = fingerprint.split_first_chunk().ok_or(Error::Framing)?;
+                let written_with = |(_, writer): &&(RecordSchema, Writer)| writer.fingerprint == *fingerprint;
+                let known = self.catalogue.all.iter().find(written_with);
+                let unknown = || Error::UnknownFingerprint(u64::from_le_bytes(*fingerprint));
+                self.decode_written_with(&known.ok_or_else(unknown)?.1, body)
+            }
+            _ => Err(Error::Framing),
+        }
+    }
+
+    /// Reads what was written with some schema.
+    pub(super) fn decode_written_with<'b, R: Record<'b>>(
+        &self,
+        writer: &Writer,
+        body: &'b [u8],
+    ) -> Result<R, Error> {
+        let own = self.catalogue.own(R::SCHEMA);
+        if own.is_some_and(|own| own.fingerprint == writer.fingerprint) {
+            return by_hand(body);
+        }
+        writer.check(R::SCHEMA)?;
+        by_serde(writer, body)
+    }
+
+    /// Fetches the schema that a message was written with, where [`Error::NotLoaded`] named its id.
+    ///
+    /// # Errors
+    /// The registry cannot be asked now. That it has no such schema, or one that cannot be used, is what
+    /// [`Codec::decode`] then says.
+    pub async fn load(&self, id: i32) -> Result<(), Error> {
+        match &self.registry {
+            Some(registry) => Ok(registry.load(id).await?),
+            None => Err(Error::NoRegistry(id)),
+        }
+    }
+}
+
+fn within(out: &mut Vec<u8>, begin: usize) -> Result<(), Error> {
+    let size = out.len() - begin;
+    if size > RECORD_BYTES_MAX {
+        out.truncate(begin);
+        return Err(Error::TooLarge(size));
+    }
+    Ok(())
+}
+
+#[inline]
+fn by_hand<'b, R: Record<'b>>(body: &'b [u8]) -> Result<R, Error> {
+    let mut input = Input(body);
+    let record = R::take(&mut input).and_then(|record| {
+        if input.0.is_empty() { Ok(record) } else { Err(Malformed::Trailing(input.0.len())) }
+    });
+    record.map_err(|why| Error::of(R::SCHEMA.name(), why))
+}
+
+/// Reads by the writer's schema, as what we know of it.
+pub(super) fn by_serde<'b, R: Record<'b>>(writer: &Writer, body: &[u8]) -> Result<R, Error> {
+    let record = R::SCHEMA.name();
+    let mut rest = body;
+    let read = writer.reader().read_deser::<Root<'b, R>>(&mut rest);
+    let Root(read, _) =
+        read.map_err(|error| Error::MalformedVersion { record, why: without_schema(&error) })?;
+    if !rest.is_empty() {
+        return Err(Error::of(record, Malformed::Trailing(rest.len())));
+    }
+    read.map_err(|why| Error::of(record, why))
+}
+
+/// A record at the root of a datum, which may contradict itself.
+struct Root<'b, R>(Result<R, Malformed>, PhantomData<&'b ()>);
+
+impl<'de, 'b, R: Record<'b>> Deserialize<'de> for Root<'b, R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        R::deserialize(deserializer).map(|read| Root(read, PhantomData))
+    }
+}
+
+/// The library's errors show the whole schema, which helps nobody at night.
+fn without_schema(error: &apache_avro::Error) -> String {
+    const LENGTH_MAX: usize = 200;
+    let text = error.to_string();
+    let end = text.char_indices().map(|(i, _)| i).nth(LENGTH_MAX);
+    end.map_or(text.clone(), |end| format!("{}...", text.get(..end).unwrap_or_default()))
+}
