@@ -157,6 +157,15 @@ impl Codec {
         self.decode_other(value)
     }
 
+    /// The same through serde, for who wants to compare. It reads only what was written with our schema.
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode`].
+    pub fn decode_by_serde<'b, R: Record<'b>>(&self, value: &[u8]) -> Result<R, Error> {
+        let own = self.catalogue.own(R::SCHEMA).ok_or(Error::Framing)?;
+        by_serde(own, self.body(value)?)
+    }
+
     /// Reads what does not begin as what we write does.
     fn decode_other<'b, R: Record<'b>>(&self, value: &'b [u8]) -> Result<R, Error> {
         match value {

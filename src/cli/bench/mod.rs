@@ -1,6 +1,8 @@
 //! `lockstep bench`: the figures, each with its workload and its limit.
 
+mod codec;
 mod engine;
+mod loaded;
 mod rules;
 
 use clap::Subcommand;
@@ -9,6 +11,11 @@ use super::output::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Bench {
+    /// How long one record takes, from bytes to bytes
+    #[command(
+        after_help = "Examples:\n  lockstep bench codec\n  lockstep bench codec --agents 100000 --json"
+    )]
+    Codec(codec::Codec),
     /// How long one event takes, and how large an agent is
     #[command(
         after_help = "Examples:\n  lockstep bench engine\n  lockstep bench engine --agents 100000 --json"
@@ -21,6 +28,7 @@ pub(super) enum Bench {
 
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command {
+        Bench::Codec(command) => codec::run(&command),
         Bench::Engine(command) => engine::run(&command),
         Bench::Rules(command) => rules::run(&command),
     }

@@ -1,0 +1,282 @@
+//! A centre at work as it is on the wire: what a processor reads and writes, without the bus.
+
+use std::borrow::Cow;
+use std::hint::black_box;
+use std::ops::Range;
+
+use anyhow::Context;
+
+use lockstep::codec::{
+    Addressee, Codec, Command, Commanded, DecidedAs, Decision, Event, Observation, Order, Outcome, Set,
+    State, Uuid, What,
+};
+use lockstep::domain::{
+    AccountName, AgentId, CxoneAgent, CxoneAgentId, Feed, Link, Platform, SalesforceUser, TeamId, TimeMs,
+    UserId,
+};
+use lockstep::engine::{self, AgentState, Effects, Epoch};
+use lockstep::simulate::Crowd;
+
+/// For so many events at once states are brought near.
+const AHEAD: usize = 32;
+
+/// The rule that everybody has.
+const RULE: &str = "Everybody";
+
+/// The process that wrote the events.
+const WRITER: &str = "source/cxone.emea/host-1";
+
+/// Who an agent is, as a processor keeps it: the names of the accounts are the same for many.
+#[derive(Clone, Copy)]
+struct Person {
+    agent: AgentId,
+    user: UserId,
+    cxone: CxoneAgentId,
+    team: TeamId,
+}
+
+/// A centre, its log as bytes, and what is written.
+pub(super) struct Loaded {
+    crowd: Crowd,
+    persons: Vec<Person>,
+    codec: Codec,
+    accounts: [AccountName; 2],
+    log: Vec<u8>,
+    /// The agent's place, the event's bytes and its time.
+    events: Vec<(u32, Range<usize>, TimeMs)>,
+}
+
+/// What was written for some events.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) commands: Vec<u8>,
+    pub(super) states: Vec<u8>,
+    pub(super) decisions: Vec<u8>,
+    /// Where each record of the three ends.
+    pub(super) ends: [Vec<usize>; 3],
+}
+
+impl Written {
+    pub(super) fn clear(&mut self) {
+        self.commands.clear();
+        self.states.clear();
+        self.decisions.clear();
+        self.ends.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Takes over what other has.
+    pub(super) fn append(&mut self, other: &mut Written) {
+        let begins = [self.commands.len(), self.states.len(), self.decisions.len()];
+        self.commands.append(&mut other.commands);
+        self.states.append(&mut other.states);
+        self.decisions.append(&mut other.decisions);
+        for ((ends, more), begin) in self.ends.iter_mut().zip(&mut other.ends).zip(begins) {
+            ends.extend(more.drain(..).map(|end| begin + end));
+        }
+    }
+
+    /// The records of one kind, each by itself.
+    pub(super) fn records(&self, kind: usize) -> Vec<Vec<u8>> {
+        let bytes = [&self.commands, &self.states, &self.decisions];
+        let (Some(bytes), Some(ends)) = (bytes.get(kind), self.ends.get(kind)) else { return Vec::new() };
+        let begins = std::iter::once(0).chain(ends.iter().copied());
+        begins.zip(ends).filter_map(|(begin, end)| bytes.get(begin..*end)).map(<[u8]>::to_vec).collect()
+    }
+}
+
+impl Loaded {
+    pub(super) fn new(agents: usize, events: usize) -> anyhow::Result<Loaded> {
+        let crowd = Crowd::new(agents, events, 1).context("the rules of the benchmark have mistakes")?;
+        let persons = (0..agents as u32).map(person).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut loaded = Loaded {
+            crowd,
+            persons,
+            codec: Codec::single_object()?,
+            accounts: ["main".parse()?, "emea".parse()?],
+            log: Vec::new(),
+            events: Vec::new(),
+        };
+        loaded.write_log()?;
+        Ok(loaded)
+    }
+
+    fn write_log(&mut self) -> anyhow::Result<()> {
+        for (number, (place, event)) in self.crowd.log.iter().enumerate() {
+            let person = self.persons.get(*place as usize).context("an event without an agent")?;
+            let event = Event {
+                id: Uuid(
+                    (number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes(),
+                ),
+                agent: Some(person.agent),
+                account: None,
+                written_at: event.now,
+                writer: Cow::Borrowed(WRITER),
+                engine_version: engine::VERSION,
+                what: on_the_wire(event)?,
+            };
+            let begin = self.log.len();
+            self.codec.encode(&event, &mut self.log)?;
+            let (_, happened) = self.crowd.log.get(number).context("an event")?;
+            self.events.push((*place, begin..self.log.len(), happened.now));
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn codec(&self) -> &Codec {
+        &self.codec
+    }
+
+    /// The first events as bytes, each by itself.
+    pub(super) fn events(&self, most: usize) -> Vec<Vec<u8>> {
+        let bytes =
+            |(_, range, _): &(u32, Range<usize>, TimeMs)| self.log.get(range.clone()).map(<[u8]>::to_vec);
+        self.events.iter().take(most).filter_map(bytes).collect()
+    }
+
+    pub(super) fn slab(&self) -> Vec<Option<AgentState>> {
+        self.crowd.agents.clone()
+    }
+
+    /// Reads, applies and writes the whole log; `done` is called after each batch, with what it wrote.
+    pub(super) fn run(
+        &self,
+        slab: &mut [Option<AgentState>],
+        mut done: impl FnMut(&mut Written),
+    ) -> anyhow::Result<()> {
+        let mut written = Written::default();
+        for (number, batch) in self.events.chunks(AHEAD).enumerate() {
+            let touch = |(place, ..): &(u32, Range<usize>, TimeMs)| {
+                let person = self.persons.get(*place as usize)?;
+                black_box(person.cxone);
+                slab.get(*place as usize)?.as_ref().map(AgentState::touch)
+            };
+            black_box(batch.iter().filter_map(touch).fold(0, |all, one| all ^ one));
+            for (offset, (place, range, now)) in (number * AHEAD..).zip(batch) {
+                let bytes = self.log.get(range.clone()).unwrap_or_default();
+                let event: Event<'_> = self.codec.decode(bytes)?;
+                let Some(happened) = event.for_engine(*now, None) else { continue };
+                let (Some(slot), Some(person)) =
+                    (slab.get_mut(*place as usize), self.persons.get(*place as usize))
+                else {
+                    continue;
+                };
+                let effects = engine::apply(slot, &happened, &self.crowd.tables);
+                self.write(&event, offset as i64, *now, (person, slot.as_ref()), &effects, &mut written)?;
+            }
+            done(&mut written);
+            written.clear();
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        event: &Event<'_>,
+        event_offset: i64,
+        at: TimeMs,
+        (person, state): (&Person, Option<&AgentState>),
+        effects: &Effects,
+        written: &mut Written,
+    ) -> anyhow::Result<()> {
+        let [org, tenant] = self.accounts;
+        let link = Link {
+            salesforce: SalesforceUser { account: org, user: person.user },
+            cxone: CxoneAgent { account: tenant, agent: person.cxone },
+        };
+        for command in [&effects.commands.salesforce, &effects.commands.cxone].into_iter().flatten() {
+            let order = Order::Set(Set {
+                sequence: command.sequence,
+                status: command.status,
+                issued: command.issued,
+                correction: command.correction,
+                epoch: Epoch(1),
+                rule: command.row.map(|_| Cow::Borrowed(RULE)),
+                row: command.row,
+            });
+            let to = match command.platform() {
+                Platform::Salesforce => Addressee::Salesforce(link.salesforce),
+                Platform::Cxone => Addressee::Cxone(link.cxone),
+            };
+            let command =
+                Command { agent: person.agent, to, event_offset, engine_version: engine::VERSION, order };
+            self.codec.encode(&command, &mut written.commands)?;
+            let [ends, ..] = &mut written.ends;
+            ends.push(written.commands.len());
+        }
+        if let Some(agent) = state {
+            let state = State { link, team: Some(person.team), epoch: Epoch(1), agent: Cow::Borrowed(agent) };
+            self.codec.encode(&state, &mut written.states)?;
+            let [_, ends, _] = &mut written.ends;
+            ends.push(written.states.len());
+        }
+        let decided = effects.decision;
+        let shown = match &event.what {
+            What::Observation(seen) => Some(seen.status),
+            _ => None,
+        };
+        let decision = Decision {
+            agent: Some(person.agent),
+            event: event.id,
+            event_kind: event.what.kind(),
+            event_offset,
+            at,
+            engine_version: engine::VERSION,
+            epoch: Epoch(1),
+            rule: Some(Cow::Borrowed(RULE)),
+            reason: DecidedAs::Engine(decided.reason),
+            salesforce_shown: shown.and_then(|status| status.salesforce()),
+            cxone_shown: shown.and_then(|status| status.cxone()),
+            new_intent: decided.new_intent,
+            retargeted: decided.retargeted,
+            taken_back: decided.taken_back,
+            flapping: decided.flapping,
+            salesforce_given_up: decided.diverged.salesforce,
+            cxone_given_up: decided.diverged.cxone,
+            to_salesforce: effects.commands.salesforce.as_ref().map(Commanded::from),
+            to_cxone: effects.commands.cxone.as_ref().map(Commanded::from),
+            gone: effects.gone,
+        };
+        self.codec.encode(&decision, &mut written.decisions)?;
+        let [.., ends] = &mut written.ends;
+        ends.push(written.decisions.len());
+        Ok(())
+    }
+}
+
+fn person(place: u32) -> anyhow::Result<Person> {
+    let mixed = u128::from(place).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    Ok(Person {
+        agent: AgentId::from_bytes((mixed ^ (mixed >> 61)).to_be_bytes()),
+        user: format!("0055g000{place:07}").parse()?,
+        cxone: CxoneAgentId::new(100_000 + place),
+        team: TeamId::new(place % 500),
+    })
+}
+
+/// An event of the workload as its source would have written it.
+fn on_the_wire(event: &engine::Event) -> anyhow::Result<What<'static>> {
+    Ok(match event.what {
+        engine::What::Observation(seen) => What::Observation(Observation {
+            status: seen.status,
+            since_raw: seen.since_raw,
+            offset: seen.offset,
+            row: seen.row,
+            cause: seen.cause,
+            asked: seen.asked,
+            found_by: Feed::Poll,
+        }),
+        engine::What::Outcome(outcome) => What::Outcome(Outcome {
+            platform: outcome.platform,
+            sequence: outcome.command,
+            issued: event.now,
+            verdict: outcome.verdict,
+            detail: None,
+        }),
+        engine::What::WakeUp(wake_up) => What::WakeUp(wake_up),
+        other => anyhow::bail!("the workload has an event that no benchmark expects: {other:?}"),
+    })
+}
