@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use super::schema::RecordSchema;
 use super::shared::Addressee;
 use super::symbols::{Symbol, Symbolic, symbols};
-use super::wire::{ByHand, BySerde, Input, Malformed, Record, by_serde, fields};
+use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, by_serde, fields};
 use crate::domain::{AgentId, Status, TimeMs};
 use crate::engine::{Epoch, Sequence};
 use crate::rules::Row;
@@ -142,7 +142,7 @@ impl<'b> Command<'b> {
 
 impl<'b> ByHand<'b> for Command<'b> {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         self.kind().put(out);
         self.agent.put(out);
         self.to.put(out);
@@ -150,10 +150,10 @@ impl<'b> ByHand<'b> for Command<'b> {
         self.engine_version.put(out);
         match &self.order {
             Order::Set(set) => {
-                out.push(2);
+                out.byte(2);
                 set.put(out);
             }
-            Order::Void => out.push(0),
+            Order::Void => out.byte(0),
         }
     }
 

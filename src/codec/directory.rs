@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use super::schema::RecordSchema;
 use super::shared::Operator;
 use super::symbols::symbols;
-use super::wire::{ByHand, BySerde, Input, Malformed, Record, fields};
+use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, fields};
 use crate::directory::{Code, PresenceStatus, TeamEntry};
 use crate::domain::{Account, AgentId, CxoneAgentId, Link, TeamId, TimeMs, UserId};
 
@@ -181,7 +181,7 @@ impl<'b> Flat<'b> {
 }
 
 impl<'b> ByHand<'b> for DirectoryEntry<'b> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         Flat::of(self).put(out);
     }
 

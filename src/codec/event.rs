@@ -9,7 +9,7 @@ use super::scalar::{Sha256, Uuid};
 use super::schema::RecordSchema;
 use super::shared::Operator;
 use super::symbols::{Symbol, Symbolic, symbols};
-use super::wire::{ByHand, BySerde, Input, Malformed, Record, by_serde, fields};
+use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, by_serde, fields};
 use crate::domain::{
     Account, AgentId, Cause, DurationMs, Feed, Link, Platform, RowId, Status, TeamId, TimeMs,
 };
@@ -200,6 +200,7 @@ pub enum HeldCause {
 
 /// The kinds of event, by their place among the records of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum EventKind {
     /// A newer Lockstep knows it.
     Unknown,
@@ -334,25 +335,31 @@ macro_rules! kinds {
 
         impl<'b> What<'b> {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut Output<'_>) {
                 $(match self {
                     What::$kind(what) => {
-                        out.push(2);
+                        out.byte(2);
                         what.put(out);
                     }
-                    _ => out.push(0),
+                    _ => out.byte(0),
                 })*
             }
 
+            /// The one record that is there, and before and after it a null for each of the others.
             #[inline]
             fn take(kind: EventKind, input: &mut Input<'b>) -> Result<Self, Malformed> {
-                let mut what = None;
-                $(match (input.is_some()?, kind == EventKind::$kind) {
-                    (true, true) => what = Some(What::$kind(ByHand::take(input)?)),
-                    (false, false) => {}
-                    _ => return Err(NOT_THE_KIND),
-                })*
-                what.ok_or(NOT_THE_KIND)
+                const KINDS: usize = [$($name),*].len();
+                let before = (kind as usize).checked_sub(1).ok_or(NOT_THE_KIND)?;
+                nulls(before, input)?;
+                if !input.is_some()? {
+                    return Err(NOT_THE_KIND);
+                }
+                let what = match kind {
+                    $(EventKind::$kind => What::$kind(ByHand::take(input)?),)*
+                    EventKind::Unknown => return Err(NOT_THE_KIND),
+                };
+                nulls(KINDS - 1 - before, input)?;
+                Ok(what)
             }
         }
 
@@ -382,7 +389,8 @@ macro_rules! kinds {
                     _ => return Err(NOT_THE_KIND),
                 })*
                 let what = what.ok_or(NOT_THE_KIND)?;
-                Event { id, agent, account, written_at, writer, engine_version, what }.checked()
+                is_for_whom(&what, agent)?;
+                Ok(Event { id, agent, account, written_at, writer, engine_version, what })
             }
         }
     };
@@ -406,6 +414,23 @@ kinds! {
     Retry retry "retry" Operator<'b>,
 }
 
+/// Takes a null for each of so many unions.
+#[inline]
+fn nulls(count: usize, input: &mut Input<'_>) -> Result<(), Malformed> {
+    if let Some((nulls, rest)) = input.0.split_at_checked(count)
+        && nulls.iter().all(|null| *null == 0)
+    {
+        input.0 = rest;
+        return Ok(());
+    }
+    for _ in 0..count {
+        if input.is_some()? {
+            return Err(NOT_THE_KIND);
+        }
+    }
+    Ok(())
+}
+
 const NOT_THE_KIND: Malformed = Malformed::Value("an event does not have just the record of its kind");
 
 /// What a newer engine version has written may mean what this one cannot know.
@@ -413,23 +438,21 @@ fn may_be_read(engine_version: u16) -> Result<(), Malformed> {
     if engine_version > engine::VERSION { Err(Malformed::NewerEngine(engine_version)) } else { Ok(()) }
 }
 
-impl Event<'_> {
-    /// Whether it is for one agent as its kind demands.
-    fn checked(self) -> Result<Self, Malformed> {
-        let is_for_all = matches!(
-            self.what,
-            What::Activated(_) | What::EngineVersion(_) | What::PlatformHeld(_) | What::PlatformResumed(_)
-        );
-        if self.agent.is_some() == is_for_all {
-            return Err(Malformed::Value("an event names an agent, or none, against its kind"));
-        }
-        Ok(self)
+/// An event names an agent where its kind demands one.
+fn is_for_whom(what: &What<'_>, agent: Option<AgentId>) -> Result<(), Malformed> {
+    let is_for_all = matches!(
+        what,
+        What::Activated(_) | What::EngineVersion(_) | What::PlatformHeld(_) | What::PlatformResumed(_)
+    );
+    if agent.is_some() == is_for_all {
+        return Err(Malformed::Value("an event names an agent, or none, against its kind"));
     }
+    Ok(())
 }
 
 impl<'b> ByHand<'b> for Event<'b> {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         self.id.put(out);
         self.what.kind().put(out);
         self.agent.put(out);
@@ -454,7 +477,8 @@ impl<'b> ByHand<'b> for Event<'b> {
             return Err(Malformed::Kind("UNKNOWN".to_owned()));
         }
         let what = What::take(kind, input)?;
-        Event { id, agent, account, written_at, writer, engine_version, what }.checked()
+        is_for_whom(&what, agent)?;
+        Ok(Event { id, agent, account, written_at, writer, engine_version, what })
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::marker::PhantomData;
 
-use apache_avro::writer::datum::GenericDatumWriter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::registry::Registry;
 use super::schema::{self, Catalogue, RecordSchema, Writer};
-use super::wire::{Input, Malformed, Record};
+use super::wire::{Input, Malformed, Output, Record};
 use super::{Error, RECORD_BYTES_MAX};
 
 /// Before a record in the Confluent wire format: this, and the schema's id in four bytes, big-endian.
@@ -43,6 +42,69 @@ impl Header {
 
     fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// Records one after the other, as they are written. It is meant to be used again and again.
+#[derive(Clone, Debug, Default)]
+pub struct Buffer {
+    /// More than is used: what is ready to be written to.
+    place: Vec<u8>,
+    length: usize,
+}
+
+impl Buffer {
+    /// Most records are smaller.
+    const ROOM: usize = 4_096;
+
+    /// An empty one.
+    pub const fn new() -> Self {
+        Buffer { place: Vec::new(), length: 0 }
+    }
+
+    /// What was written.
+    pub fn as_slice(&self) -> &[u8] {
+        self.place.get(..self.length).unwrap_or_default()
+    }
+
+    /// How many bytes were written.
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether nothing was written.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Forgets what was written.
+    pub const fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    #[inline]
+    fn append(&mut self, write: impl Fn(&mut Output<'_>)) -> Result<(), Error> {
+        loop {
+            let room = self.place.get_mut(self.length..).unwrap_or_default();
+            let there = room.len();
+            let mut out = Output::new(room);
+            write(&mut out);
+            let written = out.written;
+            if written > RECORD_BYTES_MAX {
+                return Err(Error::TooLarge(written));
+            }
+            if written <= there {
+                self.length += written;
+                return Ok(());
+            }
+            self.grow(written);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, by: usize) {
+        let wanted = self.length + by.max(Self::ROOM);
+        self.place.resize(wanted.max(2 * self.place.len()), 0);
     }
 }
 
@@ -90,12 +152,12 @@ impl Codec {
     /// # Errors
     /// The record is larger than one may be; then nothing is appended.
     #[inline]
-    pub fn encode<'b, R: Record<'b>>(&self, record: &R, out: &mut Vec<u8>) -> Result<usize, Error> {
-        let begin = out.len();
+    pub fn encode<'b, R: Record<'b>>(&self, record: &R, into: &mut Buffer) -> Result<usize, Error> {
         let header = self.header(R::SCHEMA);
-        out.extend_from_slice(header);
-        record.put(out);
-        within(out, begin)?;
+        into.append(|out| {
+            out.bytes(header);
+            record.put(out);
+        })?;
         Ok(header.len())
     }
 
@@ -103,25 +165,22 @@ impl Codec {
     ///
     /// # Errors
     /// Those of [`Codec::encode`].
-    pub fn encode_by_serde<'b, R: Record<'b>>(&self, record: &R, out: &mut Vec<u8>) -> Result<usize, Error> {
+    pub fn encode_by_serde<'b, R: Record<'b>>(&self, record: &R, into: &mut Vec<u8>) -> Result<usize, Error> {
         struct BySerde<'r, R>(&'r R);
         impl<'b, R: Record<'b>> Serialize for BySerde<'_, R> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 self.0.serialize(serializer)
             }
         }
-        let begin = out.len();
         let header = self.header(R::SCHEMA);
         let malformed = |error: apache_avro::Error| Error::MalformedVersion {
             record: R::SCHEMA.name(),
             why: error.to_string(),
         };
         if let Some(own) = self.catalogue.own(R::SCHEMA) {
-            out.extend_from_slice(header);
-            let writer = GenericDatumWriter::builder(own.schema()).build().map_err(malformed)?;
-            writer.write_ser(out, &BySerde(record)).map_err(malformed)?;
+            into.extend_from_slice(header);
+            own.writer().write_ser(into, &BySerde(record)).map_err(malformed)?;
         }
-        within(out, begin)?;
         Ok(header.len())
     }
 
@@ -213,22 +272,14 @@ impl Codec {
     }
 }
 
-fn within(out: &mut Vec<u8>, begin: usize) -> Result<(), Error> {
-    let size = out.len() - begin;
-    if size > RECORD_BYTES_MAX {
-        out.truncate(begin);
-        return Err(Error::TooLarge(size));
-    }
-    Ok(())
-}
-
 #[inline]
 fn by_hand<'b, R: Record<'b>>(body: &'b [u8]) -> Result<R, Error> {
     let mut input = Input(body);
-    let record = R::take(&mut input).and_then(|record| {
-        if input.0.is_empty() { Ok(record) } else { Err(Malformed::Trailing(input.0.len())) }
-    });
-    record.map_err(|why| Error::of(R::SCHEMA.name(), why))
+    match R::take(&mut input) {
+        Ok(record) if input.0.is_empty() => Ok(record),
+        Ok(_) => Err(Error::of(R::SCHEMA.name(), Malformed::Trailing(input.0.len()))),
+        Err(why) => Err(Error::of(R::SCHEMA.name(), why)),
+    }
 }
 
 /// Reads by the writer's schema, as what we know of it.

@@ -39,7 +39,7 @@ pub use event::{
     Activated, Connection, EngineRaised, Event, EventKind, HeldCause, Linked, Observation, Outcome,
     PlatformHeld, PlatformResumed, RowClosed, TeamMoved, What,
 };
-pub use framing::Codec;
+pub use framing::{Buffer, Codec};
 pub use position::Position;
 pub use registry::{Credentials, Registry, RegistryError};
 pub use rules::{Manifest, Part, RevisionRule, VocabularyPart};

@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use super::scalar::{Sha256, Uuid};
 use super::schema::RecordSchema;
 use super::shared::Operator;
-use super::wire::{ByHand, BySerde, Input, Malformed, Record, fields, put_text, records};
+use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, fields, put_text, records};
 use crate::directory::{Code, PresenceStatus, TeamEntry};
 use crate::domain::{Account, AgentId, Team, TimeMs};
 use crate::rules::{
@@ -103,8 +103,8 @@ records! {
 macro_rules! terms {
     ($($type:ty: $parse:expr;)*) => {$(
         impl ByHand<'_> for $type {
-            fn put(&self, out: &mut Vec<u8>) {
-                put_text(&self.to_string(), out);
+            fn put(&self, out: &mut Output<'_>) {
+                put_text(self.to_string().as_bytes(), out);
             }
 
             fn take(input: &mut Input<'_>) -> Result<Self, Malformed> {
@@ -189,7 +189,7 @@ impl Flat {
 }
 
 impl<'b> ByHand<'b> for RevisionRule {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         Flat::of(self).put(out);
     }
 

@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
 
-use super::wire::{ByHand, BySerde, Input, Malformed, put_long, put_text};
+use super::wire::{ByHand, BySerde, Input, Malformed, Output, put_long, put_text};
 use crate::domain::{
-    AccountName, AgentId, CxoneAgentId, DurationMs, OutStateId, PresenceStatusId, RowId, TeamId, TimeMs,
-    UserId,
+    AccountName, AgentId, CxoneAgentId, DurationMs, OutStateId, PresenceStatusId, RowId, SalesforceId,
+    TeamId, TimeMs, UserId,
 };
 use crate::engine::{Epoch, Generation, Offset, Sequence};
 use crate::rules::Row;
@@ -123,7 +123,7 @@ macro_rules! numbers {
     ($($type:ty as $as:ident: $put:expr, $take:expr;)*) => {$(
         impl<'b> ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut Output<'_>) {
                 let number: fn($type) -> i64 = $put;
                 put_long(number(*self), out);
             }
@@ -182,8 +182,8 @@ pub(super) struct AfterMs(pub(super) i32);
 
 impl ByHand<'_> for bool {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+    fn put(&self, out: &mut Output<'_>) {
+        out.byte(u8::from(*self));
     }
 
     #[inline]
@@ -208,8 +208,8 @@ impl BySerde for bool {
 
 impl<'b> ByHand<'b> for Cow<'b, str> {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
-        put_text(self, out);
+    fn put(&self, out: &mut Output<'_>) {
+        put_text(self.as_bytes(), out);
     }
 
     #[inline]
@@ -232,8 +232,8 @@ impl BySerde for Cow<'_, str> {
 macro_rules! owned_texts {
     ($($type:ty),*) => {$(
         impl ByHand<'_> for $type {
-            fn put(&self, out: &mut Vec<u8>) {
-                put_text(self, out);
+            fn put(&self, out: &mut Output<'_>) {
+                put_text(self.as_bytes(), out);
             }
 
             fn take(input: &mut Input<'_>) -> Result<Self, Malformed> {
@@ -256,9 +256,9 @@ macro_rules! owned_texts {
 owned_texts!(String, Box<str>);
 
 impl<'b> ByHand<'b> for Cow<'b, [u8]> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         put_long(self.len() as i64, out);
-        out.extend_from_slice(self);
+        out.bytes(self);
     }
 
     fn take(input: &mut Input<'b>) -> Result<Self, Malformed> {
@@ -282,9 +282,9 @@ macro_rules! fixed {
     ($($type:ty: $bytes:expr, $of:expr;)*) => {$(
         impl<'b> ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut Output<'_>) {
                 let bytes = $bytes(*self);
-                out.extend_from_slice(&bytes);
+                out.bytes(&bytes);
             }
 
             #[inline]
@@ -319,14 +319,23 @@ macro_rules! salesforce_ids {
     ($($type:ty: $what:literal;)*) => {$(
         impl<'b> ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
-                out.push(30);
-                out.extend_from_slice(&self.id().characters());
+            fn put(&self, out: &mut Output<'_>) {
+                out.byte(30);
+                out.bytes(&self.id().characters());
             }
 
             #[inline]
             fn take(input: &mut Input<'b>) -> Result<Self, Malformed> {
-                input.text()?.parse().map_err(|_| Malformed::Value($what))
+                let odd = |_| Malformed::Value($what);
+                // 15 characters are what we write; the long form is as good.
+                if let [30, rest @ ..] = input.0
+                    && let Some((characters, rest)) = rest.split_first_chunk()
+                {
+                    input.0 = rest;
+                    let id = SalesforceId::from_characters(characters).map_err(odd)?;
+                    return id.try_into().map_err(|_| Malformed::Value($what));
+                }
+                input.text()?.parse().map_err(odd)
             }
         }
 
@@ -353,8 +362,8 @@ const NO_ACCOUNT_NAME: Malformed = Malformed::Value("a text is not the name of a
 
 impl ByHand<'_> for AccountName {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
-        put_text(self.as_str(), out);
+    fn put(&self, out: &mut Output<'_>) {
+        put_text(self.as_bytes(), out);
     }
 
     #[inline]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
+use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, util};
 
 use super::RECORD_BYTES_MAX;
@@ -164,6 +165,7 @@ const SCHEMAS_MAX: usize = 1_000;
 pub(super) struct Writer {
     schema: &'static Schema,
     reader: GenericDatumReader<'static>,
+    writer: GenericDatumWriter<'static>,
     /// The CRC-64-AVRO of its canonical form, as the single-object header has it.
     pub(super) fingerprint: [u8; 8],
 }
@@ -195,7 +197,8 @@ impl Writer {
         let fingerprint = schema.fingerprint::<Rabin>().bytes.try_into().unwrap_or_default();
         let schema: &'static Schema = Box::leak(Box::new(schema));
         let reader = GenericDatumReader::builder(schema).build().map_err(avro)?;
-        Ok(Writer { schema, reader, fingerprint })
+        let writer = GenericDatumWriter::builder(schema).build().map_err(avro)?;
+        Ok(Writer { schema, reader, writer, fingerprint })
     }
 
     /// Whether it is a schema of this record.
@@ -212,8 +215,8 @@ impl Writer {
         &self.reader
     }
 
-    pub(super) const fn schema(&self) -> &'static Schema {
-        self.schema
+    pub(super) const fn writer(&self) -> &GenericDatumWriter<'static> {
+        &self.writer
     }
 }
 

@@ -136,7 +136,7 @@ macro_rules! by_parts {
     ($([$life:lifetime] $type:ty as $parts:ty;)*) => {$(
         impl<$life> $crate::codec::wire::ByHand<$life> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
                 <$parts>::of(*self).put(out);
             }
 
@@ -172,7 +172,7 @@ macro_rules! unions {
     ($($type:ty as $name:literal: $first:path as $first_name:literal, $second:path as $second_name:literal;)*) => {$(
         impl<'b> ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
                 match self {
                     $first(value) => {
                         put_long(0, out);

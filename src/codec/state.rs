@@ -8,7 +8,7 @@ use serde::ser::Serializer;
 use super::scalar::AfterMs;
 use super::schema::RecordSchema;
 use super::shared::by_parts;
-use super::wire::{ByHand, BySerde, Few, Input, Malformed, Record, fields, items_to_serde, put_long};
+use super::wire::{ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_long};
 use crate::domain::{Both, CxoneStatus, Link, RowId, SalesforceStatus, Status, TeamId, TimeMs};
 use crate::engine::{
     AgentState, Armed, Contact, EarlyClose, Entry, Epoch, Generation, GivenUp, Intent, Observed,
@@ -187,14 +187,14 @@ impl Rows {
 
 impl<'b> ByHand<'b> for Rows {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         let rows = self.0.iter().flatten();
         let count = rows.clone().count();
         if count > 0 {
             put_long(count as i64, out);
             rows.for_each(|row| row.put(out));
         }
-        out.push(0);
+        out.byte(0);
     }
 
     fn take(input: &mut Input<'b>) -> Result<Self, Malformed> {
@@ -338,7 +338,7 @@ impl Flat<'_> {
 
 impl<'b> ByHand<'b> for State<'_> {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         self.link.put(out);
         self.team.put(out);
         self.epoch.put(out);

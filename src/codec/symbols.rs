@@ -37,7 +37,7 @@ macro_rules! symbols {
     ($($type:ty as $name:literal $(or $unknown:path)? { $($index:literal $symbol:literal $value:tt)* })*) => {$(
         impl<'b> $crate::codec::wire::ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
                 #[allow(unused_parens, reason = "a value may have parts of its own")]
                 let index = match self {
                     $($value => $index,)*

@@ -53,25 +53,53 @@ pub enum Malformed {
 pub struct Input<'b>(pub(super) &'b [u8]);
 
 impl<'b> Input<'b> {
+    #[inline]
     pub(super) fn bytes(&mut self, length: usize) -> Result<&'b [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed::CutOff)?;
         self.0 = rest;
         Ok(taken)
     }
 
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed::CutOff)?;
         self.0 = rest;
         Ok(*taken)
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
         let [byte] = self.array()?;
         Ok(byte)
     }
 
     /// A `long`.
+    #[inline]
     pub(super) fn long(&mut self) -> Result<i64, Malformed> {
+        let number = match self.0 {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.0 = rest;
+                u64::from(*byte)
+            }
+            [a, b, c, d, e, f, g, h, ..] => {
+                let bytes = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+                let last = !bytes & MORE;
+                if last == 0 {
+                    return self.longest();
+                }
+                // Up to and with the first byte that no other follows.
+                let length = last.trailing_zeros() / 8 + 1;
+                self.0 = self.0.get(length as usize..).unwrap_or_default();
+                gather(bytes & !MORE & u64::MAX >> (64 - 8 * length))
+            }
+            _ => return self.longest(),
+        };
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    /// A `long` byte by byte: where it is very long, or the end is near.
+    #[cold]
+    fn longest(&mut self) -> Result<i64, Malformed> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -98,7 +126,24 @@ impl<'b> Input<'b> {
     }
 
     /// Whether the second branch of a union of null and something is there.
+    #[inline]
     pub(super) fn is_some(&mut self) -> Result<bool, Malformed> {
+        match self.0 {
+            [0, rest @ ..] => {
+                self.0 = rest;
+                Ok(false)
+            }
+            [2, rest @ ..] => {
+                self.0 = rest;
+                Ok(true)
+            }
+            _ => self.is_some_at_length(),
+        }
+    }
+
+    /// A number may be written with more bytes than it takes.
+    #[cold]
+    fn is_some_at_length(&mut self) -> Result<bool, Malformed> {
         match self.long()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -132,29 +177,103 @@ impl<'b> Input<'b> {
     }
 }
 
+/// Where a record is written to. What does not fit is counted, so that it can be written anew where it does: nothing
+/// is called that could make a larger place, so the compiler keeps all this in registers.
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "in the bounds of `Record`, which nobody outside implements")]
+pub struct Output<'o> {
+    place: &'o mut [u8],
+    pub(super) written: usize,
+}
+
+impl<'o> Output<'o> {
+    pub(super) const fn new(place: &'o mut [u8]) -> Self {
+        Output { place, written: 0 }
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self, byte: u8) {
+        if let Some(slot) = self.place.get_mut(self.written) {
+            *slot = byte;
+        }
+        self.written += 1;
+    }
+
+    #[inline]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.written + bytes.len();
+        if let Some(slots) = self.place.get_mut(self.written..end) {
+            slots.copy_from_slice(bytes);
+        }
+        self.written = end;
+    }
+
+    /// The first ones of these bytes. To copy all of them is faster than to count.
+    #[inline]
+    fn first_of<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        match self.place.get_mut(self.written..self.written + N) {
+            Some(slots) => {
+                slots.copy_from_slice(bytes);
+                self.written += length;
+            }
+            None => bytes.iter().take(length).for_each(|byte| self.byte(*byte)),
+        }
+    }
+}
+
+/// The low 56 bits in eight bytes of seven bits each, the lowest first.
+const fn spread(number: u64) -> u64 {
+    let number = number & 0x0fff_ffff | (number & 0x00ff_ffff_f000_0000) << 4;
+    let number = number & 0x0000_3fff_0000_3fff | (number & 0x0fff_c000_0fff_c000) << 2;
+    number & 0x007f_007f_007f_007f | (number & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+/// What [`spread`] made eight bytes of.
+const fn gather(bytes: u64) -> u64 {
+    let number = bytes & 0x007f_007f_007f_007f | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let number = number & 0x0000_3fff_0000_3fff | (number & 0x3fff_0000_3fff_0000) >> 2;
+    number & 0x0fff_ffff | (number & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// The bit of each byte that says that another follows.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
 /// Appends a `long`.
 #[inline]
-pub(super) fn put_long(number: i64, out: &mut Vec<u8>) {
-    let mut rest = (number << 1 ^ number >> 63) as u64;
+pub(super) fn put_long(number: i64, out: &mut Output<'_>) {
+    let rest = (number << 1 ^ number >> 63) as u64;
+    if rest < 0x80 {
+        out.byte(rest as u8);
+    } else if rest < 1 << 56 {
+        let length = (rest.ilog2() / 7 + 1) as usize;
+        let followed = MORE & !(u64::MAX << (8 * (length - 1)));
+        out.first_of(&(spread(rest) | followed).to_le_bytes(), length);
+    } else {
+        put_longest(rest, out);
+    }
+}
+
+#[cold]
+fn put_longest(mut rest: u64, out: &mut Output<'_>) {
     while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
+        out.byte(rest as u8 | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    out.byte(rest as u8);
 }
 
 /// Appends a text.
 #[inline]
-pub(super) fn put_text(text: &str, out: &mut Vec<u8>) {
+pub(super) fn put_text(text: &[u8], out: &mut Output<'_>) {
     put_long(text.len() as i64, out);
-    out.extend_from_slice(text.as_bytes());
+    out.bytes(text);
 }
 
 /// What can stand in a record, written and read by hand.
 #[allow(unreachable_pub, reason = "in the bounds of `Record`, which nobody outside implements")]
 pub trait ByHand<'b>: Sized {
     /// Appends it as Avro has it.
-    fn put(&self, out: &mut Vec<u8>);
+    fn put(&self, out: &mut Output<'_>);
 
     /// Takes it from the front.
     fn take(input: &mut Input<'b>) -> Result<Self, Malformed>;
@@ -239,11 +358,11 @@ impl<'de, T: BySerde> DeserializeSeed<'de> for FromSerde<T> {
 
 impl<'b, T: ByHand<'b>> ByHand<'b> for Option<T> {
     #[inline]
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         match self {
-            None => out.push(0),
+            None => out.byte(0),
             Some(value) => {
-                out.push(2);
+                out.byte(2);
                 value.put(out);
             }
         }
@@ -290,7 +409,7 @@ impl<T: BySerde> BySerde for Option<T> {
 
 /// Values one after the other. A writer may cut them into blocks; we write one.
 impl<'b, T: ByHand<'b>> ByHand<'b> for Vec<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         put_items(self, out);
     }
 
@@ -305,14 +424,14 @@ impl<'b, T: ByHand<'b>> ByHand<'b> for Vec<T> {
     }
 }
 
-pub(super) fn put_items<'b, T: ByHand<'b>>(items: &[T], out: &mut Vec<u8>) {
+pub(super) fn put_items<'b, T: ByHand<'b>>(items: &[T], out: &mut Output<'_>) {
     if !items.is_empty() {
         put_long(items.len() as i64, out);
         for item in items {
             item.put(out);
         }
     }
-    out.push(0);
+    out.byte(0);
 }
 
 pub(super) fn items_to_serde<T: BySerde, S: Serializer>(
@@ -354,7 +473,7 @@ impl<T: BySerde> BySerde for Vec<T> {
 
 /// Values of which a record has no more than `N`; more are an error, so that a state stays bounded.
 impl<'b, T: ByHand<'b> + Clone, const N: usize> ByHand<'b> for Few<'b, T, N> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Output<'_>) {
         put_items(&self.0, out);
     }
 
@@ -391,7 +510,7 @@ macro_rules! fields {
     ([$life:lifetime] $type:ty as $record:literal { $($field:ident => $name:literal),* $(,)? }) => {
         impl<$life> $crate::codec::wire::ByHand<$life> for $type {
             #[inline]
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
                 $($crate::codec::wire::ByHand::put(&self.$field, out);)*
             }
 

@@ -91,8 +91,12 @@ impl AccountName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        let used = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        std::str::from_utf8(used).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The name as the bytes of its text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 }
 

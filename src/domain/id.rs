@@ -42,6 +42,37 @@ impl std::error::Error for IdError {}
 /// The characters of an id in ASCII's order; the place of each is its code of six bits.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// The characters of five codes, the first of them in the highest of 30 bits; all five at once.
+const fn five_characters(codes: u64) -> [u8; 8] {
+    const EACH: u64 = 0x01_01_01_01_01;
+    let codes = codes >> 24 & 0x3f
+        | (codes >> 18 & 0x3f) << 8
+        | (codes >> 12 & 0x3f) << 16
+        | (codes >> 6 & 0x3f) << 24
+        | (codes & 0x3f) << 32;
+    // In each byte 1 where the code is that of a letter, and where it is that of a small one.
+    let letters = (codes + (0x80 - 10) * EACH) >> 7 & EACH;
+    let small = (codes + (0x80 - 36) * EACH) >> 7 & EACH;
+    let (to_letter, to_small) = ((b'A' - b'0' - 10) as u64, (b'a' - b'A' - 26) as u64);
+    (codes + b'0' as u64 * EACH + letters * to_letter + small * to_small).to_le_bytes()
+}
+
+/// For a character that no id has: it has a bit that no code has.
+const NO_CODE: u8 = 0xff;
+
+/// The code of each character.
+const CODES: [u8; 256] = {
+    let mut codes = [NO_CODE; 256];
+    let mut rest: &[u8] = ALPHABET;
+    while let [before @ .., character] = rest {
+        if let Some(slot) = codes.split_at_mut(*character as usize).1.first_mut() {
+            *slot = before.len() as u8;
+        }
+        rest = before;
+    }
+    codes
+};
+
 const fn code(character: u8) -> Option<u8> {
     match character {
         b'0'..=b'9' => Some(character - b'0'),
@@ -62,13 +93,38 @@ impl SalesforceId {
     /// The 15 characters.
     pub fn characters(self) -> [u8; 15] {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
-        let mut rest = u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l]);
+        // Five characters of six bits, and ten.
+        let high = u64::from_be_bytes([0, 0, 0, 0, a, b, c, d]) << 4 | u64::from(e >> 4);
+        let low = u64::from_be_bytes([e, f, g, h, i, j, k, l]);
+        let ([first @ .., _, _, _], [middle @ .., _, _, _], [last @ .., _, _, _]) =
+            (five_characters(high), five_characters(low >> 30), five_characters(low));
         let mut characters = [b'0'; 15];
-        for slot in characters.iter_mut().rev() {
-            *slot = ALPHABET.get((rest & 63) as usize).copied().unwrap_or(b'0');
-            rest >>= 6;
+        for (slots, five) in characters.chunks_mut(5).zip([first, middle, last]) {
+            slots.copy_from_slice(&five);
         }
         characters
+    }
+
+    /// The id of these 15 characters.
+    ///
+    /// # Errors
+    /// One of them is no ASCII letter or digit.
+    pub fn from_characters(characters: &[u8; 15]) -> Result<Self, IdError> {
+        let (first, last) = characters.split_at(5);
+        let (mut odd, mut halves) = (0, [0_u64; 2]);
+        for (half, characters) in halves.iter_mut().zip([first, last]) {
+            for character in characters {
+                let code = CODES.get(usize::from(*character)).copied().unwrap_or(NO_CODE);
+                odd |= code;
+                *half = *half << 6 | u64::from(code & 63);
+            }
+        }
+        if odd == NO_CODE || odd & 64 != 0 {
+            return Err(IdError::Character);
+        }
+        let [high, low] = halves;
+        let [.., a, b, c, d] = (high >> 4).to_be_bytes();
+        Ok(SalesforceId::from_halves([a, b, c, d], high << 60 | low))
     }
 
     /// The first characters as a number, and the last ten.
@@ -131,9 +187,7 @@ impl FromStr for SalesforceId {
             return Err(IdError::Character);
         }
         let (body, suffix) = bytes.split_at(15);
-        let number = body.iter().filter_map(|c| code(*c)).fold(0, |n, code| n << 6 | u128::from(code));
-        let [_, _, _, _, id @ ..] = number.to_be_bytes();
-        let id = SalesforceId(id);
+        let id = SalesforceId::from_characters(body.first_chunk().ok_or(IdError::Length)?)?;
         if !suffix.is_empty() && !suffix.eq_ignore_ascii_case(&id.suffix()) {
             return Err(IdError::Checksum);
         }
@@ -182,7 +236,14 @@ macro_rules! salesforce_ids {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let SalesforceId([a, b, c, rest @ ..]) = text.parse()?;
+                SalesforceId::from_str(text)?.try_into()
+            }
+        }
+
+        impl TryFrom<SalesforceId> for $name {
+            type Error = IdError;
+
+            fn try_from(SalesforceId([a, b, c, rest @ ..]): SalesforceId) -> Result<Self, IdError> {
                 if [a, b, c] != const { prefix($prefix) } {
                     return Err(IdError::Prefix($prefix));
                 }
@@ -235,6 +296,12 @@ impl RowId {
     /// The id without its kind.
     pub const fn id(self) -> SalesforceId {
         self.0
+    }
+}
+
+impl From<SalesforceId> for RowId {
+    fn from(id: SalesforceId) -> Self {
+        RowId(id)
     }
 }
 

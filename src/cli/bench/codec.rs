@@ -14,9 +14,9 @@ use clap::Args;
 use serde::Serialize;
 
 use lockstep::codec::{
-    self, Command, DeadCause, DeadLetter, Decision, DirectoryEntry, Entry, Event, Manifest, Operator, Part,
-    Position, RELEASED, Record, RecordSchema, RevisionRule, Sha256, SnapshotChunk, SnapshotState, State,
-    StateHash, UserEntry, Uuid, VocabularyPart,
+    self, Buffer, Command, DeadCause, DeadLetter, Decision, DirectoryEntry, Entry, Event, Manifest, Operator,
+    Part, Position, RELEASED, Record, RecordSchema, RevisionRule, Sha256, SnapshotChunk, SnapshotState,
+    State, StateHash, UserEntry, Uuid, VocabularyPart,
 };
 use lockstep::directory::Code;
 use lockstep::domain::{Account, AgentId, OutStateId, Platform, TimeMs};
@@ -26,7 +26,7 @@ use lockstep::rules::{
     SubscriberRow, WhileOnContact,
 };
 
-use super::loaded::{Loaded, Written};
+use super::loaded::Loaded;
 use super::median;
 use crate::cli::output::{self, Outcome};
 
@@ -190,12 +190,12 @@ macro_rules! times {
             .copied()
             .map(|mut body| reader.read_value(&mut body))
             .collect::<Result<Vec<Value>, _>>()?;
-        let mut out = Vec::new();
+        let (mut buffer, mut out) = (Buffer::new(), Vec::new());
         Times {
             bytes: bodies.iter().map(|body| body.len()).sum::<usize>() as f64 / bodies.len().max(1) as f64,
             encode_ns: timed(runs, &decoded, |record| {
-                out.clear();
-                codec.encode(record, &mut out)?;
+                buffer.clear();
+                codec.encode(record, &mut buffer)?;
                 Ok(())
             })?,
             decode_ns: timed(runs, encoded, |bytes| {
@@ -227,18 +227,17 @@ macro_rules! times {
 
 fn records(loaded: &Loaded, runs: u32) -> anyhow::Result<BTreeMap<&'static str, Times>> {
     let codec = loaded.codec();
-    let mut all = Written::default();
+    let mut all = [Vec::new(), Vec::new(), Vec::new()];
     loaded.run(&mut loaded.slab(), |written| {
-        let [.., decisions] = &all.ends;
-        if decisions.len() < SAMPLES {
-            all.append(written);
+        for (kind, records) in all.iter_mut().enumerate().filter(|(_, records)| records.len() < SAMPLES) {
+            records.extend(written.records(kind));
         }
     })?;
-    let [commands, states, decisions] = [0, 1, 2].map(|kind| all.records(kind));
+    let [commands, states, decisions] = all;
     let many = |bytes: Vec<u8>| vec![bytes; 100];
-    let encoded = |record: &mut dyn FnMut(&mut Vec<u8>) -> Result<usize, codec::Error>| {
-        let mut bytes = Vec::new();
-        record(&mut bytes).map(|_| many(bytes))
+    let encoded = |record: &mut dyn FnMut(&mut Buffer) -> Result<usize, codec::Error>| {
+        let mut bytes = Buffer::new();
+        record(&mut bytes).map(|_| many(bytes.as_slice().to_vec()))
     };
     let chunk = chunk(&states);
     Ok(BTreeMap::from([

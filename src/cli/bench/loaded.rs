@@ -7,8 +7,8 @@ use std::ops::Range;
 use anyhow::Context;
 
 use lockstep::codec::{
-    Addressee, Codec, Command, Commanded, DecidedAs, Decision, Event, Observation, Order, Outcome, Set,
-    State, Uuid, What,
+    Addressee, Buffer, Codec, Command, Commanded, DecidedAs, Decision, Event, Observation, Order, Outcome,
+    Set, State, Uuid, What,
 };
 use lockstep::domain::{
     AccountName, AgentId, CxoneAgent, CxoneAgentId, Feed, Link, Platform, SalesforceUser, TeamId, TimeMs,
@@ -41,7 +41,7 @@ pub(super) struct Loaded {
     persons: Vec<Person>,
     codec: Codec,
     accounts: [AccountName; 2],
-    log: Vec<u8>,
+    log: Buffer,
     /// The agent's place, the event's bytes and its time.
     events: Vec<(u32, Range<usize>, TimeMs)>,
 }
@@ -49,9 +49,9 @@ pub(super) struct Loaded {
 /// What was written for some events.
 #[derive(Default)]
 pub(super) struct Written {
-    pub(super) commands: Vec<u8>,
-    pub(super) states: Vec<u8>,
-    pub(super) decisions: Vec<u8>,
+    pub(super) commands: Buffer,
+    pub(super) states: Buffer,
+    pub(super) decisions: Buffer,
     /// Where each record of the three ends.
     pub(super) ends: [Vec<usize>; 3],
 }
@@ -64,20 +64,9 @@ impl Written {
         self.ends.iter_mut().for_each(Vec::clear);
     }
 
-    /// Takes over what other has.
-    pub(super) fn append(&mut self, other: &mut Written) {
-        let begins = [self.commands.len(), self.states.len(), self.decisions.len()];
-        self.commands.append(&mut other.commands);
-        self.states.append(&mut other.states);
-        self.decisions.append(&mut other.decisions);
-        for ((ends, more), begin) in self.ends.iter_mut().zip(&mut other.ends).zip(begins) {
-            ends.extend(more.drain(..).map(|end| begin + end));
-        }
-    }
-
     /// The records of one kind, each by itself.
     pub(super) fn records(&self, kind: usize) -> Vec<Vec<u8>> {
-        let bytes = [&self.commands, &self.states, &self.decisions];
+        let bytes = [&self.commands, &self.states, &self.decisions].map(Buffer::as_slice);
         let (Some(bytes), Some(ends)) = (bytes.get(kind), self.ends.get(kind)) else { return Vec::new() };
         let begins = std::iter::once(0).chain(ends.iter().copied());
         begins.zip(ends).filter_map(|(begin, end)| bytes.get(begin..*end)).map(<[u8]>::to_vec).collect()
@@ -93,7 +82,7 @@ impl Loaded {
             persons,
             codec: Codec::single_object()?,
             accounts: ["main".parse()?, "emea".parse()?],
-            log: Vec::new(),
+            log: Buffer::new(),
             events: Vec::new(),
         };
         loaded.write_log()?;
@@ -132,8 +121,9 @@ impl Loaded {
 
     /// The first events as bytes, each by itself.
     pub(super) fn events(&self, most: usize) -> Vec<Vec<u8>> {
-        let bytes =
-            |(_, range, _): &(u32, Range<usize>, TimeMs)| self.log.get(range.clone()).map(<[u8]>::to_vec);
+        let bytes = |(_, range, _): &(u32, Range<usize>, TimeMs)| {
+            self.log.as_slice().get(range.clone()).map(<[u8]>::to_vec)
+        };
         self.events.iter().take(most).filter_map(bytes).collect()
     }
 
@@ -149,14 +139,18 @@ impl Loaded {
     ) -> anyhow::Result<()> {
         let mut written = Written::default();
         for (number, batch) in self.events.chunks(AHEAD).enumerate() {
+            // First the states and persons, then what the states point to: no question waits for another's answer.
+            let near = |(place, ..): &&(u32, Range<usize>, TimeMs)| {
+                let person = self.persons.get(*place as usize).map_or(0, |person| person.cxone.get());
+                slab.get(*place as usize).is_some_and(Option::is_some) && person != 0
+            };
+            black_box(batch.iter().filter(near).count());
             let touch = |(place, ..): &(u32, Range<usize>, TimeMs)| {
-                let person = self.persons.get(*place as usize)?;
-                black_box(person.cxone);
                 slab.get(*place as usize)?.as_ref().map(AgentState::touch)
             };
             black_box(batch.iter().filter_map(touch).fold(0, |all, one| all ^ one));
             for (offset, (place, range, now)) in (number * AHEAD..).zip(batch) {
-                let bytes = self.log.get(range.clone()).unwrap_or_default();
+                let bytes = self.log.as_slice().get(range.clone()).unwrap_or_default();
                 let event: Event<'_> = self.codec.decode(bytes)?;
                 let Some(happened) = event.for_engine(*now, None) else { continue };
                 let (Some(slot), Some(person)) =

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::arbitrary;
 use crate::codec::framing::by_serde;
 use crate::codec::schema::released;
-use crate::codec::{Codec, Record, State};
+use crate::codec::{Buffer, Codec, Record, State};
 use crate::simulate::Crowd;
 
 macro_rules! of_every {
@@ -17,8 +17,9 @@ macro_rules! of_every {
                 fn $record(record in arbitrary::$record()) {
                     // Owned and borrowed values of a record are of the same type but for a lifetime.
                     let codec = Codec::single_object().unwrap();
-                    let (mut by_hand, mut through_serde) = (Vec::new(), Vec::new());
-                    let framing = codec.encode(&record, &mut by_hand).unwrap();
+                    let (mut buffer, mut through_serde) = (Buffer::new(), Vec::new());
+                    let framing = codec.encode(&record, &mut buffer).unwrap();
+                    let mut by_hand = buffer.as_slice().to_vec();
                     codec.encode_by_serde(&record, &mut through_serde).unwrap();
                     prop_assert_eq!(&by_hand, &through_serde);
                     let read: $type = codec.decode(&by_hand).unwrap();
@@ -57,7 +58,7 @@ fn a_state_is_read_as_the_engine_left_it() {
         &arbitrary::state().new_tree(&mut proptest::test_runner::TestRunner::deterministic()).unwrap(),
     )
     .link;
-    let (mut busy, mut bytes) = (0, Vec::new());
+    let (mut busy, mut bytes) = (0, Buffer::new());
     for (place, event) in &crowd.log {
         let slot = &mut crowd.agents[*place as usize];
         crate::engine::apply(slot, event, &crowd.tables);
@@ -71,7 +72,7 @@ fn a_state_is_read_as_the_engine_left_it() {
         };
         bytes.clear();
         codec.encode(&state, &mut bytes).unwrap();
-        let read: State<'_> = codec.decode(&bytes).unwrap();
+        let read: State<'_> = codec.decode(bytes.as_slice()).unwrap();
         let mut unassigned = agent.clone();
         unassigned.assign(None);
         assert_eq!(*read.agent, unassigned);
