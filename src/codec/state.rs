@@ -123,8 +123,8 @@ struct EntryParts {
     intents_since: u8,
     verdict: Option<Verdict>,
     answered_after: AfterMs,
-    settled_after: AfterMs,
-    matched_after: AfterMs,
+    settled_after: Option<AfterMs>,
+    matched_after: Option<AfterMs>,
 }
 
 fields!(['b] EntryParts as "IssuedCommand" {
@@ -132,6 +132,12 @@ fields!(['b] EntryParts as "IssuedCommand" {
     verdict => "verdict", answered_after => "answered_after_ms", settled_after => "settled_after_ms",
     matched_after => "matched_after_ms",
 });
+
+impl AfterMs {
+    const fn of(after: i32) -> Option<AfterMs> {
+        if after == Entry::NEVER { None } else { Some(AfterMs(after)) }
+    }
+}
 
 impl EntryParts {
     const fn of(entry: Entry) -> Self {
@@ -143,8 +149,8 @@ impl EntryParts {
             intents_since,
             verdict,
             answered_after: AfterMs(entry.answered_after),
-            settled_after: AfterMs(entry.settled_after),
-            matched_after: AfterMs(entry.matched_after),
+            settled_after: AfterMs::of(entry.settled_after),
+            matched_after: AfterMs::of(entry.matched_after),
         }
     }
 
@@ -157,8 +163,8 @@ impl EntryParts {
             intents_since,
             verdict,
             answered_after: self.answered_after.0,
-            settled_after: self.settled_after.0,
-            matched_after: self.matched_after.0,
+            settled_after: self.settled_after.map_or(Entry::NEVER, |after| after.0),
+            matched_after: self.matched_after.map_or(Entry::NEVER, |after| after.0),
         })
     }
 }

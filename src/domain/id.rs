@@ -42,19 +42,17 @@ impl std::error::Error for IdError {}
 /// The characters of an id in ASCII's order; the place of each is its code of six bits.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The characters of five codes, the first of them in the highest of 30 bits; all five at once.
-const fn five_characters(codes: u64) -> [u8; 8] {
-    const EACH: u64 = 0x01_01_01_01_01;
-    let codes = codes >> 24 & 0x3f
-        | (codes >> 18 & 0x3f) << 8
-        | (codes >> 12 & 0x3f) << 16
-        | (codes >> 6 & 0x3f) << 24
-        | (codes & 0x3f) << 32;
+/// The characters of eight codes of six bits, the first of them in the highest of 48 bits; all at once.
+const fn eight_characters(codes: u64) -> [u8; 8] {
+    const EACH: u64 = 0x01_01_01_01_01_01_01_01;
+    let codes = codes & 0x00ff_ffff | (codes & 0xffff_ff00_0000) << 8;
+    let codes = codes & 0x0000_0fff_0000_0fff | (codes & 0x00ff_f000_00ff_f000) << 4;
+    let codes = codes & 0x003f_003f_003f_003f | (codes & 0x0fc0_0fc0_0fc0_0fc0) << 2;
     // In each byte 1 where the code is that of a letter, and where it is that of a small one.
     let letters = (codes + (0x80 - 10) * EACH) >> 7 & EACH;
     let small = (codes + (0x80 - 36) * EACH) >> 7 & EACH;
     let (to_letter, to_small) = ((b'A' - b'0' - 10) as u64, (b'a' - b'A' - 26) as u64);
-    (codes + b'0' as u64 * EACH + letters * to_letter + small * to_small).to_le_bytes()
+    (codes + b'0' as u64 * EACH + letters * to_letter + small * to_small).to_be_bytes()
 }
 
 /// For a character that no id has: it has a bit that no code has.
@@ -93,15 +91,13 @@ impl SalesforceId {
     /// The 15 characters.
     pub fn characters(self) -> [u8; 15] {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
-        // Five characters of six bits, and ten.
-        let high = u64::from_be_bytes([0, 0, 0, 0, a, b, c, d]) << 4 | u64::from(e >> 4);
-        let low = u64::from_be_bytes([e, f, g, h, i, j, k, l]);
-        let ([first @ .., _, _, _], [middle @ .., _, _, _], [last @ .., _, _, _]) =
-            (five_characters(high), five_characters(low >> 30), five_characters(low));
+        // Two times eight characters of 48 bits; the first has 6 bits to spare.
+        let [_, first @ ..] = eight_characters(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        let last = eight_characters(u64::from_be_bytes([0, 0, g, h, i, j, k, l]));
         let mut characters = [b'0'; 15];
-        for (slots, five) in characters.chunks_mut(5).zip([first, middle, last]) {
-            slots.copy_from_slice(&five);
-        }
+        let (begin, end) = characters.split_at_mut(7);
+        begin.copy_from_slice(&first);
+        end.copy_from_slice(&last);
         characters
     }
 
