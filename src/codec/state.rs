@@ -8,7 +8,9 @@ use serde::ser::Serializer;
 use super::scalar::AfterMs;
 use super::schema::RecordSchema;
 use super::shared::by_parts;
-use super::wire::{ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_long};
+use super::wire::{
+    ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_items, put_long,
+};
 use crate::domain::{Both, CxoneStatus, Link, RowId, SalesforceStatus, Status, TeamId, TimeMs};
 use crate::engine::{
     AgentState, Armed, Contact, EarlyClose, Entry, Epoch, Generation, GivenUp, Intent, Observed,
@@ -325,6 +327,36 @@ impl<'s> Kept<'s> {
     }
 }
 
+/// What [`Kept::put`] writes, without making one first.
+#[inline]
+fn put_kept(agent: &AgentState, out: &mut Output<'_>) {
+    let remembered = agent.remembered();
+    remembered.intent.put(out);
+    remembered.salesforce.put(out);
+    remembered.cxone.put(out);
+    remembered.previous.put(out);
+    remembered.observed_row.put(out);
+    Rows(remembered.rows).put(out);
+    remembered.epoch.put(out);
+    remembered.generation.put(out);
+    remembered.issued.put(out);
+    if agent.is_at_rest() {
+        return out.byte(0);
+    }
+    out.byte(2);
+    put_items(remembered.commands, out);
+    put_items(remembered.command_times, out);
+    remembered.cool_down_until.put(out);
+    remembered.doublings.put(out);
+    remembered.waiting.salesforce.put(out);
+    remembered.waiting.cxone.put(out);
+    remembered.armed.put(out);
+    remembered.contact.put(out);
+    remembered.pending_close.put(out);
+    remembered.early_close.put(out);
+    remembered.replaced.put(out);
+}
+
 /// A state as its record has it.
 struct Flat<'s> {
     link: Link,
@@ -348,7 +380,7 @@ impl<'b> ByHand<'b> for State<'_> {
         self.link.put(out);
         self.team.put(out);
         self.epoch.put(out);
-        Kept::of(&self.agent).put(out);
+        put_kept(&self.agent, out);
     }
 
     #[inline]
