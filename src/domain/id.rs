@@ -468,7 +468,8 @@ mod tests {
                 }
             }
         }
-        assert!("0Ps5g00000AAAAA".parse::<SalesforceId>() < "0Ps5g00000AAAAa".parse::<SalesforceId>());
+        let id = |text: &str| text.parse::<SalesforceId>().unwrap();
+        assert!(id("0Ps5g00000AAAAA") < id("0Ps5g00000AAAAa"), "the order of ids is that of their texts");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use apache_avro::Schema;
@@ -62,6 +62,14 @@ struct Figures {
     /// An event's bytes, decoded, applied, and its command, state and decision encoded. Agents at random, states
     /// touched 32 at once.
     record_ns: f64,
+    /// Of that: reading the event.
+    decode_ns: f64,
+    /// Of that: bringing the state near, with the others of its batch.
+    touch_ns: f64,
+    /// Of that: deciding.
+    apply_ns: f64,
+    /// Of that: writing command, state and decision.
+    encode_ns: f64,
     record_ns_min: f64,
     record_ns_max: f64,
     record_ns_limit: f64,
@@ -89,24 +97,35 @@ pub(super) fn run(command: &Codec) -> anyhow::Result<Outcome> {
     let events = usize::try_from(command.events).context("too many events for this machine")?;
     output::aside("a centre at work is being prepared ...\n");
     let loaded = Loaded::new(agents, events)?;
-    let mut record_ns = Vec::new();
+    let (mut record_ns, mut parts_ns) = (Vec::new(), [const { Vec::new() }; 4]);
     let mut written_bytes = 0;
     for _ in 0..command.runs {
         let mut slab = loaded.slab();
         written_bytes = 0;
         let begun = Instant::now();
-        loaded.run(&mut slab, |written| {
+        let phases = loaded.run(&mut slab, |written| {
             written_bytes += written.commands.len() + written.states.len() + written.decisions.len();
             black_box(written);
         })?;
-        record_ns.push(begun.elapsed().as_nanos() as f64 / loaded.len().max(1) as f64);
+        let per_event = |took: Duration| took.as_nanos() as f64 / loaded.len().max(1) as f64;
+        record_ns.push(per_event(begun.elapsed()));
+        let phases = [phases.decode, phases.touch, phases.apply, phases.encode];
+        parts_ns.iter_mut().zip(phases).for_each(|(all, phase)| all.push(per_event(phase)));
     }
     record_ns.sort_by(f64::total_cmp);
+    let [decode_ns, touch_ns, apply_ns, encode_ns] = parts_ns.map(|mut all| {
+        all.sort_by(f64::total_cmp);
+        median(&all)
+    });
     let figures = Figures {
         agents: command.agents,
         events: loaded.len(),
         runs: record_ns.len(),
         record_ns: median(&record_ns),
+        decode_ns,
+        touch_ns,
+        apply_ns,
+        encode_ns,
         record_ns_min: record_ns.first().copied().unwrap_or_default(),
         record_ns_max: record_ns.last().copied().unwrap_or_default(),
         record_ns_limit: RECORD_NS_LIMIT,
@@ -125,7 +144,8 @@ fn print(command: &Codec, figures: &Figures) -> anyhow::Result<()> {
     }
     let mut text = format!(
         "{} agents, {} events (60 % observations, 20 % outcomes, 20 % wake-ups), {} runs\n\
-         from bytes to bytes {:6.0} ns median ({:.0} to {:.0}), {:.0} % of the limit of {RECORD_NS_LIMIT} ns; {:.0} bytes written\n\n\
+         from bytes to bytes {:6.0} ns median ({:.0} to {:.0}), {:.0} % of the limit of {RECORD_NS_LIMIT} ns; {:.0} bytes written\n\
+         of that decode {:.0}, touch {:.0}, apply {:.0}, encode {:.0} ns\n\n\
          {:16} {:>7}   {:^17}   {:^17}   {:^17}\n{:16} {:>7}   {:>8} {:>8}   {:>8} {:>8}   {:>8} {:>8}\n",
         figures.agents,
         figures.events,
@@ -135,6 +155,10 @@ fn print(command: &Codec, figures: &Figures) -> anyhow::Result<()> {
         figures.record_ns_max,
         figures.record_of_limit * 100.0,
         figures.written_bytes,
+        figures.decode_ns,
+        figures.touch_ns,
+        figures.apply_ns,
+        figures.encode_ns,
         "",
         "",
         "by hand, ns",

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -29,7 +30,6 @@ const WRITER: &str = "source/cxone.emea/host-1";
 /// Who an agent is, as a processor keeps it: the names of the accounts are the same for many.
 #[derive(Clone, Copy)]
 struct Person {
-    agent: AgentId,
     user: UserId,
     cxone: CxoneAgentId,
     team: TeamId,
@@ -54,6 +54,15 @@ pub(super) struct Written {
     pub(super) decisions: Buffer,
     /// Where each record of the three ends.
     pub(super) ends: [Vec<usize>; 3],
+}
+
+/// What the parts of a run took.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Phases {
+    pub(super) decode: Duration,
+    pub(super) touch: Duration,
+    pub(super) apply: Duration,
+    pub(super) encode: Duration,
 }
 
 impl Written {
@@ -91,12 +100,9 @@ impl Loaded {
 
     fn write_log(&mut self) -> anyhow::Result<()> {
         for (number, (place, event)) in self.crowd.log.iter().enumerate() {
-            let person = self.persons.get(*place as usize).context("an event without an agent")?;
             let event = Event {
-                id: Uuid(
-                    (number as u128).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes(),
-                ),
-                agent: Some(person.agent),
+                id: Uuid(mixed(number as u128)),
+                agent: Some(AgentId::from_bytes(mixed(u128::from(*place)))),
                 account: None,
                 written_at: event.now,
                 writer: Cow::Borrowed(WRITER),
@@ -132,39 +138,66 @@ impl Loaded {
     }
 
     /// Reads, applies and writes the whole log; `done` is called after each batch, with what it wrote.
+    ///
+    /// A batch is first read, then applied, then written, as a processor does: each of the three is code of its own that
+    /// stays at hand, and a state is written as its last event of the batch has left it.
     pub(super) fn run(
         &self,
         slab: &mut [Option<AgentState>],
         mut done: impl FnMut(&mut Written),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Phases> {
+        let mut phases = Phases::default();
         let mut written = Written::default();
+        let mut events: Vec<Event<'_>> = Vec::with_capacity(AHEAD);
+        let mut effects: Vec<Effects> = Vec::with_capacity(AHEAD);
         for (number, batch) in self.events.chunks(AHEAD).enumerate() {
-            // First the states and persons, then what the states point to: no question waits for another's answer.
-            let near = |(place, ..): &&(u32, Range<usize>, TimeMs)| {
-                let person = self.persons.get(*place as usize).map_or(0, |person| person.cxone.get());
-                slab.get(*place as usize).is_some_and(Option::is_some) && person != 0
-            };
-            black_box(batch.iter().filter(near).count());
-            let touch = |(place, ..): &(u32, Range<usize>, TimeMs)| {
-                slab.get(*place as usize)?.as_ref().map(AgentState::touch)
-            };
-            black_box(batch.iter().filter_map(touch).fold(0, |all, one| all ^ one));
-            for (offset, (place, range, now)) in (number * AHEAD..).zip(batch) {
-                let bytes = self.log.as_slice().get(range.clone()).unwrap_or_default();
-                let event: Event<'_> = self.codec.decode(bytes)?;
-                let Some(happened) = event.for_engine(*now, None) else { continue };
-                let (Some(slot), Some(person)) =
-                    (slab.get_mut(*place as usize), self.persons.get(*place as usize))
-                else {
-                    continue;
-                };
-                let effects = engine::apply(slot, &happened, &self.crowd.tables);
-                self.write(&event, offset as i64, *now, (person, slot.as_ref()), &effects, &mut written)?;
+            events.clear();
+            effects.clear();
+            let begun = Instant::now();
+            for (_, range, _) in batch {
+                events.push(self.codec.decode(self.log.as_slice().get(range.clone()).unwrap_or_default())?);
             }
+            let decoded = Instant::now();
+            self.touch(slab, batch);
+            let touched = Instant::now();
+            for (event, (place, _, now)) in events.iter().zip(batch) {
+                let happened =
+                    event.for_engine(*now, None).context("an event of the workload is for an agent")?;
+                let slot =
+                    slab.get_mut(*place as usize).context("an event of the workload is for an agent")?;
+                effects.push(engine::apply(slot, &happened, &self.crowd.tables));
+            }
+            let applied = Instant::now();
+            for (offset, ((event, effects), (place, _, now))) in
+                (number * AHEAD..).zip(events.iter().zip(&effects).zip(batch))
+            {
+                let place = *place as usize;
+                let (slot, person) = (slab.get(place), self.persons.get(place));
+                if let (Some(slot), Some(person)) = (slot, person) {
+                    self.write(event, offset as i64, *now, (person, slot.as_ref()), effects, &mut written)?;
+                }
+            }
+            phases.decode += decoded - begun;
+            phases.touch += touched - decoded;
+            phases.apply += applied - touched;
+            phases.encode += applied.elapsed();
             done(&mut written);
             written.clear();
         }
-        Ok(())
+        Ok(phases)
+    }
+
+    /// First the states and persons, then what the states point to: no question waits for another's answer.
+    fn touch(&self, slab: &[Option<AgentState>], batch: &[(u32, Range<usize>, TimeMs)]) {
+        let near = |(place, ..): &&(u32, Range<usize>, TimeMs)| {
+            let person = self.persons.get(*place as usize).map_or(0, |person| person.cxone.get());
+            slab.get(*place as usize).is_some_and(Option::is_some) && person != 0
+        };
+        black_box(batch.iter().filter(near).count());
+        let touch = |(place, ..): &(u32, Range<usize>, TimeMs)| {
+            slab.get(*place as usize)?.as_ref().map(AgentState::touch)
+        };
+        black_box(batch.iter().filter_map(touch).fold(0, |all, one| all ^ one));
     }
 
     fn write(
@@ -176,6 +209,7 @@ impl Loaded {
         effects: &Effects,
         written: &mut Written,
     ) -> anyhow::Result<()> {
+        let agent = event.agent.context("an event of the workload is for an agent")?;
         let [org, tenant] = self.accounts;
         let link = Link {
             salesforce: SalesforceUser { account: org, user: person.user },
@@ -195,14 +229,14 @@ impl Loaded {
                 Platform::Salesforce => Addressee::Salesforce(link.salesforce),
                 Platform::Cxone => Addressee::Cxone(link.cxone),
             };
-            let command =
-                Command { agent: person.agent, to, event_offset, engine_version: engine::VERSION, order };
+            let command = Command { agent, to, event_offset, engine_version: engine::VERSION, order };
             self.codec.encode(&command, &mut written.commands)?;
             let [ends, ..] = &mut written.ends;
             ends.push(written.commands.len());
         }
-        if let Some(agent) = state {
-            let state = State { link, team: Some(person.team), epoch: Epoch(1), agent: Cow::Borrowed(agent) };
+        if let Some(remembered) = state {
+            let state =
+                State { link, team: Some(person.team), epoch: Epoch(1), agent: Cow::Borrowed(remembered) };
             self.codec.encode(&state, &mut written.states)?;
             let [_, ends, _] = &mut written.ends;
             ends.push(written.states.len());
@@ -213,7 +247,7 @@ impl Loaded {
             _ => None,
         };
         let decision = Decision {
-            agent: Some(person.agent),
+            agent: Some(agent),
             event: event.id,
             event_kind: event.what.kind(),
             event_offset,
@@ -241,10 +275,14 @@ impl Loaded {
     }
 }
 
+/// An id as good as any, for agents and events.
+const fn mixed(number: u128) -> [u8; 16] {
+    let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    (mixed ^ (mixed >> 61)).to_be_bytes()
+}
+
 fn person(place: u32) -> anyhow::Result<Person> {
-    let mixed = u128::from(place).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     Ok(Person {
-        agent: AgentId::from_bytes((mixed ^ (mixed >> 61)).to_be_bytes()),
         user: format!("0055g000{place:07}").parse()?,
         cxone: CxoneAgentId::new(100_000 + place),
         team: TeamId::new(place % 500),
