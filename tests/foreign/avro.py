@@ -14,7 +14,8 @@ bytes for this value, the answer also has "rewritten": HEX. That alone is no err
 unions, symbols, edges of numbers, lengths) are dealt from a shuffled hand, so that each comes before any comes twice. A
 field or a type with "lockstep.form" gets values of that form; one that is not known here is an error. With `--valid` the
 rules are kept too that no schema tells: no symbol is UNKNOWN, a record with a `kind` has what the kind demands and
-nothing else, what holds for one platform names no other, and each row of a rule has terms that fit its direction.
+nothing else, what holds for one platform names no other, each row of a rule has terms that fit its direction, and no
+time is so far away that a reader takes it for a nearer one.
 
 `fingerprint` prints {"schema": FILE, "fingerprint": HEX, "canonical": TEXT}: CRC-64-AVRO of the parsing canonical form,
 in the byte order of the single-object header.
@@ -213,6 +214,7 @@ for _zone in ("", "local-"):
 RANGES = {
     **TIMES,
     **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 31, 32, 48)},
+    "i48": (-(1 << 47), (1 << 47) - 1),
     # A reader refuses what a newer engine wrote.
     "engine-version": (1, 1),
 }
@@ -321,6 +323,13 @@ class Generator:
             record["status"] = self.of_platform(record["status"], platform)
         return command
 
+    def decision_for(self, decision):
+        for key, platform in (("to_salesforce", "Salesforce"), ("to_cxone", "Cxone")):
+            if decision[key] is not None:
+                record = decision[key][1]
+                record["status"] = self.of_platform(record["status"], platform)
+        return decision
+
     def of_platform(self, status, platform):
         """The status, or another one that is of this platform."""
         while f"{platform}Status" not in status[0]:
@@ -382,6 +391,7 @@ class Generator:
         return form
 
     def number(self, bits, limits, where):
+        limits = "i48" if self.valid and limits == "timestamp-millis" else limits
         low, high = RANGES.get(limits, (-(1 << bits - 1), (1 << bits - 1) - 1))
         edges = [n for n in (low, *EDGES[bits], high) if low <= n <= high]
         if self.deal(where, (True, False)):
@@ -458,6 +468,7 @@ MENDS = {
 # The same for rules between the fields of a record, where --valid.
 VALID = {
     "Command": Generator.command_for,
+    "Decision": Generator.decision_for,
     "Observed": lambda g, observed: {**observed, "status": g.of_platform(observed["status"], "Salesforce")},
     "Rule": lambda g, rule: {**rule, "salesforce_to_cxone": [g.order(row) for row in rule["salesforce_to_cxone"]]},
 }
