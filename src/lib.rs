@@ -8,6 +8,7 @@
 //! | [`directory`] | who is who: vocabulary, people, links | `domain`, `document` |
 //! | [`rules`] | rules file -> checked revision -> tables | `domain`, `document`, `directory` |
 //! | [`engine`] | `apply(state, event, rules) -> effects`: pure, total | `domain`, the tables of `rules` |
+//! | [`codec`] | Avro records to values and back, framing, schema registry | `domain`, `directory`, `engine`, `rules` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!

@@ -26,6 +26,7 @@ pub struct Codec {
 #[derive(Clone, Copy, Default)]
 struct Header {
     bytes: [u8; 10],
+    /// 10 or 5.
     length: u8,
 }
 
@@ -40,8 +41,20 @@ impl Header {
         Header { bytes: [CONFLUENT, a, b, c, d, 0, 0, 0, 0, 0], length: 5 }
     }
 
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    /// What comes after it, if it stands before a message.
+    #[inline]
+    fn strip<'b>(&self, value: &'b [u8]) -> Option<&'b [u8]> {
+        let [a, b, c, d, e, ..] = self.bytes;
+        match self.length {
+            // To compare as many bytes as are known is faster.
+            10 => {
+                value.split_first_chunk().filter(|(header, _)| **header == self.bytes).map(|(_, body)| body)
+            }
+            _ => value
+                .split_first_chunk()
+                .filter(|(header, _)| **header == [a, b, c, d, e])
+                .map(|(_, body)| body),
+        }
     }
 }
 
@@ -154,11 +167,12 @@ impl Codec {
     #[inline]
     pub fn encode<'b, R: Record<'b>>(&self, record: &R, into: &mut Buffer) -> Result<usize, Error> {
         let header = self.header(R::SCHEMA);
+        let length = usize::from(header.length);
         into.append(|out| {
-            out.bytes(header);
+            out.first_of(&header.bytes, length);
             record.put(out);
         })?;
-        Ok(header.len())
+        Ok(length)
     }
 
     /// The same through serde, for who wants to compare.
@@ -178,15 +192,15 @@ impl Codec {
             why: error.to_string(),
         };
         if let Some(own) = self.catalogue.own(R::SCHEMA) {
-            into.extend_from_slice(header);
+            into.extend(header.bytes.iter().take(usize::from(header.length)));
             own.writer().write_ser(into, &BySerde(record)).map_err(malformed)?;
         }
-        Ok(header.len())
+        Ok(usize::from(header.length))
     }
 
     #[inline]
-    fn header(&self, record: RecordSchema) -> &[u8] {
-        self.headers.get(record as usize).map(Header::bytes).unwrap_or_default()
+    fn header(&self, record: RecordSchema) -> Header {
+        self.headers.get(record as usize).copied().unwrap_or_default()
     }
 
     /// The Avro body of a message, without the framing.
@@ -210,7 +224,7 @@ impl Codec {
         if value.len() > RECORD_BYTES_MAX {
             return Err(Error::TooLarge(value.len()));
         }
-        if let Some(body) = value.strip_prefix(self.header(R::SCHEMA)) {
+        if let Some(body) = self.header(R::SCHEMA).strip(value) {
             return by_hand(body);
         }
         self.decode_other(value)

@@ -283,8 +283,7 @@ macro_rules! fixed {
         impl<'b> ByHand<'b> for $type {
             #[inline]
             fn put(&self, out: &mut Output<'_>) {
-                let bytes = $bytes(*self);
-                out.bytes(&bytes);
+                out.array(&$bytes(*self));
             }
 
             #[inline]
@@ -320,8 +319,8 @@ macro_rules! salesforce_ids {
         impl<'b> ByHand<'b> for $type {
             #[inline]
             fn put(&self, out: &mut Output<'_>) {
-                out.byte(30);
-                out.bytes(&self.id().characters());
+                let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = self.id().characters();
+                out.array(&[30, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]);
             }
 
             #[inline]
@@ -363,7 +362,9 @@ const NO_ACCOUNT_NAME: Malformed = Malformed::Value("a text is not the name of a
 impl ByHand<'_> for AccountName {
     #[inline]
     fn put(&self, out: &mut Output<'_>) {
-        put_text(self.as_bytes(), out);
+        let (bytes, length) = self.padded();
+        put_long(length as i64, out);
+        out.first_of(bytes, length);
     }
 
     #[inline]

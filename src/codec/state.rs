@@ -8,7 +8,9 @@ use serde::ser::Serializer;
 use super::scalar::AfterMs;
 use super::schema::RecordSchema;
 use super::shared::by_parts;
-use super::wire::{ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_long};
+use super::wire::{
+    ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_items, put_long,
+};
 use crate::domain::{Both, CxoneStatus, Link, RowId, SalesforceStatus, Status, TeamId, TimeMs};
 use crate::engine::{
     AgentState, Armed, Contact, EarlyClose, Entry, Epoch, Generation, GivenUp, Intent, Observed,
@@ -123,8 +125,8 @@ struct EntryParts {
     intents_since: u8,
     verdict: Option<Verdict>,
     answered_after: AfterMs,
-    settled_after: AfterMs,
-    matched_after: AfterMs,
+    settled_after: Option<AfterMs>,
+    matched_after: Option<AfterMs>,
 }
 
 fields!(['b] EntryParts as "IssuedCommand" {
@@ -132,6 +134,12 @@ fields!(['b] EntryParts as "IssuedCommand" {
     verdict => "verdict", answered_after => "answered_after_ms", settled_after => "settled_after_ms",
     matched_after => "matched_after_ms",
 });
+
+impl AfterMs {
+    const fn of(after: i32) -> Option<AfterMs> {
+        if after == Entry::NEVER { None } else { Some(AfterMs(after)) }
+    }
+}
 
 impl EntryParts {
     const fn of(entry: Entry) -> Self {
@@ -143,8 +151,8 @@ impl EntryParts {
             intents_since,
             verdict,
             answered_after: AfterMs(entry.answered_after),
-            settled_after: AfterMs(entry.settled_after),
-            matched_after: AfterMs(entry.matched_after),
+            settled_after: AfterMs::of(entry.settled_after),
+            matched_after: AfterMs::of(entry.matched_after),
         }
     }
 
@@ -157,8 +165,8 @@ impl EntryParts {
             intents_since,
             verdict,
             answered_after: self.answered_after.0,
-            settled_after: self.settled_after.0,
-            matched_after: self.matched_after.0,
+            settled_after: self.settled_after.map_or(Entry::NEVER, |after| after.0),
+            matched_after: self.matched_after.map_or(Entry::NEVER, |after| after.0),
         })
     }
 }
@@ -319,6 +327,36 @@ impl<'s> Kept<'s> {
     }
 }
 
+/// What [`Kept::put`] writes, without making one first.
+#[inline]
+fn put_kept(agent: &AgentState, out: &mut Output<'_>) {
+    let remembered = agent.remembered();
+    remembered.intent.put(out);
+    remembered.salesforce.put(out);
+    remembered.cxone.put(out);
+    remembered.previous.put(out);
+    remembered.observed_row.put(out);
+    Rows(remembered.rows).put(out);
+    remembered.epoch.put(out);
+    remembered.generation.put(out);
+    remembered.issued.put(out);
+    if agent.is_at_rest() {
+        return out.byte(0);
+    }
+    out.byte(2);
+    put_items(remembered.commands, out);
+    put_items(remembered.command_times, out);
+    remembered.cool_down_until.put(out);
+    remembered.doublings.put(out);
+    remembered.waiting.salesforce.put(out);
+    remembered.waiting.cxone.put(out);
+    remembered.armed.put(out);
+    remembered.contact.put(out);
+    remembered.pending_close.put(out);
+    remembered.early_close.put(out);
+    remembered.replaced.put(out);
+}
+
 /// A state as its record has it.
 struct Flat<'s> {
     link: Link,
@@ -342,7 +380,7 @@ impl<'b> ByHand<'b> for State<'_> {
         self.link.put(out);
         self.team.put(out);
         self.epoch.put(out);
-        Kept::of(&self.agent).put(out);
+        put_kept(&self.agent, out);
     }
 
     #[inline]

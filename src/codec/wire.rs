@@ -208,9 +208,18 @@ impl<'o> Output<'o> {
         self.written = end;
     }
 
+    /// All of these bytes, whose number is known.
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
+        if let Some(slots) = self.place.get_mut(self.written..self.written + N) {
+            slots.copy_from_slice(bytes);
+        }
+        self.written += N;
+    }
+
     /// The first ones of these bytes. To copy all of them is faster than to count.
     #[inline]
-    fn first_of<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+    pub(super) fn first_of<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
         match self.place.get_mut(self.written..self.written + N) {
             Some(slots) => {
                 slots.copy_from_slice(bytes);
@@ -238,6 +247,18 @@ const fn gather(bytes: u64) -> u64 {
 /// The bit of each byte that says that another follows.
 const MORE: u64 = 0x8080_8080_8080_8080;
 
+/// For each highest bit how many bytes a number takes, and the bits that say that others follow.
+const LENGTHS: [(usize, u64); 56] = {
+    let mut lengths = [(0, 0); 56];
+    let mut rest: &mut [(usize, u64)] = &mut lengths;
+    while let Some((last, before)) = rest.split_last_mut() {
+        let length = before.len() / 7 + 1;
+        *last = (length, MORE & !(u64::MAX << (8 * (length - 1))));
+        rest = before;
+    }
+    lengths
+};
+
 /// Appends a `long`.
 #[inline]
 pub(super) fn put_long(number: i64, out: &mut Output<'_>) {
@@ -245,8 +266,7 @@ pub(super) fn put_long(number: i64, out: &mut Output<'_>) {
     if rest < 0x80 {
         out.byte(rest as u8);
     } else if rest < 1 << 56 {
-        let length = (rest.ilog2() / 7 + 1) as usize;
-        let followed = MORE & !(u64::MAX << (8 * (length - 1)));
+        let (length, followed) = LENGTHS.get(rest.ilog2() as usize).copied().unwrap_or_default();
         out.first_of(&(spread(rest) | followed).to_le_bytes(), length);
     } else {
         put_longest(rest, out);

@@ -94,6 +94,11 @@ impl AccountName {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    /// The name as the bytes of its text, with zeros up to the most there can be, and how many bytes it has.
+    pub const fn padded(&self) -> (&[u8; Self::LENGTH_MAX], usize) {
+        (&self.bytes, self.length as usize)
+    }
+
     /// The name as the bytes of its text.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()

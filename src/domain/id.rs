@@ -39,39 +39,42 @@ impl fmt::Display for IdError {
 
 impl std::error::Error for IdError {}
 
-/// The characters of an id in ASCII's order; the place of each is its code of six bits.
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// The characters of five codes, the first of them in the highest of 30 bits; all five at once.
-const fn five_characters(codes: u64) -> [u8; 8] {
-    const EACH: u64 = 0x01_01_01_01_01;
-    let codes = codes >> 24 & 0x3f
-        | (codes >> 18 & 0x3f) << 8
-        | (codes >> 12 & 0x3f) << 16
-        | (codes >> 6 & 0x3f) << 24
-        | (codes & 0x3f) << 32;
+/// The characters of eight codes of six bits, the first of them in the highest of 48 bits; all at once. The code of a
+/// character is its place among digits, capitals and small letters, which is ASCII's order.
+const fn eight_characters(codes: u64) -> [u8; 8] {
+    const EACH: u64 = 0x01_01_01_01_01_01_01_01;
+    let codes = codes & 0x00ff_ffff | (codes & 0xffff_ff00_0000) << 8;
+    let codes = codes & 0x0000_0fff_0000_0fff | (codes & 0x00ff_f000_00ff_f000) << 4;
+    let codes = codes & 0x003f_003f_003f_003f | (codes & 0x0fc0_0fc0_0fc0_0fc0) << 2;
     // In each byte 1 where the code is that of a letter, and where it is that of a small one.
     let letters = (codes + (0x80 - 10) * EACH) >> 7 & EACH;
     let small = (codes + (0x80 - 36) * EACH) >> 7 & EACH;
     let (to_letter, to_small) = ((b'A' - b'0' - 10) as u64, (b'a' - b'A' - 26) as u64);
-    (codes + b'0' as u64 * EACH + letters * to_letter + small * to_small).to_le_bytes()
+    (codes + b'0' as u64 * EACH + letters * to_letter + small * to_small).to_be_bytes()
 }
 
-/// For a character that no id has: it has a bit that no code has.
-const NO_CODE: u8 = 0xff;
-
-/// The code of each character.
-const CODES: [u8; 256] = {
-    let mut codes = [NO_CODE; 256];
-    let mut rest: &[u8] = ALPHABET;
-    while let [before @ .., character] = rest {
-        if let Some(slot) = codes.split_at_mut(*character as usize).1.first_mut() {
-            *slot = before.len() as u8;
-        }
-        rest = before;
+/// The codes of eight characters, the reverse of [`eight_characters`]; `None` where one is no ASCII letter or digit.
+const fn eight_codes(characters: u64) -> Option<u64> {
+    const EACH: u64 = 0x01_01_01_01_01_01_01_01;
+    /// In each byte 1 where the character is at least this one.
+    const fn from(characters: u64, first: u8) -> u64 {
+        (characters + (0x80 - first as u64) * EACH) >> 7 & EACH
     }
-    codes
-};
+    if characters & (0x80 * EACH) != 0 {
+        return None;
+    }
+    let digits = from(characters, b'0') ^ from(characters, b'9' + 1);
+    let capitals = from(characters, b'A') ^ from(characters, b'Z' + 1);
+    let smalls = from(characters, b'a') ^ from(characters, b'z' + 1);
+    if digits | capitals | smalls != EACH {
+        return None;
+    }
+    let offset = digits * b'0' as u64 + capitals * (b'A' - 10) as u64 + smalls * (b'a' - 36) as u64;
+    let codes = characters - offset;
+    let codes = codes & 0x003f_003f_003f_003f | (codes & 0x3f00_3f00_3f00_3f00) >> 2;
+    let codes = codes & 0x0000_0fff_0000_0fff | (codes & 0x0fff_0000_0fff_0000) >> 4;
+    Some(codes & 0x00ff_ffff | (codes & 0x00ff_ffff_0000_0000) >> 8)
+}
 
 const fn code(character: u8) -> Option<u8> {
     match character {
@@ -93,15 +96,13 @@ impl SalesforceId {
     /// The 15 characters.
     pub fn characters(self) -> [u8; 15] {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
-        // Five characters of six bits, and ten.
-        let high = u64::from_be_bytes([0, 0, 0, 0, a, b, c, d]) << 4 | u64::from(e >> 4);
-        let low = u64::from_be_bytes([e, f, g, h, i, j, k, l]);
-        let ([first @ .., _, _, _], [middle @ .., _, _, _], [last @ .., _, _, _]) =
-            (five_characters(high), five_characters(low >> 30), five_characters(low));
+        // Two times eight characters of 48 bits; the first has 6 bits to spare.
+        let [_, first @ ..] = eight_characters(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        let last = eight_characters(u64::from_be_bytes([0, 0, g, h, i, j, k, l]));
         let mut characters = [b'0'; 15];
-        for (slots, five) in characters.chunks_mut(5).zip([first, middle, last]) {
-            slots.copy_from_slice(&five);
-        }
+        let (begin, end) = characters.split_at_mut(7);
+        begin.copy_from_slice(&first);
+        end.copy_from_slice(&last);
         characters
     }
 
@@ -109,22 +110,14 @@ impl SalesforceId {
     ///
     /// # Errors
     /// One of them is no ASCII letter or digit.
-    pub fn from_characters(characters: &[u8; 15]) -> Result<Self, IdError> {
-        let (first, last) = characters.split_at(5);
-        let (mut odd, mut halves) = (0, [0_u64; 2]);
-        for (half, characters) in halves.iter_mut().zip([first, last]) {
-            for character in characters {
-                let code = CODES.get(usize::from(*character)).copied().unwrap_or(NO_CODE);
-                odd |= code;
-                *half = *half << 6 | u64::from(code & 63);
-            }
-        }
-        if odd == NO_CODE || odd & 64 != 0 {
-            return Err(IdError::Character);
-        }
-        let [high, low] = halves;
-        let [.., a, b, c, d] = (high >> 4).to_be_bytes();
-        Ok(SalesforceId::from_halves([a, b, c, d], high << 60 | low))
+    pub const fn from_characters(characters: &[u8; 15]) -> Result<Self, IdError> {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = *characters;
+        let first = eight_codes(u64::from_be_bytes([b'0', a, b, c, d, e, f, g]));
+        let last = eight_codes(u64::from_be_bytes([h, i, j, k, l, m, n, o]));
+        let (Some(first), Some(last)) = (first, last) else { return Err(IdError::Character) };
+        let [_, _, a, b, c, d, e, f] = first.to_be_bytes();
+        let [_, _, g, h, i, j, k, l] = last.to_be_bytes();
+        Ok(SalesforceId([a, b, c, d, e, f, g, h, i, j, k, l]))
     }
 
     /// The first characters as a number, and the last ten.
@@ -460,6 +453,22 @@ mod tests {
         {
             assert_eq!(bad.parse::<AgentId>(), Err(IdError::Uuid));
         }
+    }
+
+    #[test]
+    fn every_character_is_read_as_it_is_shown_at_every_place() {
+        for place in 0..15 {
+            for character in 0..=u8::MAX {
+                let mut characters = *b"0Ps5g00000AAAAz";
+                characters[place] = character;
+                let id = SalesforceId::from_characters(&characters);
+                match character.is_ascii_alphanumeric() {
+                    true => assert_eq!(id.map(SalesforceId::characters), Ok(characters)),
+                    false => assert_eq!(id, Err(IdError::Character), "{character} at {place}"),
+                }
+            }
+        }
+        assert!("0Ps5g00000AAAAA".parse::<SalesforceId>() < "0Ps5g00000AAAAa".parse::<SalesforceId>());
     }
 
     #[test]

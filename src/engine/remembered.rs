@@ -9,7 +9,7 @@ use super::busy::{Contact, EarlyClose, PendingClose, Replaced, Waiting};
 use super::flapping::Flapping;
 use super::kept::{Generation, Intent, Observed, Offset, ROWS_KEPT, Sequence};
 use super::ring::{self, Entry, Ring};
-use super::state::AgentState;
+use super::state::{AgentState, Flags, Side};
 use super::timer::Armed;
 use super::{Epoch, PLATFORMS, Platform, Status};
 
@@ -97,36 +97,16 @@ impl Remembered<'_> {
 
 impl AgentState {
     /// All that is remembered of the agent.
+    #[inline]
     pub fn remembered(&self) -> Remembered<'_> {
-        let salesforce = self.salesforce;
-        let cxone = self.cxone;
-        let shown = |platform: Platform| self.observed(platform).map(|observed| observed.ours);
+        let busy = self.busy.as_deref();
+        let rare = busy.and_then(|busy| busy.rare.as_deref());
         let waiting =
-            Both { salesforce: self.waiting(Platform::Salesforce), cxone: self.waiting(Platform::Cxone) };
+            busy.map_or(Both { salesforce: Waiting::EMPTY, cxone: Waiting::EMPTY }, |busy| busy.waiting);
         Remembered {
             intent: self.intent(),
-            salesforce: RememberedSide {
-                shown: salesforce.shown.zip(shown(Platform::Salesforce)).map(|(status, ours)| Shown {
-                    status,
-                    since_raw: salesforce.since_raw,
-                    offset: salesforce.offset,
-                    ours,
-                }),
-                reachable: self.is_reachable(Platform::Salesforce),
-                caught_up: self.is_caught_up(Platform::Salesforce),
-                target: salesforce.target,
-            },
-            cxone: RememberedSide {
-                shown: cxone.shown.zip(shown(Platform::Cxone)).map(|(status, ours)| Shown {
-                    status,
-                    since_raw: cxone.since_raw,
-                    offset: cxone.offset,
-                    ours,
-                }),
-                reachable: self.is_reachable(Platform::Cxone),
-                caught_up: self.is_caught_up(Platform::Cxone),
-                target: cxone.target,
-            },
+            salesforce: self.remembered_side(Platform::Salesforce, &self.salesforce),
+            cxone: self.remembered_side(Platform::Cxone, &self.cxone),
             previous: self.previous,
             observed_row: self.observed_row(),
             rows: self.rows(),
@@ -138,11 +118,27 @@ impl AgentState {
             cool_down_until: self.flapping().until,
             doublings: self.flapping().doublings,
             waiting,
-            armed: self.armed(),
-            contact: self.contact(),
-            pending_close: self.pending_close(),
-            early_close: self.early_close(),
-            replaced: self.replaced(),
+            armed: busy.and_then(|busy| busy.armed),
+            contact: busy.and_then(|busy| busy.contact),
+            pending_close: busy.and_then(|busy| busy.pending_close),
+            early_close: rare.and_then(|rare| rare.early_close),
+            replaced: rare.and_then(|rare| rare.replaced),
+        }
+    }
+
+    #[inline]
+    fn remembered_side<S: Copy>(&self, platform: Platform, side: &Side<S>) -> RememberedSide<S> {
+        let shown = side.shown.map(|status| Shown {
+            status,
+            since_raw: side.since_raw,
+            offset: side.offset,
+            ours: self.flags.has(Flags::of(Flags::OURS, platform)),
+        });
+        RememberedSide {
+            shown,
+            reachable: self.is_reachable(platform),
+            caught_up: self.is_caught_up(platform),
+            target: side.target,
         }
     }
 
