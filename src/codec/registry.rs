@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::Error;
 use super::schema::{SchemaError, Writer};
 use crate::domain::Remedy;
 
-/// How long an answer may take, from the first byte sent to the last received.
+/// How long an answer may take, unless told otherwise.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,6 +106,7 @@ pub struct Registry {
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
+    timeout: Duration,
     schemas: Cache<i32, Result<Arc<Writer>, SchemaError>>,
     unknown: Cache<i32, ()>,
 }
@@ -135,9 +137,18 @@ struct Found {
     references: Vec<serde::de::IgnoredAny>,
 }
 
+/// How a registry refuses. Who answers otherwise, be it with the same status, is none.
 #[derive(Deserialize)]
 struct Complaint {
+    #[serde(rename = "error_code")]
+    _code: i64,
     message: String,
+}
+
+impl Complaint {
+    fn of(body: &[u8]) -> Option<Complaint> {
+        serde_json::from_slice(body).ok()
+    }
 }
 
 impl Registry {
@@ -153,7 +164,8 @@ impl Registry {
         if url.scheme() != "https" && !allow_plaintext && !is_loopback(&url) {
             return Err(RegistryError::Plaintext(url));
         }
-        let client = Client::builder().timeout(ANSWER_TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
+        // A registry sends nobody elsewhere, least of all to where it is not encrypted.
+        let client = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).build();
         let client = client.map_err(|error| RegistryError::Unreachable {
             operation: "preparing TLS".to_owned(),
             url: url.clone(),
@@ -161,7 +173,14 @@ impl Registry {
         })?;
         let schemas = Cache::new(IDS_MAX);
         let unknown = Cache::builder().max_capacity(IDS_MAX).time_to_live(UNKNOWN_FOR).build();
-        Ok(Registry { client, url, credentials, schemas, unknown })
+        Ok(Registry { client, url, credentials, timeout: ANSWER_TIMEOUT, schemas, unknown })
+    }
+
+    /// The same, where an answer may take so long, from the first byte sent to the last received.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Registry {
+        self.timeout = timeout;
+        self
     }
 
     /// Registers a schema for a subject and tells its id; it is the same id when it was registered before.
@@ -197,7 +216,8 @@ impl Registry {
                 let found: Found = parsed(&operation, &url, &body)?;
                 self.schemas.insert(id, usable(&found).map(Arc::new));
             }
-            StatusCode::NOT_FOUND => self.unknown.insert(id, ()),
+            // Only a registry knows that: what it says of an id, a record is rejected by.
+            StatusCode::NOT_FOUND if Complaint::of(&body).is_some() => self.unknown.insert(id, ()),
             status => return Err(self.refused(operation, url, status, &body)),
         }
         Ok(())
@@ -218,7 +238,7 @@ impl Registry {
         url: &Url,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Vec<u8>), RegistryError> {
-        let request = request.header(reqwest::header::ACCEPT, MEDIA_TYPE);
+        let request = request.timeout(self.timeout).header(reqwest::header::ACCEPT, MEDIA_TYPE);
         let request = match &self.credentials {
             Some(known) => request.basic_auth(&known.user, Some(known.password.expose_secret())),
             None => request,
@@ -244,7 +264,6 @@ impl Registry {
     }
 
     fn refused(&self, operation: String, url: Url, status: StatusCode, body: &[u8]) -> RegistryError {
-        let said = || serde_json::from_slice(body).map(|complaint: Complaint| complaint.message);
         let message = match status {
             StatusCode::UNAUTHORIZED if self.credentials.is_none() => {
                 "it wants a user and a password: set schema_registry_user and schema_registry_password".to_owned()
@@ -256,7 +275,10 @@ impl Registry {
             StatusCode::CONFLICT => {
                 "an incompatible schema stands under this subject: another program, or a newer Lockstep, uses it; set another bus prefix".to_owned()
             }
-            _ => said().unwrap_or_else(|_| "it says nothing more".to_owned()),
+            status => match Complaint::of(body) {
+                Some(complaint) => complaint.message,
+                None => return RegistryError::Odd { operation, url, why: format!("it answered {status}") },
+            },
         };
         RegistryError::Refused { operation, url, status: status.as_u16(), message }
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -194,7 +193,7 @@ impl Writer {
             return Err(SchemaError::Costly);
         }
         util::max_allocation_bytes(RECORD_BYTES_MAX);
-        let fingerprint = schema.fingerprint::<Rabin>().bytes.try_into().unwrap_or_default();
+        let fingerprint = crc_64_avro(&canonical(&schema));
         let schema: &'static Schema = Box::leak(Box::new(schema));
         let reader = GenericDatumReader::builder(schema).build().map_err(avro)?;
         let writer = GenericDatumWriter::builder(schema).build().map_err(avro)?;
@@ -231,6 +230,30 @@ impl Catalogue {
     pub(super) fn own(&self, record: RecordSchema) -> Option<&Writer> {
         self.own.get(record as usize).and_then(|index| self.all.get(*index)).map(|(_, writer)| writer)
     }
+}
+
+/// A schema in parsing canonical form. The library leaves a number with a logical type as `{"type":"long"}` where the
+/// specification has `"long"` (apache-avro 0.22), so that no other library would find our schemas by its fingerprints.
+fn canonical(schema: &Schema) -> String {
+    let mut text = schema.canonical_form();
+    for plain in ["boolean", "int", "long", "float", "double", "bytes", "string"] {
+        // Only names are quoted in this form, so this stands nowhere else.
+        text = text.replace(&format!("{{\"type\":\"{plain}\"}}"), &format!("\"{plain}\""));
+    }
+    text
+}
+
+/// CRC-64-AVRO as the specification has it, in the byte order of the single-object header.
+fn crc_64_avro(text: &str) -> [u8; 8] {
+    const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
+    let mut crc = EMPTY;
+    for byte in text.bytes() {
+        crc ^= u64::from(byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ EMPTY & (crc & 1).wrapping_neg();
+        }
+    }
+    crc.to_le_bytes()
 }
 
 /// Every released schema, parsed once.

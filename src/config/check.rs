@@ -9,7 +9,10 @@ use super::raw::{
     DeadLetterPayload, Environment, PARTITIONS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps,
     RawPrivacy, RawSalesforce, RawSecret,
 };
-use super::{Bus, Config, Cxone, CxoneLogin, Ops, Privacy, Salesforce, Secret, SecretStore};
+use super::{
+    Bus, Config, Cxone, CxoneLogin, Ops, Privacy, RegistryLogin, Salesforce, SchemaRegistry, Secret,
+    SecretStore,
+};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
@@ -21,7 +24,7 @@ const PREFIX_LENGTH_MAX: usize = 100;
 const OPS_PORT: u16 = 9464;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
-    let bus = bus(raw.bus.or(RawBus::default()), mistakes);
+    let bus = bus(raw.bus.or(RawBus::default()), secrets, mistakes);
     let mut organisations = BTreeMap::new();
     let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| {
         let (place, org) = (raw.place, salesforce(raw, secrets, mistakes)?);
@@ -38,7 +41,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, ops: ops? })
 }
 
-fn bus(raw: RawBus, mistakes: &mut Mistakes) -> Option<Bus> {
+fn bus(raw: RawBus, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Bus> {
     let servers = match raw.bootstrap_servers.into_given() {
         None => Some(vec![format!("{}:9092", Ipv4Addr::LOCALHOST)]),
         Some(list) => servers(list, mistakes),
@@ -59,14 +62,63 @@ fn bus(raw: RawBus, mistakes: &mut Mistakes) -> Option<Bus> {
         }
     };
     let partitions = within(raw.partitions, "partitions", PARTITIONS_DEFAULT, PARTITIONS_MAX, mistakes);
-    let registry =
-        raw.schema_registry.into_given().map(|text| web_address(text, "schema_registry", mistakes));
+    let allow_plaintext = raw.allow_plaintext.or(false);
+    let plaintext = if allow_plaintext { Plaintext::Allowed } else { Plaintext::NotAllowed };
+    let has_registry = !matches!(raw.schema_registry, Field::Absent);
+    let url = raw.schema_registry.into_given();
+    let url = url.and_then(|text| web_address(text, "schema_registry", plaintext, mistakes));
+    let login = registry_login(
+        raw.schema_registry_user,
+        raw.schema_registry_password,
+        has_registry,
+        secrets,
+        mistakes,
+    );
     Some(Bus {
         bootstrap_servers: servers?,
         prefix: prefix?,
         partitions: partitions?,
-        schema_registry: registry.flatten(),
+        schema_registry: url.map(|url| SchemaRegistry { url, login }),
+        allow_plaintext,
     })
+}
+
+/// The user and password for a schema registry: both or none, and only where there is one.
+fn registry_login(
+    user: Field<String>,
+    password: Field<RawSecret>,
+    has_registry: bool,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<RegistryLogin> {
+    const USER: &str = "schema_registry_user";
+    const PASSWORD: &str = "schema_registry_password";
+    let mut incomplete = |place: Place, what: String, mend: &str| {
+        mistakes.error(place, "missing", what).mend(mend);
+    };
+    let given = [(USER, user.given().map(|user| user.place)), (PASSWORD, password.given().map(|p| p.place))];
+    for (key, place) in given.into_iter().filter(|_| !has_registry) {
+        if let Some(place) = place {
+            let what = format!("`{key}` is for a schema registry, and there is none");
+            incomplete(place, what, "write schema_registry = \"https://HOST\", or delete the line");
+        }
+    }
+    match (&user, &password) {
+        (Field::Given(user), Field::Absent) => {
+            let what = format!("`{PASSWORD}` is missing: a user has a password");
+            let mend =
+                "write schema_registry_password = { secret_file = \"PATH\" } or { secret_env = \"NAME\" }";
+            incomplete(user.place, what, mend);
+        }
+        (Field::Absent, Field::Given(password)) => {
+            let what = format!("`{USER}` is missing: a password is that of a user");
+            incomplete(password.place, what, "write schema_registry_user = \"NAME\"");
+        }
+        _ => {}
+    }
+    let user = user.into_given().and_then(|text| filled(text, USER, mistakes));
+    let password = password.into_given().and_then(|raw| secrets.find(PASSWORD, raw, mistakes));
+    user.zip(password).map(|(user, password)| RegistryLogin { user, password })
 }
 
 fn servers(list: Placed<Vec<Field<String>>>, mistakes: &mut Mistakes) -> Option<Vec<String>> {
@@ -197,7 +249,7 @@ fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistak
     let Placed { place, value: raw } = raw;
     let issuer = match raw.issuer.into_given() {
         None => Url::parse(CXONE_ISSUER).ok(),
-        Some(text) => web_address(text, "issuer", mistakes),
+        Some(text) => web_address(text, "issuer", Plaintext::Never, mistakes),
     };
     let user_name =
         text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
@@ -344,8 +396,22 @@ fn secret(
     secrets.find(key, raw, mistakes)
 }
 
+/// Whether a server on another machine may be reached without TLS.
+#[derive(Clone, Copy)]
+enum Plaintext {
+    Never,
+    /// It may be allowed, and is not.
+    NotAllowed,
+    Allowed,
+}
+
 /// TLS off loopback; a password in an address would be a secret in the configuration.
-fn web_address(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<Url> {
+fn web_address(
+    text: Placed<String>,
+    key: &str,
+    plaintext: Plaintext,
+    mistakes: &mut Mistakes,
+) -> Option<Url> {
     let mut wrong = |what: &str, mend: &str| {
         mistakes.error(text.place, "value", format!("`{key}` {what}")).mend(mend);
         None
@@ -365,9 +431,13 @@ fn web_address(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Opti
     if url.query().is_some() || url.fragment().is_some() {
         return wrong("has more than a host and a path", "write https://HOST, without ? and #");
     }
-    match url.scheme() {
-        "https" => Some(url),
-        "http" if loopback => Some(url),
+    match (url.scheme(), plaintext) {
+        ("https", _) | ("http", Plaintext::Allowed) => Some(url),
+        ("http", _) if loopback => Some(url),
+        ("http", Plaintext::NotAllowed) => wrong(
+            "is not encrypted",
+            "write https://, or allow_plaintext = true where you trust the network between",
+        ),
         _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
     }
 }

@@ -52,8 +52,32 @@ pub struct Bus {
     /// Partitions of the topics that are keyed by agent.
     pub partitions: u16,
     /// With a registry values are in the Confluent wire format, without one in Avro single-object encoding.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schema_registry: Option<Url>,
+    #[serde(flatten)]
+    pub schema_registry: Option<SchemaRegistry>,
+    /// Whether servers on other machines may be reached without TLS.
+    pub allow_plaintext: bool,
+}
+
+/// Where schemas are registered.
+#[derive(Debug, Serialize)]
+pub struct SchemaRegistry {
+    /// Its address.
+    #[serde(rename = "schema_registry")]
+    pub url: Url,
+    /// With whom it knows us, where it wants to know.
+    #[serde(flatten)]
+    pub login: Option<RegistryLogin>,
+}
+
+/// With whom a schema registry knows us.
+#[derive(Debug, Serialize)]
+pub struct RegistryLogin {
+    /// The user, or the API key.
+    #[serde(rename = "schema_registry_user")]
+    pub user: String,
+    /// His password, or the secret of the API key.
+    #[serde(rename = "schema_registry_password")]
+    pub password: Secret,
 }
 
 /// A Salesforce org.

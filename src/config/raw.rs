@@ -39,6 +39,12 @@ pub(super) struct RawBus {
     pub(super) partitions: Field<u16>,
     /// URL of a schema registry; without one values are in Avro single-object encoding.
     pub(super) schema_registry: Field<String>,
+    /// The user, or the API key, that the schema registry wants; with `schema_registry_password`.
+    pub(super) schema_registry_user: Field<String>,
+    /// His password, or the secret of the API key.
+    pub(super) schema_registry_password: Field<RawSecret>,
+    /// Whether servers on other machines may be reached without TLS. Default: false.
+    pub(super) allow_plaintext: Field<bool>,
 }
 
 /// A Salesforce org.

@@ -253,6 +253,97 @@ fn each_field_wrong_in_turn() {
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nprefix = \"a b\"", 17, "topic name", "a-z"),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = 0", 17, "out of range", "1 to 1000"),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = -1", 17, "whole number", ""),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"r\"",
+            17,
+            "not an address",
+            "https://HOST",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"http://r\"",
+            17,
+            "is not encrypted",
+            "allow_plaintext = true",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"ftp://r\"\nallow_plaintext = true",
+            17,
+            "is not encrypted",
+            "https://",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nallow_plaintext = \"yes\"",
+            17,
+            "expected true or false",
+            "",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nallow_plaintext = true\n[cxone.apac]\nissuer = \"http://c\"",
+            19,
+            "is not encrypted",
+            "this machine only",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://a:canary-5f1e-hunter2@r\"",
+            17,
+            "password in it",
+            "without",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://r\"\nschema_registry_user = \"a\"",
+            18,
+            "`schema_registry_password` is missing",
+            "schema_registry_password = {",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://r\"\nschema_registry_user = \" \"",
+            18,
+            "`schema_registry_user` is empty",
+            "delete",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://r\"\nschema_registry_password = { secret_env = \"A\" }",
+            18,
+            "`schema_registry_user` is missing",
+            "schema_registry_user =",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://r\"\nschema_registry_user = \"a\"\nschema_registry_password = \"canary-5f1e-hunter2\"",
+            19,
+            "never the secret itself",
+            "",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry = \"https://r\"\nschema_registry_user = \"a\"\nschema_registry_password = { secret_env = \"UNSET\" }",
+            19,
+            "is not set",
+            "export it",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry_user = \"a\"\nschema_registry_password = { secret_env = \"A\" }",
+            17,
+            "`schema_registry_user` is for a schema registry",
+            "https://HOST",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\nschema_registry_user = \"a\"\nschema_registry_password = { secret_env = \"A\" }",
+            18,
+            "`schema_registry_password` is for a schema registry",
+            "https://HOST",
+        ),
         ("area = \"na1\"", "area = \"na1\"\n[privacy]\nretention_days = 0", 17, "out of range", "30"),
         (
             "area = \"na1\"",
@@ -338,6 +429,46 @@ fn what_is_shown_hides_secrets_and_resolves_to_the_same() {
     let (again, told) = read(&shown);
     assert_eq!(told, Vec::<String>::new(), "{shown}");
     assert_eq!(toml::to_string(&again.unwrap()).unwrap(), shown);
+}
+
+#[test]
+fn a_schema_registry_may_want_a_password() {
+    let bus = "[bus]\nschema_registry = \"https://r\"\nschema_registry_user = \"lockstep\"\nschema_registry_password = { secret_env = \"A\" }\n";
+    let (config, told) = read(bus);
+    let config = config.unwrap_or_else(|| panic!("{told:?}"));
+    let registry = config.bus.schema_registry.as_ref().unwrap();
+    let login = registry.login.as_ref().unwrap();
+    assert_eq!((registry.url.as_str(), login.user.as_str()), ("https://r/", "lockstep"));
+    assert_eq!(login.password.expose(), CANARY);
+    let shown = toml::to_string(&config).unwrap();
+    let debug = format!("{config:?}");
+    assert!(!shown.contains(CANARY) && !debug.contains(CANARY), "{shown}");
+    let (again, told) = read(&shown);
+    assert_eq!(told, Vec::<String>::new(), "{shown}");
+    assert_eq!(toml::to_string(&again.unwrap()).unwrap(), shown);
+}
+
+#[test]
+fn plaintext_is_for_this_machine_until_it_is_allowed() {
+    let cases = [
+        ("http://127.0.0.1:8081", false, true),
+        ("http://[::1]:8081", false, true),
+        ("http://localhost:8081", false, true),
+        ("https://registry", false, true),
+        ("http://registry", false, false),
+        ("http://127.0.0.1.example.com", false, false),
+        ("http://10.0.0.1", false, false),
+        ("http://registry", true, true),
+        ("https://registry", true, true),
+    ];
+    for (address, allowed, good) in cases {
+        let (config, told) =
+            read(&format!("[bus]\nschema_registry = \"{address}\"\nallow_plaintext = {allowed}\n"));
+        assert_eq!(config.is_some(), good, "{address}, {allowed}: {told:?}");
+        if let Some(config) = config {
+            assert_eq!(config.bus.allow_plaintext, allowed);
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """A foreign Avro library as a witness: what Lockstep writes, fastavro reads; what fastavro writes, Lockstep reads.
 
     avro.py decode SCHEMA_DIR         JSON lines on stdin, one answer on stdout for each
-    avro.py generate SCHEMA_DIR --seed N --count K
+    avro.py generate SCHEMA_DIR --seed N --count K [--valid]
     avro.py fingerprint SCHEMA_DIR
 
 `decode` takes {"schema": FILE, "hex": BODY} for a bare body, or {"framed": HEX} for Avro's single-object encoding,
@@ -12,7 +12,10 @@ bytes for this value, the answer also has "rewritten": HEX. That alone is no err
 
 `generate` prints {"schema": FILE, "hex": BODY, "value": VALUE}, COUNT for each schema. Alternatives (branches of
 unions, symbols, edges of numbers, lengths) are dealt from a shuffled hand, so that each comes before any comes twice. A
-field or a type with "lockstep.form" gets values of that form; one that is not known here is an error.
+field or a type with "lockstep.form" gets values of that form; one that is not known here is an error. With `--valid` the
+rules are kept too that no schema tells: no symbol is UNKNOWN, a record with a `kind` has what the kind demands and
+nothing else, what holds for one platform names no other, each row of a rule has terms that fit its direction, and no
+time is so far away that a reader takes it for a nearer one.
 
 `fingerprint` prints {"schema": FILE, "fingerprint": HEX, "canonical": TEXT}: CRC-64-AVRO of the parsing canonical form,
 in the byte order of the single-object header.
@@ -211,6 +214,7 @@ for _zone in ("", "local-"):
 RANGES = {
     **TIMES,
     **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 31, 32, 48)},
+    "i48": (-(1 << 47), (1 << 47) - 1),
     # A reader refuses what a newer engine wrote.
     "engine-version": (1, 1),
 }
@@ -220,6 +224,11 @@ TERMS = {
     "cxone-term": ("LoggedOut", "Available", "Unavailable", "Unavailable/Lunch", "Unavailable/Käsepause 🧀")
     + ("InboundContact", "OutboundConsult", "Dialer", "AfterCallWork", "Refused", "LoggedIn"),
 }
+TERMS["cxone-order"] = ("previous", *TERMS["cxone-term"])
+# Which record a kind demands, where it is not called as the kind is.
+PAYLOADS = {"ENGINE_VERSION": "engine_raised", "VOID": None}
+# Events of these kinds go to every partition, and name no agent.
+FOR_ALL = {"ACTIVATED", "ENGINE_VERSION", "PLATFORM_HELD", "PLATFORM_RESUMED"}
 FLOATS = (0.0, -0.0, 1.0, -1.5, 0.1, 1e30, math.inf, -math.inf, 2.0**-149, 2.0**-126)
 # A schema may hold itself: so deep, or after so many records and items, the shortest way out is taken.
 DEPTH_MAX = 12
@@ -227,8 +236,9 @@ ITEMS_MAX = 1_000
 
 
 class Generator:
-    def __init__(self, schema, seed):
+    def __init__(self, schema, seed, valid):
         self.schema = schema
+        self.valid = valid
         # A schema's records do not change when another schema is added.
         self.rng = random.Random(f"{seed} {schema.file}")
         self.hands = {}
@@ -250,7 +260,7 @@ class Generator:
     def any(self, type_, where, form):
         if isinstance(type_, list):
             return self.union(type_, where, form)
-        type_ = self.schema.names.get(type_, type_) if isinstance(type_, str) else type_
+        type_ = self.named(type_)
         kind = kind_of(type_)
         extra = type_ if isinstance(type_, dict) else {}
         if kind in ("record", "array") and FORM in extra and (kind == "record" or extra[FORM] in MENDS):
@@ -262,8 +272,7 @@ class Generator:
         if kind in ("record", "error"):
             self.items += 1
             self.depth += 1
-            name = type_["name"]
-            datum = {f["name"]: self.any(f["type"], f"{name}.{f['name']}", f.get(FORM)) for f in type_["fields"]}
+            datum = self.fields(type_)
             self.depth -= 1
             return datum
         if kind == "array":
@@ -272,8 +281,65 @@ class Generator:
             keys = [self.text(where + "{key}") for _ in self.crowded(where)]
             return {key: self.any(type_["values"], where + "{}", form) for key in keys}
         if kind == "enum":
-            return self.deal(type_["name"], type_["symbols"])
+            return self.deal(type_["name"], self.symbols(type_))
         return self.plain(kind, type_, where, form)
+
+    def symbols(self, type_):
+        return [symbol for symbol in type_["symbols"] if not (self.valid and symbol == "UNKNOWN")]
+
+    def fields(self, type_):
+        name = type_["name"]
+        fields = {f["name"]: f for f in type_["fields"]}
+        short = name.rpartition(".")[2]
+        # By field: what it is, or whether it is there.
+        fixed = self.demanded(short, fields) if self.valid and "kind" in fields else {}
+        datum = {}
+        for field in fields.values():
+            where, branches = f"{name}.{field['name']}", field["type"]
+            known = fixed.get(field["name"])
+            if isinstance(known, str):
+                datum[field["name"]] = known
+                continue
+            if known is not None:
+                branches = [branch for branch in branches if (branch != "null") is known]
+            datum[field["name"]] = self.any(branches, where, field.get(FORM))
+        return VALID.get(short, lambda g, datum: datum)(self, datum) if self.valid else datum
+
+    def demanded(self, short, fields):
+        kinds = self.symbols(self.named(fields["kind"]["type"]))
+        dealt = self.deal(f"{short} of the kind", kinds)
+        demanded = {PAYLOADS.get(kind, kind.lower()): kind == dealt for kind in kinds}
+        if short == "Event":
+            demanded["agent"] = dealt not in FOR_ALL
+        return {**demanded, "kind": dealt}
+
+    def named(self, type_):
+        return self.schema.names.get(type_, type_) if isinstance(type_, str) else type_
+
+    def command_for(self, command):
+        if command["set"] is not None:
+            platform = "Salesforce" if "Salesforce" in command["to"][0] else "Cxone"
+            record = command["set"][1]
+            record["status"] = self.of_platform(record["status"], platform)
+        return command
+
+    def decision_for(self, decision):
+        for key, platform in (("to_salesforce", "Salesforce"), ("to_cxone", "Cxone")):
+            if decision[key] is not None:
+                record = decision[key][1]
+                record["status"] = self.of_platform(record["status"], platform)
+        return decision
+
+    def of_platform(self, status, platform):
+        """The status, or another one that is of this platform."""
+        while f"{platform}Status" not in status[0]:
+            branches = [self.schema.names[f"lockstep.{p}Status"] for p in ("Salesforce", "Cxone")]
+            status = self.union(branches, "a status of the platform", None)
+        return status
+
+    def order(self, row):
+        """A row the other way round."""
+        return {"from": self.formed("salesforce-term", "order.from"), "to": self.formed("cxone-order", "order.to")}
 
     def union(self, branches, where, form):
         if self.is_full():
@@ -288,8 +354,7 @@ class Generator:
         return self.depth > DEPTH_MAX or self.items > ITEMS_MAX
 
     def is_record(self, type_):
-        type_ = self.schema.names.get(type_, type_) if isinstance(type_, str) else type_
-        return kind_of(type_) in ("record", "error")
+        return kind_of(self.named(type_)) in ("record", "error")
 
     def crowded(self, where):
         if self.is_full():
@@ -326,6 +391,7 @@ class Generator:
         return form
 
     def number(self, bits, limits, where):
+        limits = "i48" if self.valid and limits == "timestamp-millis" else limits
         low, high = RANGES.get(limits, (-(1 << bits - 1), (1 << bits - 1) - 1))
         edges = [n for n in (low, *EDGES[bits], high) if low <= n <= high]
         if self.deal(where, (True, False)):
@@ -399,6 +465,13 @@ MENDS = {
     "commands": lambda g, commands: sorted(commands[:8], key=lambda c: c["sequence"]),
     "command-times": lambda g, times: sorted(times[:32]),
 }
+# The same for rules between the fields of a record, where --valid.
+VALID = {
+    "Command": Generator.command_for,
+    "Decision": Generator.decision_for,
+    "Observed": lambda g, observed: {**observed, "status": g.of_platform(observed["status"], "Salesforce")},
+    "Rule": lambda g, rule: {**rule, "salesforce_to_cxone": [g.order(row) for row in rule["salesforce_to_cxone"]]},
+}
 PLAIN = {
     "null": lambda g, logical, where: None,
     "boolean": lambda g, logical, where: g.deal(where, (True, False)),
@@ -409,9 +482,9 @@ PLAIN = {
 }
 
 
-def generate(schemas, seed, count):
+def generate(schemas, seed, count, valid):
     for schema in schemas.values():
-        generator = Generator(schema, seed)
+        generator = Generator(schema, seed, valid)
         for n in range(count):
             datum = generator.record()
             body = schema.encode(datum)
@@ -432,11 +505,12 @@ def main():
         if name == "generate":
             command.add_argument("--seed", type=int, required=True)
             command.add_argument("--count", type=int, required=True)
+            command.add_argument("--valid", action="store_true")
     given = parser.parse_args()
     if given.command == "decode":
         decode(given.schemas)
     elif given.command == "generate":
-        generate(given.schemas, given.seed, given.count)
+        generate(given.schemas, given.seed, given.count, given.valid)
     else:
         for schema in given.schemas.values():
             emit({"schema": schema.file, "fingerprint": schema.fingerprint, "canonical": schema.canonical})

@@ -2,6 +2,7 @@
 //
 // It prints its base URL as one line on stdout once requests are taken, and ends when its stdin closes, so that a
 // test that dies leaves nothing behind, or on SIGTERM. Flags make it slow, ask for basic auth or fail at first.
+// GET /-/requests lists what was asked so far, refused requests too: a JSON array of "METHOD PATH".
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -51,6 +53,7 @@ func main() {
 	}
 	handler = failAtFirst(*failFirst, *failStatus, handler)
 	handler = wait(time.Duration(*delayMs)*time.Millisecond, handler)
+	handler = remember(handler)
 
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
@@ -104,6 +107,23 @@ func wait(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(d)
 		next.ServeHTTP(w, r)
+	})
+}
+
+func remember(next http.Handler) http.Handler {
+	var lock sync.Mutex
+	asked := []string{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/-/requests" {
+			lock.Lock()
+			asked = append(asked, r.Method+" "+r.URL.Path)
+			lock.Unlock()
+			next.ServeHTTP(w, r)
+			return
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		_ = json.NewEncoder(w).Encode(asked)
 	})
 }
 
