@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apache_avro::error::Details;
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, util};
+use serde_json::Value as Json;
 
 use super::RECORD_BYTES_MAX;
 
@@ -194,7 +196,7 @@ impl Writer {
             return Err(SchemaError::Costly);
         }
         util::max_allocation_bytes(RECORD_BYTES_MAX);
-        let fingerprint = schema.fingerprint::<Rabin>().bytes.try_into().unwrap_or_default();
+        let fingerprint = fingerprint(text).map_err(avro)?;
         let schema: &'static Schema = Box::leak(Box::new(schema));
         let reader = GenericDatumReader::builder(schema).build().map_err(avro)?;
         let writer = GenericDatumWriter::builder(schema).build().map_err(avro)?;
@@ -217,6 +219,39 @@ impl Writer {
 
     pub(super) const fn writer(&self) -> &GenericDatumWriter<'static> {
         &self.writer
+    }
+}
+
+/// The CRC-64-AVRO of a schema's canonical form, little-endian. The library keeps a primitive type that has a logical
+/// type or another attribute as `{"type":"long"}`, where Avro has `"long"` and so every other implementation does.
+fn fingerprint(text: &str) -> Result<[u8; 8], apache_avro::Error> {
+    let mut plain: Json = serde_json::from_str(text).map_err(Details::ParseSchemaJson)?;
+    without_attributes(&mut plain);
+    let schema = Schema::parse(&plain)?;
+    Ok(schema.fingerprint::<Rabin>().bytes.try_into().unwrap_or_default())
+}
+
+/// Reduces the primitive types in a schema to their names.
+fn without_attributes(schema: &mut Json) {
+    const PRIMITIVES: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
+    match schema {
+        Json::Array(branches) => branches.iter_mut().for_each(without_attributes),
+        Json::Object(parts) => {
+            if let Some(Json::String(name)) = parts.get("type")
+                && PRIMITIVES.contains(&name.as_str())
+            {
+                *schema = Json::String(name.clone());
+                return;
+            }
+            parts.remove("logicalType");
+            for part in ["type", "items", "values"] {
+                parts.get_mut(part).into_iter().for_each(without_attributes);
+            }
+            for field in parts.get_mut("fields").and_then(Json::as_array_mut).into_iter().flatten() {
+                field.get_mut("type").into_iter().for_each(without_attributes);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -301,6 +336,10 @@ impl<'s> Costs<'s> {
                     cost.steps = cost.steps.saturating_add(branch.steps);
                 }
                 Ok(Cost { bytes_min: cost.bytes_min.saturating_add(1), ..cost })
+            }
+            // The library would read a record of one field that has this as itself, again and again.
+            Schema::Record(record) if record.attributes.contains_key("org.apache.avro.rust.tuple") => {
+                Err(SchemaError::Costly)
             }
             Schema::Record(record) => {
                 self.open.push(&record.name);
