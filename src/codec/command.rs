@@ -182,4 +182,16 @@ impl<'b> Record<'b> for Command<'b> {
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Malformed>, D::Error> {
         Ok(Flat::from_serde(deserializer)?.whole())
     }
+
+    fn newer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Malformed>, D::Error> {
+        let Head { kind } = Head::from_serde(deserializer)?;
+        Ok((kind.kind == CommandKind::Unknown).then_some(Malformed::Kind(kind.name)))
+    }
 }
+
+/// What of a command every version can read.
+struct Head {
+    kind: KindName,
+}
+
+by_serde!(['b] Head as "Command" { kind => "kind" });

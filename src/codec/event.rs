@@ -491,7 +491,21 @@ impl<'b> Record<'b> for Event<'b> {
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Malformed>, D::Error> {
         Ok(Flat::from_serde(deserializer)?.whole())
     }
+
+    fn newer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Malformed>, D::Error> {
+        let Head { kind, engine_version } = Head::from_serde(deserializer)?;
+        let unknown = Malformed::Kind(kind.name);
+        Ok(may_be_read(engine_version).err().or((kind.kind == EventKind::Unknown).then_some(unknown)))
+    }
 }
+
+/// What of an event every version can read.
+struct Head {
+    kind: KindName,
+    engine_version: u16,
+}
+
+by_serde!(['b] Head as "Event" { kind => "kind", engine_version => "engine_version" });
 
 impl Event<'_> {
     /// The event as the engine takes it, at its append time. `assignment` is the table that holds for the agent in the

@@ -301,8 +301,12 @@ pub(super) fn by_serde<'b, R: Record<'b>>(writer: &Writer, body: &[u8]) -> Resul
     let record = R::SCHEMA.name();
     let mut rest = body;
     let read = writer.reader().read_deser::<Root<'b, R>>(&mut rest);
-    let Root(read, _) =
-        read.map_err(|error| Error::MalformedVersion { record, why: without_schema(&error) })?;
+    // What is new in it may be just what cannot be read.
+    let malformed = |error| match writer.reader().read_deser::<Newer<'b, R>>(&mut &*body) {
+        Ok(Newer(Some(why), _)) => Error::of(record, why),
+        _ => Error::MalformedVersion { record, why: without_schema(&error) },
+    };
+    let Root(read, _) = read.map_err(malformed)?;
     if !rest.is_empty() {
         return Err(Error::of(record, Malformed::Trailing(rest.len())));
     }
@@ -315,6 +319,15 @@ struct Root<'b, R>(Result<R, Malformed>, PhantomData<&'b ()>);
 impl<'de, 'b, R: Record<'b>> Deserialize<'de> for Root<'b, R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         R::deserialize(deserializer).map(|read| Root(read, PhantomData))
+    }
+}
+
+/// Why only a newer Lockstep can read a record.
+struct Newer<'b, R>(Option<Malformed>, PhantomData<(R, &'b ())>);
+
+impl<'de, 'b, R: Record<'b>> Deserialize<'de> for Newer<'b, R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        R::newer(deserializer).map(|why| Newer(why, PhantomData))
     }
 }
 

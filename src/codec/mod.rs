@@ -23,6 +23,7 @@ mod rules;
 mod scalar;
 mod schema;
 mod shared;
+mod skipped;
 mod snapshot;
 mod state;
 mod symbols;

@@ -325,6 +325,10 @@ impl<'s> Costs<'s> {
                 }
                 Ok(Cost { bytes_min: cost.bytes_min.saturating_add(1), ..cost })
             }
+            // The library would read a record of one field that has this as itself, again and again.
+            Schema::Record(record) if record.attributes.contains_key("org.apache.avro.rust.tuple") => {
+                Err(SchemaError::Costly)
+            }
             Schema::Record(record) => {
                 self.open.push(&record.name);
                 let mut cost = Cost { bytes_min: 0, steps: 1 };

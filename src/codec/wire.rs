@@ -574,7 +574,7 @@ macro_rules! by_serde {
                             match name.name() {
                                 $($name => $field = Some(map.next_value_seed($crate::codec::wire::FromSerde::new())?),)*
                                 _ => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                    map.next_value::<$crate::codec::skipped::Skipped>()?;
                                 }
                             }
                         }
@@ -610,6 +610,14 @@ pub trait Record<'b>: ByHand<'b> {
     /// # Errors
     /// Those of the deserializer.
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Malformed>, D::Error>;
+
+    /// Why only a newer Lockstep can read it, where it cannot be read.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    fn newer<'de, D: Deserializer<'de>>(_: D) -> Result<Option<Malformed>, D::Error> {
+        Ok(None)
+    }
 }
 
 /// Records that serde writes and reads as they are.
