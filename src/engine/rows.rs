@@ -76,7 +76,8 @@ impl AgentState {
         let none = SalesforceId::from_bytes([0; 12]);
         let newest = newest.map_or(none, RowId::id);
         let mut apart = [Apart::NONE; ROWS_KEPT - 1];
-        let mut is_far = newest == none;
+        // An id of nothing but zeros looks like none.
+        let mut is_far = newest == none && rows.iter().any(Option::is_some);
         for (slot, row) in apart.iter_mut().zip(before) {
             let Some(row) = row else { continue };
             match newest.distance(row.id()).and_then(Apart::new) {

@@ -14,8 +14,8 @@ bytes for this value, the answer also has "rewritten": HEX. That alone is no err
 unions, symbols, edges of numbers, lengths) are dealt from a shuffled hand, so that each comes before any comes twice. A
 field or a type with "lockstep.form" gets values of that form; one that is not known here is an error. With `--valid` the
 rules are kept too that no schema tells: no symbol is UNKNOWN, a record with a `kind` has what the kind demands and
-nothing else, what holds for one platform names no other, each row of a rule has terms that fit its direction, and no
-time is so far away that a reader takes it for a nearer one.
+nothing else, what holds for one platform names no other, each row of a rule has terms that fit its direction, no time is
+so far away that a reader takes it for a nearer one, and a state is one that an agent may be in.
 
 `fingerprint` prints {"schema": FILE, "fingerprint": HEX, "canonical": TEXT}: CRC-64-AVRO of the parsing canonical form,
 in the byte order of the single-object header.
@@ -330,6 +330,24 @@ class Generator:
                 record["status"] = self.of_platform(record["status"], platform)
         return decision
 
+    def intent_after_another(self, intent):
+        before = self.deal("since the floor", (0, 1, (1 << 32) - 1, self.rng.getrandbits(20)))
+        return {**intent, "floor": max(intent["since"] - before, -(1 << 47))}
+
+    def issued(self, command):
+        """What did not happen yet is null, never the end of all times."""
+        for key in ("settled_after_ms", "matched_after_ms"):
+            if command[key] == ("int", (1 << 31) - 1):
+                command[key] = None
+        return command
+
+    def kept(self, kept):
+        """The rows of one user are near one another; what is observed is the newest of them, or no row."""
+        first = self.formed("salesforce-id", "the first row")
+        rows = [f"{first[:13]}{a}{b}" for a, b in zip(DIGITS, reversed(LETTERS))][: len(kept["rows"])]
+        observed = rows[0] if rows and kept["salesforce"]["shown"] and kept["observed_row"] else None
+        return {**kept, "rows": rows, "observed_row": observed}
+
     def of_platform(self, status, platform):
         """The status, or another one that is of this platform."""
         while f"{platform}Status" not in status[0]:
@@ -469,6 +487,9 @@ MENDS = {
 VALID = {
     "Command": Generator.command_for,
     "Decision": Generator.decision_for,
+    "Intent": Generator.intent_after_another,
+    "IssuedCommand": Generator.issued,
+    "Kept": Generator.kept,
     "Observed": lambda g, observed: {**observed, "status": g.of_platform(observed["status"], "Salesforce")},
     "Rule": lambda g, rule: {**rule, "salesforce_to_cxone": [g.order(row) for row in rule["salesforce_to_cxone"]]},
 }

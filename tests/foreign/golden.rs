@@ -454,7 +454,7 @@ fn busy_says() -> Value {
         json!({
             "sequence": sequence, "status": status, "issued_at": 100, "intents_since": intents_since,
             "verdict": verdict, "answered_after_ms": 250, "settled_after_ms": 2_000,
-            "matched_after_ms": 2_147_483_647,
+            "matched_after_ms": null,
         })
     };
     json!({
