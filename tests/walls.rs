@@ -29,12 +29,17 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("rules", &["domain", "document", "directory"], &["serde"]),
     ("engine", &["domain", "rules"], &["smallvec"]),
     ("simulate", &["domain", "directory", "document", "engine", "rules"], &[]),
+    (
+        "codec",
+        &["domain", "directory", "engine", "rules"],
+        &["apache_avro", "moka", "reqwest", "secrecy", "serde", "serde_json", "thiserror", "url"],
+    ),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (
         "cli",
-        &["config", "directory", "document", "domain", "engine", "rules", "simulate"],
-        &["anstream", "anstyle", "anyhow", "clap", "serde", "serde_json", "toml"],
+        &["codec", "config", "directory", "document", "domain", "engine", "rules", "simulate"],
+        &["anstream", "anstyle", "anyhow", "apache_avro", "clap", "serde", "serde_json", "toml"],
     ),
 ];
 

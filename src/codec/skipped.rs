@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-/// A value that is read and not kept. serde's own `IgnoredAny` takes the symbol of an enum for something that has a
-/// value with it, which the library refuses: one new field that is an enum would make every record unreadable.
+/// A value that is read and not kept. serde's own `IgnoredAny` asks for names and symbols in a way that the library
+/// refuses: one new field that holds a record or an enum would make what has it unreadable.
 pub(super) struct Skipped;
 
 impl<'de> Deserialize<'de> for Skipped {

@@ -375,7 +375,8 @@ fn a_schema_that_would_make_a_reader_work_without_end_is_refused() {
     }
     let array = |items: &str| format!(r#"{{"type": "array", "items": {items}}}"#);
     let nested = |open: &str, close: &str| open.repeat(10_000) + "\"null\"" + &close.repeat(10_000);
-    let cases: &[(&str, String, fn(&SchemaError) -> bool)] = &[
+    type IsRight = fn(&SchemaError) -> bool;
+    let cases: &[(&str, String, IsRight)] = &[
         ("nothing", String::new(), not_avro),
         ("no JSON", "{".to_owned(), not_avro),
         ("another JSON", "[1, 2]".to_owned(), not_avro),

@@ -3,4 +3,6 @@
 mod arbitrary;
 mod evolution;
 mod hostile;
+mod released;
+mod remedies;
 mod same_bytes;
