@@ -132,7 +132,7 @@ async fn read(codec: &Codec, id: i32, body: &[u8]) -> Result<(), Error> {
 /// That a codec could not be made, and what that is.
 async fn not_registered(registry: Registry) -> RegistryError {
     match Codec::registered(registry, "presence").await {
-        Err(Error::Registry(error)) => error,
+        Err(Error::Registry(error)) => *error,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was registered"),
     }
@@ -431,7 +431,7 @@ async fn an_id_is_unknown_only_where_a_registry_says_so() {
     let url = answering_each(answer, Then::Close).await;
     let codec = Codec::registered(Registry::new(url, None, false).unwrap(), "presence").await.unwrap();
     let Err(Error::Registry(error)) = codec.load(4_711).await else { panic!("a page was believed") };
-    assert!(matches!(error, RegistryError::Odd { .. }), "{error}");
+    assert!(matches!(*error, RegistryError::Odd { .. }), "{error}");
     let still = codec.decode::<Position<'_>>(&framed(4_711, &[])).unwrap_err();
     assert!(matches!(still, Error::NotLoaded(4_711)), "{still}");
 }

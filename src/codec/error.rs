@@ -68,7 +68,13 @@ pub enum Error {
     },
     /// The registry could not be asked.
     #[error("the schema registry: {0}")]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
+}
+
+impl From<RegistryError> for Error {
+    fn from(error: RegistryError) -> Self {
+        Error::Registry(Box::new(error))
+    }
 }
 
 impl Error {

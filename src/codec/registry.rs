@@ -1,5 +1,10 @@
 //! A schema registry that speaks the Confluent HTTP API: what we register, and what others have.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "each of these waited for a network before; the rest of the room boxes them"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

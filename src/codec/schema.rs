@@ -236,7 +236,7 @@ impl Catalogue {
 /// specification has `"long"` (apache-avro 0.22), so that no other library would find our schemas by its fingerprints.
 fn canonical(schema: &Schema) -> String {
     let mut text = schema.canonical_form();
-    for plain in ["boolean", "int", "long", "float", "double", "bytes", "string"] {
+    for plain in ["null", "boolean", "int", "long", "float", "double", "bytes", "string"] {
         // Only names are quoted in this form, so this stands nowhere else.
         text = text.replace(&format!("{{\"type\":\"{plain}\"}}"), &format!("\"{plain}\""));
     }

@@ -271,7 +271,7 @@ fields!(['s] Busy<'s> as "Busy" {
 impl<'s> Kept<'s> {
     fn of(agent: &'s AgentState) -> Self {
         let remembered = agent.remembered();
-        let busy = (!agent.is_at_rest()).then(|| Busy {
+        let busy = (!agent.is_at_rest()).then_some(Busy {
             commands: Few(Cow::Borrowed(remembered.commands)),
             command_times: Few(Cow::Borrowed(remembered.command_times)),
             cool_down_until: remembered.cool_down_until,

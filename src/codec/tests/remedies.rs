@@ -7,7 +7,7 @@ use crate::domain::Remedy;
 fn every_error_has_its_remedy() {
     let malformed = |why| Error::Malformed { record: "Event", why };
     let url = || "https://registry.example".parse().unwrap();
-    let registry = Error::Registry;
+    let registry = |error: RegistryError| Error::from(error);
     let operation = || "looking up".to_owned();
     let cases = [
         (Error::TooLarge(2_000_000), Remedy::Reject, DeadCause::TooLarge),
