@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde::de::Deserializer;
 use serde::ser::Serializer;
 
+use super::bytes::{Input, Malformed, Output};
 use super::schema::RecordSchema;
 use super::shared::Addressee;
 use super::symbols::{Symbol, Symbolic, symbols};
-use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, by_serde, fields};
+use super::wire::{ByHand, BySerde, Record, by_serde, fields};
 use crate::domain::{AgentId, Status, TimeMs};
 use crate::engine::{Epoch, Sequence};
 use crate::rules::Row;

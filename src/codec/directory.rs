@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde::de::Deserializer;
 use serde::ser::Serializer;
 
+use super::bytes::{Input, Malformed, Output};
 use super::schema::RecordSchema;
 use super::shared::Operator;
 use super::symbols::symbols;
-use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, fields};
+use super::wire::{ByHand, BySerde, Record, fields};
 use crate::directory::{Code, PresenceStatus, TeamEntry};
 use crate::domain::{Account, AgentId, CxoneAgentId, Link, TeamId, TimeMs, UserId};
 

@@ -1,8 +1,8 @@
 //! Why a record could not be written or read, and what to do about it.
 
+use super::bytes::Malformed;
 use super::registry::RegistryError;
 use super::schema::SchemaError;
-use super::wire::Malformed;
 use super::{DeadCause, RECORD_BYTES_MAX};
 use crate::domain::Remedy;
 

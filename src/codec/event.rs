@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use serde::de::Deserializer;
 use serde::ser::Serializer;
 
+use super::bytes::{Input, Malformed, Output};
 use super::scalar::{Sha256, Uuid};
 use super::schema::RecordSchema;
 use super::shared::Operator;
 use super::symbols::{Symbol, Symbolic, symbols};
-use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, by_serde, fields};
+use super::wire::{ByHand, BySerde, Record, by_serde, fields};
 use crate::domain::{
     Account, AgentId, Cause, DurationMs, Feed, Link, Platform, RowId, Status, TeamId, TimeMs,
 };

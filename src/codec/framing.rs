@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bytes::{Input, Malformed, Output};
 use super::registry::Registry;
 use super::schema::{self, Catalogue, RecordSchema, Writer};
-use super::wire::{Input, Malformed, Output, Record};
+use super::wire::Record;
 use super::{Error, RECORD_BYTES_MAX};
 
 /// Before a record in the Confluent wire format: this, and the schema's id in four bytes, big-endian.

@@ -10,6 +10,7 @@
 //! version: what it does not know it skips, a symbol it does not know is the enum's default. Where that would
 //! mislead (an unknown kind, a newer engine version), the reader stops.
 
+mod bytes;
 mod command;
 mod dead_letter;
 mod decision;
@@ -31,6 +32,7 @@ mod symbols;
 mod tests;
 mod wire;
 
+pub use bytes::Malformed;
 pub use command::{Command, Order, Set};
 pub use dead_letter::{DeadCause, DeadLetter};
 pub use decision::{Commanded, DecidedAs, Decision};
@@ -49,7 +51,7 @@ pub use schema::{RELEASED, RecordSchema, Released, SchemaError};
 pub use shared::{Addressee, Operator};
 pub use snapshot::{SnapshotChunk, SnapshotState};
 pub use state::State;
-pub use wire::{Malformed, Record};
+pub use wire::Record;
 
 /// The most bytes that a record may have, framing and all.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde::de::{Deserializer, Error as _};
 use serde::ser::Serializer;
 
+use super::bytes::{Input, Malformed, Output, put_text};
 use super::scalar::{Sha256, Uuid};
 use super::schema::RecordSchema;
 use super::shared::Operator;
-use super::wire::{ByHand, BySerde, Input, Malformed, Output, Record, fields, put_text, records};
+use super::wire::{ByHand, BySerde, Record, fields, records};
 use crate::directory::{Code, PresenceStatus, TeamEntry};
 use crate::domain::{Account, AgentId, Team, TimeMs};
 use crate::rules::{

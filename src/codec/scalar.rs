@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
 
-use super::wire::{ByHand, BySerde, Input, Malformed, Output, put_long, put_text};
+use super::bytes::{Input, Malformed, Output, put_long, put_text};
+use super::wire::{ByHand, BySerde};
 use crate::domain::{
     AccountName, AgentId, CxoneAgentId, DurationMs, OutStateId, PresenceStatusId, RowId, SalesforceId,
     TeamId, TimeMs, UserId,

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{Deserializer, EnumAccess, Error as _, VariantAccess, Visitor};
 use serde::ser::Serializer;
 
-use super::wire::{ByHand, BySerde, FromSerde, Identifier, Input, Malformed, ToSerde, fields, put_long};
+use super::bytes::{Input, Malformed, put_long};
+use super::wire::{ByHand, BySerde, FromSerde, Identifier, ToSerde, fields};
 use crate::domain::{
     Account, CxoneAgent, CxoneState, CxoneStatus, Link, OutStateId, PresenceStatusId, ReservedOutState,
     SalesforceStatus, SalesforceUser, Status, Team,
@@ -136,14 +137,14 @@ macro_rules! by_parts {
     ($([$life:lifetime] $type:ty as $parts:ty;)*) => {$(
         impl<$life> $crate::codec::wire::ByHand<$life> for $type {
             #[inline]
-            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
+            fn put(&self, out: &mut $crate::codec::bytes::Output<'_>) {
                 <$parts>::of(*self).put(out);
             }
 
             #[inline]
             fn take(
-                input: &mut $crate::codec::wire::Input<$life>,
-            ) -> Result<Self, $crate::codec::wire::Malformed> {
+                input: &mut $crate::codec::bytes::Input<$life>,
+            ) -> Result<Self, $crate::codec::bytes::Malformed> {
                 <$parts as $crate::codec::wire::ByHand>::take(input)?.whole()
             }
         }
@@ -172,7 +173,7 @@ macro_rules! unions {
     ($($type:ty as $name:literal: $first:path as $first_name:literal, $second:path as $second_name:literal;)*) => {$(
         impl<'b> ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
+            fn put(&self, out: &mut $crate::codec::bytes::Output<'_>) {
                 match self {
                     $first(value) => {
                         put_long(0, out);

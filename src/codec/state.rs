@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use serde::de::{Deserializer, Error as _};
 use serde::ser::Serializer;
 
+use super::bytes::{Input, Malformed, Output, put_long};
 use super::scalar::AfterMs;
 use super::schema::RecordSchema;
 use super::shared::by_parts;
-use super::wire::{
-    ByHand, BySerde, Few, Input, Malformed, Output, Record, fields, items_to_serde, put_items, put_long,
-};
+use super::wire::{ByHand, BySerde, Few, Record, fields, items_to_serde, put_items};
 use crate::domain::{Both, CxoneStatus, Link, RowId, SalesforceStatus, Status, TeamId, TimeMs};
 use crate::engine::{
     AgentState, Armed, Contact, EarlyClose, Entry, Epoch, Generation, GivenUp, Intent, Observed,

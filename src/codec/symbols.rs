@@ -37,20 +37,20 @@ macro_rules! symbols {
     ($($type:ty as $name:literal $(or $unknown:path)? { $($index:literal $symbol:literal $value:tt)* })*) => {$(
         impl<'b> $crate::codec::wire::ByHand<'b> for $type {
             #[inline]
-            fn put(&self, out: &mut $crate::codec::wire::Output<'_>) {
+            fn put(&self, out: &mut $crate::codec::bytes::Output<'_>) {
                 #[allow(unused_parens, reason = "a value may have parts of its own")]
                 let index = match self {
                     $($value => $index,)*
                 };
-                $crate::codec::wire::put_long(index, out);
+                $crate::codec::bytes::put_long(index, out);
             }
 
             #[inline]
-            fn take(input: &mut $crate::codec::wire::Input<'b>) -> Result<Self, $crate::codec::wire::Malformed> {
+            fn take(input: &mut $crate::codec::bytes::Input<'b>) -> Result<Self, $crate::codec::bytes::Malformed> {
                 #[allow(unused_parens, reason = "a value may have parts of its own")]
                 match input.long()? {
                     $($index => Ok($value),)*
-                    _ => Err($crate::codec::wire::Malformed::Symbol($name)),
+                    _ => Err($crate::codec::bytes::Malformed::Symbol($name)),
                 }
             }
         }
@@ -79,7 +79,7 @@ macro_rules! symbols {
                     Some(value) => Ok(value),
                     $(None => Ok($unknown),)?
                     #[allow(unreachable_patterns, reason = "where there is a value for what is not known")]
-                    None => Err(serde::de::Error::custom($crate::codec::wire::Malformed::Symbol($name))),
+                    None => Err(serde::de::Error::custom($crate::codec::bytes::Malformed::Symbol($name))),
                 }
             }
         }

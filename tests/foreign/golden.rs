@@ -12,9 +12,7 @@ use lockstep::domain::{
     Account, AgentId, Cause, ContactState, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link,
     OutStateId, Platform, ReservedOutState, SalesforceStatus, SalesforceUser, Status, Team, TeamId, TimeMs,
 };
-use lockstep::engine::{
-    Contact, Epoch, Generation, GivenUp, Offset, Reason, Sequence, Verdict, WakeCause, WakeUp,
-};
+use lockstep::engine::{Epoch, Generation, GivenUp, Offset, Reason, Sequence, Verdict, WakeCause, WakeUp};
 use lockstep::rules::{
     CxoneOrder, CxoneTerm, OnConflict, OnLogin, Options, PublisherRow, Row, Rule, SalesforceTerm, Settings,
     SubscriberRow, WhileOnContact,
