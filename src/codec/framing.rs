@@ -305,7 +305,7 @@ pub(super) fn by_serde<'b, R: Record<'b>>(writer: &Writer, body: &[u8]) -> Resul
     // What is new in it may be just what cannot be read.
     let malformed = |error| match writer.reader().read_deser::<Newer<'b, R>>(&mut &*body) {
         Ok(Newer(Some(why), _)) => Error::of(record, why),
-        _ => Error::MalformedVersion { record, why: without_schema(&error) },
+        _ => Error::MalformedVersion { record, why: without_texts(&error) },
     };
     let Root(read, _) = read.map_err(malformed)?;
     if !rest.is_empty() {
@@ -332,10 +332,20 @@ impl<'de, 'b, R: Record<'b>> Deserialize<'de> for Newer<'b, R> {
     }
 }
 
-/// The library's errors show the whole schema, which helps nobody at night.
-fn without_schema(error: &apache_avro::Error) -> String {
+/// The library's errors show the whole schema, which helps nobody at night, and texts of the record, which the privacy
+/// setting may keep out of logs and dead letters.
+fn without_texts(error: &apache_avro::Error) -> String {
     const LENGTH_MAX: usize = 200;
     let text = error.to_string();
-    let end = text.char_indices().map(|(i, _)| i).nth(LENGTH_MAX);
-    end.map_or(text.clone(), |end| format!("{}...", text.get(..end).unwrap_or_default()))
+    let text = match (text.find('"'), text.rfind('"')) {
+        (Some(first), Some(last)) => {
+            let (before, after) = (text.get(..first), text.get(last + 1..));
+            format!("{}\"...\"{}", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+        _ => text,
+    };
+    match text.char_indices().map(|(i, _)| i).nth(LENGTH_MAX) {
+        Some(end) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }

@@ -1,6 +1,7 @@
 //! Revisions: what is in `presence.rules`.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use serde::de::{Deserializer, Error as _};
 use serde::ser::Serializer;
@@ -9,7 +10,8 @@ use super::bytes::{Input, Malformed, Output, put_text};
 use super::scalar::{Sha256, Uuid};
 use super::schema::RecordSchema;
 use super::shared::Operator;
-use super::wire::{ByHand, BySerde, Record, fields, records};
+use super::symbols::{Symbol, Symbolic};
+use super::wire::{ByHand, BySerde, Record, by_serde, fields, records};
 use crate::directory::{Code, PresenceStatus, TeamEntry};
 use crate::domain::{Account, AgentId, Team, TimeMs};
 use crate::rules::{
@@ -207,5 +209,37 @@ impl Record<'_> for RevisionRule {
 
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Malformed>, D::Error> {
         Ok(Ok(Flat::from_serde(deserializer)?.whole()))
+    }
+
+    fn newer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Malformed>, D::Error> {
+        let Head { on_conflict, while_on_contact, on_login } = Head::from_serde(deserializer)?;
+        let unknown = on_conflict.0.or(while_on_contact.0).or(on_login.0);
+        Ok(unknown.map(Malformed::Kind))
+    }
+}
+
+/// What of a rule may be of a kind that is not known. A rule that is left out would be another revision, so it stops
+/// the reader.
+struct Head {
+    on_conflict: Unknown<OnConflict>,
+    while_on_contact: Unknown<WhileOnContact>,
+    on_login: Unknown<OnLogin>,
+}
+
+by_serde!(['b] Head as "Rule" {
+    on_conflict => "on_conflict", while_on_contact => "while_on_contact", on_login => "on_login",
+});
+
+/// The symbol of an option, where it is one that is not known.
+struct Unknown<T>(Option<String>, PhantomData<T>);
+
+impl<T: Symbolic> BySerde for Unknown<T> {
+    fn to_serde<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_none()
+    }
+
+    fn from_serde<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let symbol = deserializer.deserialize_any(Symbol)?;
+        Ok(Unknown(T::of_symbol(&symbol).is_none().then_some(symbol), PhantomData))
     }
 }

@@ -507,3 +507,19 @@ fn a_schema_that_is_accepted_makes_no_message_take_long() {
         assert!(began.elapsed() < SOON, "{what}: {:?}", began.elapsed());
     }
 }
+
+/// The privacy setting may keep a payload out of a dead letter; its message must not bring it back.
+#[test]
+fn an_error_quotes_no_text_of_the_record() {
+    let schema =
+        r#"{"type": "record", "name": "Position", "fields": [{"name": "read_at", "type": "string"}]}"#;
+    let writer = Writer::of_other(schema).unwrap();
+    let mut body = vec![2 * 29];
+    body.extend(br#"Ada "the Countess" Lovelace !"#);
+    let error = by_serde::<Position<'_>>(&writer, &body).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("Position") && !message.contains("Ada") && !message.contains("Lovelace"),
+        "{message}"
+    );
+}
