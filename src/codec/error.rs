@@ -85,9 +85,11 @@ impl Error {
             | Error::Framing
             | Error::UnknownFingerprint(_)
             | Error::UnknownId(_)
-            | Error::Schema(_)
             | Error::Malformed { .. }
             | Error::MalformedVersion { .. } => Remedy::Reject,
+            // The next record may be in a good schema, and would not be read either.
+            Error::Schema(SchemaError::TooMany) => Remedy::Stop,
+            Error::Schema(_) => Remedy::Reject,
             Error::NotLoaded(_) => Remedy::Retry,
             Error::UnknownKind { .. } | Error::NewerEngine { .. } | Error::NoRegistry(_) => Remedy::Stop,
             Error::Registry(error) => error.remedy(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer, EnumAccess, Error as _, VariantAccess, Visitor};
 use serde::ser::Serializer;
 
-use super::bytes::{Input, Malformed, put_long};
+use super::bytes::{Input, Malformed, Output, put_long};
 use super::wire::{ByHand, BySerde, FromSerde, Identifier, ToSerde, fields};
 use crate::domain::{
     Account, CxoneAgent, CxoneState, CxoneStatus, Link, OutStateId, PresenceStatusId, ReservedOutState,
@@ -52,7 +52,33 @@ fields!(['b] Team as "Team" { account => "account", team => "team_id" });
 /// A Salesforce status as its record has it.
 #[derive(Clone, Copy)]
 struct SalesforceParts {
-    presence_status_id: Option<PresenceStatusId>,
+    presence_status_id: Stated<PresenceStatusId>,
+}
+
+/// What may be null, and yet has to be there: another record that lacks it is not one that has null.
+#[derive(Clone, Copy)]
+struct Stated<T>(Option<T>);
+
+impl<'b, T: ByHand<'b>> ByHand<'b> for Stated<T> {
+    #[inline]
+    fn put(&self, out: &mut Output<'_>) {
+        self.0.put(out);
+    }
+
+    #[inline]
+    fn take(input: &mut Input<'b>) -> Result<Self, Malformed> {
+        ByHand::take(input).map(Stated)
+    }
+}
+
+impl<T: BySerde> BySerde for Stated<T> {
+    fn to_serde<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.to_serde(serializer)
+    }
+
+    fn from_serde<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BySerde::from_serde(deserializer).map(Stated)
+    }
 }
 
 fields!(['b] SalesforceParts as "SalesforceStatus" { presence_status_id => "presence_status_id" });
@@ -72,15 +98,15 @@ fields!(['b] CxoneParts as "CxoneStatus" {
 impl SalesforceParts {
     const fn of(status: SalesforceStatus) -> Self {
         SalesforceParts {
-            presence_status_id: match status {
+            presence_status_id: Stated(match status {
                 SalesforceStatus::Offline => None,
                 SalesforceStatus::Presence(id) => Some(id),
-            },
+            }),
         }
     }
 
     fn whole(self) -> Result<SalesforceStatus, Malformed> {
-        Ok(self.presence_status_id.map_or(SalesforceStatus::Offline, SalesforceStatus::Presence))
+        Ok(self.presence_status_id.0.map_or(SalesforceStatus::Offline, SalesforceStatus::Presence))
     }
 }
 

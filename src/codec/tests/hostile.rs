@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 use super::arbitrary;
 use crate::codec::framing::by_serde;
@@ -522,4 +524,20 @@ fn an_error_quotes_no_text_of_the_record() {
         message.contains("Position") && !message.contains("Ada") && !message.contains("Lovelace"),
         "{message}"
     );
+}
+
+/// A status of another kind must not pass for a Salesforce status without an id, which is Offline.
+#[test]
+fn a_salesforce_status_that_says_nothing_of_its_id_is_an_error() {
+    let event = RELEASED.iter().find(|released| released.record == RecordSchema::Event).unwrap();
+    let other = event.text.replace(r#""name": "presence_status_id""#, r#""name": "another""#);
+    assert_ne!(other, event.text);
+    let writer = Writer::of_other(&other).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let seen = (0..10_000)
+        .map(|_| arbitrary::event().new_tree(&mut runner).unwrap().current())
+        .find(|event| matches!(&event.what, What::Observation(seen) if seen.status.salesforce().is_some()))
+        .unwrap();
+    let error = by_serde::<Event<'_>>(&writer, &body(&seen)).unwrap_err();
+    assert!(error.to_string().contains("missing field `presence_status_id`"), "{error}");
 }

@@ -17,6 +17,7 @@ fn every_error_has_its_remedy() {
         (Error::NotLoaded(1), Remedy::Retry, DeadCause::Schema),
         (Error::UnknownId(1), Remedy::Reject, DeadCause::Schema),
         (Error::Schema(SchemaError::Costly), Remedy::Reject, DeadCause::Schema),
+        (Error::Schema(SchemaError::TooMany), Remedy::Stop, DeadCause::Schema),
         (malformed(Malformed::CutOff), Remedy::Reject, DeadCause::Malformed),
         (malformed(Malformed::Trailing(1)), Remedy::Reject, DeadCause::Malformed),
         (malformed(Malformed::Value("odd")), Remedy::Reject, DeadCause::Contradiction),
