@@ -9,12 +9,14 @@
 //! | [`rules`] | rules file -> checked revision -> tables | `domain`, `document`, `directory` |
 //! | [`engine`] | `apply(state, event, rules) -> effects`: pure, total | `domain`, the tables of `rules` |
 //! | [`codec`] | Avro records to values and back, framing, schema registry | `domain`, `directory`, `engine`, `rules` |
+//! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!
 //! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
 //! each that breaks a wall. ARCHITECTURE.md says why, and what is deliberately absent.
 
+pub mod bus;
 pub mod codec;
 pub mod config;
 pub mod directory;

@@ -34,11 +34,12 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["domain", "directory", "engine", "rules"],
         &["apache_avro", "moka", "reqwest", "secrecy", "serde", "serde_json", "thiserror", "url"],
     ),
+    ("bus", &["domain"], &["rdkafka", "rdkafka_sys", "secrecy", "thiserror", "tokio", "tracing"]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (
         "cli",
-        &["codec", "config", "directory", "document", "domain", "engine", "rules", "simulate"],
+        &["bus", "codec", "config", "directory", "document", "domain", "engine", "rules", "simulate"],
         &["anstream", "anstyle", "anyhow", "apache_avro", "clap", "serde", "serde_json", "toml"],
     ),
 ];

@@ -1,0 +1,217 @@
+//! Reading partitions as one of a group.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::native::{Batch, Consumer, Entry, Fault, GroupMetadata, List, Rebalance};
+use super::settings::Connection;
+use super::{ANSWER_TIMEOUT, explain};
+use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Records, TopicPartition};
+
+/// librdkafka's number for an offset that is not known.
+const UNKNOWN: i64 = -1001;
+
+/// Reads partitions of a cluster as one of a group.
+pub struct KafkaMember {
+    consumer: Consumer,
+    group: String,
+    name: Option<String>,
+    servers: String,
+    /// Gained, and not read yet.
+    waiting: BTreeSet<TopicPartition>,
+    /// Being read.
+    reading: BTreeSet<TopicPartition>,
+    /// Told to be going, and let go with the next poll.
+    going: Option<Vec<TopicPartition>>,
+    /// What went wrong, once the records before it have been given.
+    errors: VecDeque<Error>,
+}
+
+impl KafkaMember {
+    pub(super) fn new(connection: &Connection, membership: &Membership) -> Result<KafkaMember, Error> {
+        let Membership { group, name, topics } = membership;
+        let servers = connection.shown();
+        let consumer = Consumer::new(&connection.member(group, name.as_deref()), "member");
+        let consumer = consumer.map_err(|error| explain::creation(&error))?;
+        let joined = consumer.subscribe(topics.iter().map(|topic| topic.as_str()));
+        joined.map_err(|fault| explain::outside(&format!("joining the group {group}"), &servers, &fault))?;
+        Ok(KafkaMember {
+            consumer,
+            group: group.clone(),
+            name: name.clone(),
+            servers,
+            waiting: BTreeSet::new(),
+            reading: BTreeSet::new(),
+            going: None,
+            errors: VecDeque::new(),
+        })
+    }
+
+    /// The group.
+    pub(super) fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// With whom offsets are committed.
+    pub(super) fn metadata(&self) -> Option<GroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// Answers that partitions are let go.
+    fn let_go(&mut self) -> Result<(), Error> {
+        let Some(going) = self.going.take() else { return Ok(()) };
+        // Those that were gained and never read are the group's business only once they are let go as well.
+        let list = List::of(going.iter().map(|place| (place, UNKNOWN)));
+        for place in &going {
+            self.waiting.remove(place);
+            self.reading.remove(place);
+        }
+        self.consumer.unassign(&list).map_err(|fault| self.failed("letting partitions go", &fault))
+    }
+
+    fn failed(&self, operation: &str, fault: &Fault) -> Error {
+        let operation = format!("{operation} of the group {}", self.group);
+        if fault.is(Code::FencedInstanceId) {
+            return Error::Fenced { identity: self.name.clone().unwrap_or_default() };
+        }
+        if fault.is(Code::AssignmentLost)
+            || fault.is(Code::UnknownMemberId)
+            || fault.is(Code::IllegalGeneration)
+        {
+            return Error::Evicted { operation, group: self.group.clone() };
+        }
+        explain::outside(&operation, &self.servers, fault)
+    }
+
+    fn rebalanced(&mut self, rebalance: Rebalance) -> Polled<Batch> {
+        let places = |entries: Vec<Entry>| entries.iter().map(Entry::place).collect::<Vec<_>>();
+        match rebalance {
+            Rebalance::Assigned(entries) => {
+                let gained = places(entries);
+                self.waiting.extend(gained.iter().cloned());
+                Polled::Gained(gained)
+            }
+            Rebalance::Revoked(entries) => {
+                let going = places(entries);
+                self.going = Some(going.clone());
+                Polled::Losing(going)
+            }
+            Rebalance::Lost(entries) => {
+                let going = places(entries);
+                self.going = Some(going.clone());
+                Polled::Lost(going)
+            }
+        }
+    }
+
+    /// Takes note of what is no record.
+    fn note(&mut self, entry: &Entry, fault: &Fault) {
+        let place = entry.place();
+        let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
+            Error::OutOfRange { partition: place, offset: Offset(entry.offset.max(0).cast_unsigned()) }
+        } else if fault.is(Code::UnknownTopicOrPartition) || fault.is(Code::UnknownTopic) {
+            Error::UnknownTopic(place.topic)
+        } else {
+            self.failed("reading as a member", fault)
+        };
+        self.errors.push_back(error);
+    }
+}
+
+impl Member for KafkaMember {
+    type Records = Batch;
+
+    fn poll(&mut self, wait: Duration) -> Result<Polled<Batch>, Error> {
+        self.let_go()?;
+        if let Some(error) = self.errors.pop_front() {
+            return Err(error);
+        }
+        if let Some(rebalance) = self.consumer.rebalance() {
+            return Ok(self.rebalanced(rebalance));
+        }
+        let consumed = self.consumer.consume(wait);
+        consumed.told.iter().for_each(|(entry, fault)| self.note(entry, fault));
+        if let Some(fault) = self.consumer.client().fatal() {
+            self.errors.push_back(self.failed("reading as a member", &fault));
+        }
+        let outage = explain::outage("reading as a member", &self.servers, self.consumer.client().heard());
+        self.errors.extend(outage);
+        if !consumed.batch.is_empty() {
+            return Ok(Polled::Records(consumed.batch));
+        }
+        if let Some(error) = self.errors.pop_front() {
+            return Err(error);
+        }
+        match self.consumer.rebalance() {
+            Some(rebalance) => Ok(self.rebalanced(rebalance)),
+            None => Ok(Polled::Records(consumed.batch)),
+        }
+    }
+
+    fn start(&mut self, at: &[(TopicPartition, Offset)]) -> Result<(), Error> {
+        let pairs = |places: &BTreeSet<TopicPartition>| {
+            at.iter()
+                .filter(|(place, _)| places.contains(place))
+                .map(|(place, offset)| (place.clone(), *offset))
+                .collect::<Vec<_>>()
+        };
+        let (new, again) = (pairs(&self.waiting), pairs(&self.reading));
+        let operation = "beginning to read as a member";
+        if new.len() + again.len() < at.len() {
+            return Err(Error::Evicted { operation: operation.to_owned(), group: self.group.clone() });
+        }
+        let list = |of: &[(TopicPartition, Offset)]| {
+            List::of(of.iter().map(|(place, offset)| (place, offset.0.cast_signed())))
+        };
+        if !new.is_empty() {
+            self.consumer.assign(&list(&new)).map_err(|fault| self.failed(operation, &fault))?;
+            for (place, _) in new {
+                self.waiting.remove(&place);
+                self.reading.insert(place);
+            }
+        }
+        if !again.is_empty() {
+            self.consumer
+                .seek(&list(&again), ANSWER_TIMEOUT)
+                .map_err(|fault| self.failed(operation, &fault))?;
+        }
+        Ok(())
+    }
+
+    fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+        let operation = "asking for the committed offsets";
+        let list = List::of(partitions.iter().map(|place| (place, UNKNOWN)));
+        let answer = self.consumer.committed(&list, ANSWER_TIMEOUT);
+        let answer = answer.map_err(|fault| self.failed(operation, &fault))?;
+        partitions
+            .iter()
+            .map(|place| match answer.iter().find(|entry| entry.place() == *place) {
+                None => Err(self.failed(operation, &Fault::of(Code::Fail as i32))),
+                Some(entry) if entry.code != 0 => Err(self.failed(operation, &Fault::of(entry.code))),
+                Some(entry) => Ok(u64::try_from(entry.offset).ok().map(|next| Committed {
+                    next: Offset(next),
+                    metadata: String::from_utf8_lossy(&entry.metadata).into_owned(),
+                })),
+            })
+            .collect()
+    }
+}
+
+impl Drop for KafkaMember {
+    /// A rebalance without an answer would keep the group waiting, and this too.
+    fn drop(&mut self) {
+        let _ = self.let_go();
+        let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() {
+            let list = List::of(waiting.iter().map(|place| (place, UNKNOWN)));
+            let _ = self.consumer.assign(&list).and_then(|()| self.consumer.unassign(&list));
+        }
+        while let Some(rebalance) = self.consumer.rebalance() {
+            let _ = self.rebalanced(rebalance);
+            let _ = self.let_go();
+        }
+        self.consumer.leave();
+    }
+}

@@ -1,0 +1,143 @@
+//! Messages that were consumed together.
+
+use std::ffi::CStr;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::Arc;
+
+use rdkafka_sys as sys;
+
+use super::Client;
+use crate::bus::{Header, Offset, Partition, Record, Records, TopicName, TopicPartition};
+use crate::domain::TimeMs;
+
+/// Records that were read together from a cluster.
+pub struct Batch {
+    /// Records only: every other message was taken out.
+    messages: Vec<NonNull<sys::rd_kafka_message_t>>,
+    /// Dropped after the messages.
+    _client: Arc<Client>,
+}
+
+// SAFETY: a message belongs to whoever consumed it, and may be read and destroyed on any thread; by one at a time, since
+// its headers are parsed at the first look.
+unsafe impl Send for Batch {}
+impl Batch {
+    /// Takes messages over.
+    ///
+    /// # Safety
+    /// They came from `client`, have no error, and nobody else destroys them.
+    pub(super) unsafe fn new(messages: Vec<NonNull<sys::rd_kafka_message_t>>, client: Arc<Client>) -> Batch {
+        Batch { messages, _client: client }
+    }
+
+    /// The last offset of each run of records of one partition, in order.
+    pub(in crate::bus::kafka) fn lasts(&self) -> Vec<(TopicPartition, Offset)> {
+        let mut lasts: Vec<(*mut sys::rd_kafka_topic_t, i32, usize)> = Vec::new();
+        for index in 0..self.messages.len() {
+            let Some(message) = self.message(index) else { continue };
+            match lasts.last_mut() {
+                Some(last) if (last.0, last.1) == (message.rkt, message.partition) => last.2 = index,
+                _ => lasts.push((message.rkt, message.partition, index)),
+            }
+        }
+        let named = |(_, _, index): (_, _, usize)| {
+            let (topic, record) = self.topic(index).zip(self.get(index))?;
+            Some((
+                TopicPartition { topic: TopicName::new(topic), partition: record.partition },
+                record.offset,
+            ))
+        };
+        lasts.into_iter().filter_map(named).collect()
+    }
+
+    fn message(&self, index: usize) -> Option<&sys::rd_kafka_message_t> {
+        // SAFETY: it is ours until we are dropped, which the borrow outlives not.
+        self.messages.get(index).map(|message| unsafe { message.as_ref() })
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..) {
+            // SAFETY: it is ours, and nobody borrows it any more.
+            unsafe { sys::rd_kafka_message_destroy(message.as_ptr()) };
+        }
+    }
+}
+
+/// The bytes at a pointer, which is null where there are none.
+///
+/// # Safety
+/// Where it is not null so many bytes are there, for as long as `'b`.
+unsafe fn bytes<'b>(pointer: *const std::ffi::c_void, length: usize) -> Option<&'b [u8]> {
+    // SAFETY: by contract.
+    (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), length) })
+}
+
+impl Records for Batch {
+    fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn get(&self, index: usize) -> Option<Record<'_>> {
+        let message = self.message(index)?;
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is valid for as long as this is borrowed, and so are its key and payload.
+        let (at, key, value) = unsafe {
+            (
+                sys::rd_kafka_message_timestamp(message, &raw mut kind),
+                bytes(message.key, message.key_len),
+                bytes(message.payload, message.len),
+            )
+        };
+        let is_append_time = kind == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+        Some(Record {
+            partition: Partition(message.partition.cast_unsigned()),
+            offset: Offset(message.offset.cast_unsigned()),
+            appended_at: is_append_time.then(|| TimeMs::from_unix_ms(at)),
+            key,
+            value,
+        })
+    }
+
+    fn topic(&self, index: usize) -> Option<&str> {
+        let message = self.message(index)?;
+        // SAFETY: a consumed message holds its topic, whose name is a C string that lives as long.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(message.rkt)) };
+        name.to_str().ok()
+    }
+
+    fn headers(&self, index: usize) -> Vec<Header<'_>> {
+        let Some(message) = self.message(index) else { return Vec::new() };
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is valid, and what is found belongs to it.
+        let found = unsafe { sys::rd_kafka_message_headers(message, &raw mut headers) };
+        if found != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        loop {
+            let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: the pointers are ours to be written; name and value live as long as the message.
+            let header = unsafe {
+                let code = sys::rd_kafka_header_get_all(
+                    headers,
+                    all.len(),
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut length,
+                );
+                if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return all;
+                }
+                // A name that is no text is nobody's that we know.
+                Header {
+                    name: CStr::from_ptr(name).to_str().unwrap_or_default(),
+                    value: bytes(value, length).unwrap_or_default(),
+                }
+            };
+            all.push(header);
+        }
+    }
+}

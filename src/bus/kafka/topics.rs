@@ -1,0 +1,127 @@
+//! Topics of a cluster: made, and looked at. Never deleted, and never given other numbers of partitions.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::native::Fault;
+use super::{ANSWER_TIMEOUT, Kafka, LOOK_AGAIN, explain};
+use crate::bus::{Error, Found, TopicName, TopicSpec};
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT)).operation_timeout(Some(ANSWER_TIMEOUT))
+}
+
+/// Runs a call of the rdkafka package to its end, which the options bound.
+fn wait<T>(operation: &str, call: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| Error::Odd {
+        operation: operation.to_owned(),
+        why: format!("no runtime for the call: {error}"),
+    })?;
+    Ok(runtime.block_on(call))
+}
+
+pub(super) fn describe(kafka: &Kafka, topics: &[TopicName]) -> Result<Vec<Option<Found>>, Error> {
+    let mut all = Vec::with_capacity(topics.len());
+    for topic in topics {
+        all.push(shape(kafka, topic)?);
+    }
+    let operation = "asking for the settings of topics";
+    let there = topics.iter().zip(&all).filter(|(_, found)| found.is_some()).map(|(topic, _)| topic);
+    let resources: Vec<_> = there.map(|topic| ResourceSpecifier::Topic(topic.as_str())).collect();
+    if resources.is_empty() {
+        return Ok(all);
+    }
+    let described = wait(operation, kafka.admin.describe_configs(&resources, &options()))?;
+    let described = described.map_err(|error| kafka.failed(operation, &error))?;
+    for (found, settings) in all.iter_mut().flatten().zip(described) {
+        let settings = settings.map_err(|code| refused(kafka, operation, code))?;
+        found.settings =
+            settings.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect();
+    }
+    Ok(all)
+}
+
+/// Partitions and replicas of a topic; none where it is missing.
+fn shape(kafka: &Kafka, topic: &TopicName) -> Result<Option<Found>, Error> {
+    let operation = format!("looking for topic {topic}");
+    let metadata =
+        kafka.ask(&operation, |client| client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some))?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic.as_str()) else {
+        return Ok(None);
+    };
+    match found.error().map(Code::from) {
+        None => {}
+        Some(Code::UnknownTopicOrPartition) => return Ok(None),
+        Some(code) => return Err(refused(kafka, &operation, code)),
+    }
+    let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min();
+    Ok(Some(Found {
+        partitions: u32::try_from(found.partitions().len()).unwrap_or(u32::MAX),
+        replication_factor: u16::try_from(replicas.unwrap_or(0)).unwrap_or(u16::MAX),
+        settings: Default::default(),
+    }))
+}
+
+fn refused(kafka: &Kafka, operation: &str, code: Code) -> Error {
+    explain::outside(operation, &kafka.servers(), &Fault::new(code, &code.to_string()))
+}
+
+pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
+    for topic in topics {
+        create_one(kafka, topic)?;
+    }
+    // The brokers tell each other of a new topic in their own time.
+    let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
+    for topic in topics {
+        while shape(kafka, &topic.name)?.is_none_or(|found| found.partitions == 0) {
+            if std::time::Instant::now() >= deadline {
+                let why = "it was made, and is not to be seen".to_owned();
+                return Err(Error::Odd { operation: format!("making topic {}", topic.name), why });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(())
+}
+
+fn create_one(kafka: &Kafka, topic: &TopicSpec) -> Result<(), Error> {
+    let operation = format!("making topic {}", topic.name);
+    let odd = |why: &str, mend: &str| Error::Refused {
+        operation: operation.clone(),
+        why: why.to_owned(),
+        mend: mend.to_owned(),
+    };
+    let (Ok(partitions), replication) =
+        (i32::try_from(topic.partitions), i32::from(topic.replicas.replication_factor))
+    else {
+        return Err(odd("so many partitions are no topic", "set `partitions` of [bus] to fewer"));
+    };
+    let settings = topic.settings();
+    let mut new = NewTopic::new(topic.name.as_str(), partitions, TopicReplication::Fixed(replication));
+    for (name, value) in &settings {
+        new = new.set(name, value);
+    }
+    let created = wait(&operation, kafka.admin.create_topics([&new], &options()))?;
+    let created = created.map_err(|error| kafka.failed(&operation, &error))?;
+    match created.into_iter().next() {
+        None | Some(Ok(_) | Err((_, Code::TopicAlreadyExists))) => Ok(()),
+        Some(Err((_, Code::InvalidReplicationFactor))) => Err(odd(
+            &format!("the cluster has fewer than {replication} brokers, or some of them are down"),
+            "set `replication_factor` of [bus] to as many copies as there are brokers, and `min_insync_replicas` to one less",
+        )),
+        Some(Err((_, Code::InvalidConfig))) => Err(odd(
+            "the brokers do not take its settings",
+            "is `min_insync_replicas` of [bus] larger than `replication_factor`?",
+        )),
+        Some(Err((_, Code::InvalidTopic))) => {
+            Err(odd("the brokers do not take its name", "set another `prefix` in [bus]"))
+        }
+        Some(Err((_, Code::PolicyViolation))) => Err(odd(
+            "a policy of the brokers forbids it",
+            "ask who runs them to make it, as `lockstep topics describe` shows it",
+        )),
+        Some(Err((_, code))) => Err(refused(kafka, &operation, code)),
+    }
+}
