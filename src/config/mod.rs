@@ -2,6 +2,7 @@
 //!
 //! Nothing that a decision depends on stands here: that lives in the revision (see `rules`).
 
+mod bus;
 mod check;
 mod raw;
 mod secret;
