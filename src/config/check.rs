@@ -6,25 +6,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    DeadLetterPayload, Environment, PARTITIONS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps,
-    RawPrivacy, RawSalesforce, RawSecret,
+    DeadLetterPayload, Environment, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps, RawPrivacy,
+    RawSalesforce, RawSecret,
 };
-use super::{
-    Bus, Config, Cxone, CxoneLogin, Ops, Privacy, RegistryLogin, Salesforce, SchemaRegistry, Secret,
-    SecretStore,
-};
+use super::{Config, Cxone, CxoneLogin, Ops, Privacy, Salesforce, Secret, SecretStore, bus};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
 /// Where CXone's discovery begins outside of government regions (CXone, authentication).
 const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
-/// One more begins to cost more latency than it gives.
-const PARTITIONS_DEFAULT: u16 = 8;
-const PREFIX_LENGTH_MAX: usize = 100;
 const OPS_PORT: u16 = 9464;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
-    let bus = bus(raw.bus.or(RawBus::default()), secrets, mistakes);
+    let bus = bus::check(raw.bus.or(RawBus::default()), secrets, mistakes);
     let mut organisations = BTreeMap::new();
     let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| {
         let (place, org) = (raw.place, salesforce(raw, secrets, mistakes)?);
@@ -39,110 +33,6 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
     let ops = ops(raw.ops.or(RawOps::default()), mistakes);
     Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, ops: ops? })
-}
-
-fn bus(raw: RawBus, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Bus> {
-    let servers = match raw.bootstrap_servers.into_given() {
-        None => Some(vec![format!("{}:9092", Ipv4Addr::LOCALHOST)]),
-        Some(list) => servers(list, mistakes),
-    };
-    let prefix = match raw.prefix.into_given() {
-        None => Some("presence".to_owned()),
-        Some(prefix) => {
-            let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-            let fits = (1..=PREFIX_LENGTH_MAX).contains(&prefix.value.len());
-            if fits && prefix.value.bytes().all(legal) {
-                Some(prefix.value)
-            } else {
-                mistakes.error(prefix.place, "value", "`prefix` cannot begin a topic name").mend(format!(
-                    "write 1 to {PREFIX_LENGTH_MAX} of a-z, A-Z, 0-9, dot, hyphen and underscore"
-                ));
-                None
-            }
-        }
-    };
-    let partitions = within(raw.partitions, "partitions", PARTITIONS_DEFAULT, PARTITIONS_MAX, mistakes);
-    let allow_plaintext = raw.allow_plaintext.or(false);
-    let plaintext = if allow_plaintext { Plaintext::Allowed } else { Plaintext::NotAllowed };
-    let has_registry = !matches!(raw.schema_registry, Field::Absent);
-    let url = raw.schema_registry.into_given();
-    let url = url.and_then(|text| web_address(text, "schema_registry", plaintext, mistakes));
-    let login = registry_login(
-        raw.schema_registry_user,
-        raw.schema_registry_password,
-        has_registry,
-        secrets,
-        mistakes,
-    );
-    Some(Bus {
-        bootstrap_servers: servers?,
-        prefix: prefix?,
-        partitions: partitions?,
-        schema_registry: url.map(|url| SchemaRegistry { url, login }),
-        allow_plaintext,
-    })
-}
-
-/// The user and password for a schema registry: both or none, and only where there is one.
-fn registry_login(
-    user: Field<String>,
-    password: Field<RawSecret>,
-    has_registry: bool,
-    secrets: &SecretStore<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<RegistryLogin> {
-    const USER: &str = "schema_registry_user";
-    const PASSWORD: &str = "schema_registry_password";
-    let mut incomplete = |place: Place, what: String, mend: &str| {
-        mistakes.error(place, "missing", what).mend(mend);
-    };
-    let given = [(USER, user.given().map(|user| user.place)), (PASSWORD, password.given().map(|p| p.place))];
-    for (key, place) in given.into_iter().filter(|_| !has_registry) {
-        if let Some(place) = place {
-            let what = format!("`{key}` is for a schema registry, and there is none");
-            incomplete(place, what, "write schema_registry = \"https://HOST\", or delete the line");
-        }
-    }
-    match (&user, &password) {
-        (Field::Given(user), Field::Absent) => {
-            let what = format!("`{PASSWORD}` is missing: a user has a password");
-            let mend =
-                "write schema_registry_password = { secret_file = \"PATH\" } or { secret_env = \"NAME\" }";
-            incomplete(user.place, what, mend);
-        }
-        (Field::Absent, Field::Given(password)) => {
-            let what = format!("`{USER}` is missing: a password is that of a user");
-            incomplete(password.place, what, "write schema_registry_user = \"NAME\"");
-        }
-        _ => {}
-    }
-    let user = user.into_given().and_then(|text| filled(text, USER, mistakes));
-    let password = password.into_given().and_then(|raw| secrets.find(PASSWORD, raw, mistakes));
-    user.zip(password).map(|(user, password)| RegistryLogin { user, password })
-}
-
-fn servers(list: Placed<Vec<Field<String>>>, mistakes: &mut Mistakes) -> Option<Vec<String>> {
-    if list.value.is_empty() {
-        mistakes
-            .error(list.place, "value", "`bootstrap_servers` is empty")
-            .mend("write at least one, such as [\"127.0.0.1:9092\"]");
-        return None;
-    }
-    let server = |field: Field<String>| {
-        let Placed { place, value } = field.into_given()?;
-        let good = value.rsplit_once(':').is_some_and(|(host, port)| {
-            Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
-        });
-        if !good {
-            mistakes
-                .error(place, "value", "not a broker's address")
-                .mend("write HOST:PORT, such as \"kafka-1:9092\"");
-        }
-        good.then_some(value)
-    };
-    // Every entry is looked at before the first bad one ends the list.
-    let servers: Vec<Option<String>> = list.value.into_iter().map(server).collect();
-    servers.into_iter().collect()
 }
 
 fn accounts<R, T>(
@@ -344,7 +234,13 @@ fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {
     Some(Ops { listen })
 }
 
-fn within(raw: Field<u16>, key: &str, default: u16, max: u16, mistakes: &mut Mistakes) -> Option<u16> {
+pub(super) fn within(
+    raw: Field<u16>,
+    key: &str,
+    default: u16,
+    max: u16,
+    mistakes: &mut Mistakes,
+) -> Option<u16> {
     let Some(number) = raw.into_given() else { return Some(default) };
     let good = (1..=max).contains(&number.value);
     if !good {
@@ -359,7 +255,7 @@ fn text(raw: Field<String>, owner: Place, key: &str, mend: &str, mistakes: &mut 
     raw.required(mistakes, owner, key, mend).and_then(|text| filled(text, key, mistakes))
 }
 
-fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<String> {
+pub(super) fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<String> {
     let good = !text.value.trim().is_empty();
     if !good {
         mistakes.error(text.place, "value", format!("`{key}` is empty")).mend("write it, or delete the line");
@@ -398,7 +294,7 @@ fn secret(
 
 /// Whether a server on another machine may be reached without TLS.
 #[derive(Clone, Copy)]
-enum Plaintext {
+pub(super) enum Plaintext {
     Never,
     /// It may be allowed, and is not.
     NotAllowed,
@@ -406,7 +302,7 @@ enum Plaintext {
 }
 
 /// TLS off loopback; a password in an address would be a secret in the configuration.
-fn web_address(
+pub(super) fn web_address(
     text: Placed<String>,
     key: &str,
     plaintext: Plaintext,
@@ -419,12 +315,8 @@ fn web_address(
     let Ok(url) = Url::parse(&text.value) else {
         return wrong("is not an address", "write https://HOST");
     };
-    let loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return wrong("names no host", "write https://HOST"),
-    };
+    let Some(host) = url.host() else { return wrong("names no host", "write https://HOST") };
+    let loopback = is_loopback(&host);
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("has a user name or password in it", "write https://HOST, without them");
     }
@@ -439,5 +331,21 @@ fn web_address(
             "write https://, or allow_plaintext = true where you trust the network between",
         ),
         _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
+    }
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+        Host::Domain(name) => name.as_ref() == "localhost",
+    }
+}
+
+/// Of two keys that belong together: an error where one is there without the other.
+pub(super) fn needs<T, U>(has: &Field<T>, other: &Field<U>, what: &str, mend: &str, mistakes: &mut Mistakes) {
+    if let (Field::Given(has), Field::Absent) = (has, other) {
+        mistakes.error(has.place, "missing", what).mend(mend);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Nothing that a decision depends on stands here: that lives in the revision (see `rules`).
 
+mod bus;
 mod check;
+mod librdkafka;
 mod raw;
 mod secret;
 #[cfg(test)]
@@ -11,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 use url::Url;
@@ -18,7 +21,7 @@ use url::Url;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, OrganisationId};
 
-pub use raw::{DeadLetterPayload, Environment};
+pub use raw::{DeadLetterPayload, Environment, SaslMechanism};
 pub use secret::{Secret, SecretOrigin, SecretStore};
 
 /// The commented file that `lockstep config init` writes.
@@ -51,11 +54,68 @@ pub struct Bus {
     pub prefix: String,
     /// Partitions of the topics that are keyed by agent.
     pub partitions: u16,
+    /// Copies of every partition.
+    pub replication_factor: u16,
+    /// How many copies must have a record before it counts as written; at most `replication_factor`.
+    pub min_insync_replicas: u16,
+    /// How the brokers are reached with TLS; `None` is without.
+    #[serde(flatten, serialize_with = "tls_keys")]
+    pub tls: Option<Tls>,
+    /// With whom the cluster knows us, where it wants to know.
+    #[serde(flatten)]
+    pub sasl: Option<Sasl>,
     /// With a registry values are in the Confluent wire format, without one in Avro single-object encoding.
     #[serde(flatten)]
     pub schema_registry: Option<SchemaRegistry>,
     /// Whether servers on other machines may be reached without TLS.
     pub allow_plaintext: bool,
+    /// Further properties of librdkafka by their names; none that has a key above or that Lockstep rests on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub librdkafka: BTreeMap<String, Property>,
+}
+
+/// How brokers are reached with TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// PEM file of the authorities that a broker's certificate may come from; `None` is the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate, for mutual TLS.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A certificate that we show to brokers.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// PEM file of the certificate.
+    pub certificate_file: PathBuf,
+    /// PEM file of its key.
+    pub key_file: PathBuf,
+    /// The key's password, if it has one.
+    pub key_password: Option<Secret>,
+}
+
+/// With whom a Kafka cluster knows us.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sasl {
+    /// How the user is proven.
+    #[serde(rename = "sasl_mechanism")]
+    pub mechanism: SaslMechanism,
+    /// The user, or the API key.
+    #[serde(rename = "sasl_user")]
+    pub user: String,
+    /// His password, or the secret of the API key.
+    #[serde(rename = "sasl_password")]
+    pub password: Secret,
+}
+
+/// The value of a property of librdkafka.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Property {
+    /// As librdkafka reads it: numbers in digits, `true` or `false`.
+    Text(String),
+    /// One that is not shown.
+    Secret(Secret),
 }
 
 /// Where schemas are registered.
@@ -169,6 +229,31 @@ impl Config {
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(raw::RawConfig)
     }
+}
+
+/// TLS as the flat keys of `[bus]`: without it there is one key that says so.
+fn tls_keys<S: Serializer>(tls: &Option<Tls>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Keys<'t> {
+        tls: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_ca_file: Option<&'t Path>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_certificate_file: Option<&'t Path>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_key_file: Option<&'t Path>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_key_password: Option<&'t Secret>,
+    }
+    let client = tls.as_ref().and_then(|tls| tls.client.as_ref());
+    let keys = Keys {
+        tls: tls.is_some(),
+        tls_ca_file: tls.as_ref().and_then(|tls| tls.ca_file.as_deref()),
+        tls_certificate_file: client.map(|client| &*client.certificate_file),
+        tls_key_file: client.map(|client| &*client.key_file),
+        tls_key_password: client.and_then(|client| client.key_password.as_ref()),
+    };
+    keys.serialize(serializer)
 }
 
 fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,10 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::librdkafka::RawProperty;
 use crate::document::{Entries, Field};
 
 /// More partitions than this are no deployment of ours: each costs a transaction time.
 pub(super) const PARTITIONS_MAX: u16 = 1_000;
+/// More copies than this are a slip of the finger.
+pub(super) const REPLICAS_MAX: u16 = 32;
 /// Ten years.
 pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
 
@@ -37,6 +40,28 @@ pub(super) struct RawBus {
     /// Partitions of the topics that are keyed by agent; never changed in place. Default: 8.
     #[schemars(extend("minimum" = 1, "maximum" = PARTITIONS_MAX))]
     pub(super) partitions: Field<u16>,
+    /// Copies of every partition, each on a broker of its own. Default: 3.
+    #[schemars(extend("minimum" = 1, "maximum" = REPLICAS_MAX))]
+    pub(super) replication_factor: Field<u16>,
+    /// How many copies must have a record before it counts as written. Default: 2, or 1 where there is one copy.
+    #[schemars(extend("minimum" = 1, "maximum" = REPLICAS_MAX))]
+    pub(super) min_insync_replicas: Field<u16>,
+    /// Whether brokers are reached with TLS. Default: true if one is on another machine or a `tls_` key is given.
+    pub(super) tls: Field<bool>,
+    /// PEM file of the authorities that a broker's certificate may come from. Default: the system's.
+    pub(super) tls_ca_file: Field<String>,
+    /// PEM file of our own certificate, for mutual TLS; with `tls_key_file`.
+    pub(super) tls_certificate_file: Field<String>,
+    /// PEM file of the key of our certificate.
+    pub(super) tls_key_file: Field<String>,
+    /// The password of that key, if it has one.
+    pub(super) tls_key_password: Field<RawSecret>,
+    /// How the user is proven. Default: SCRAM-SHA-512 where there is a user.
+    pub(super) sasl_mechanism: Field<SaslMechanism>,
+    /// The user, or the API key, that the cluster wants; with `sasl_password`.
+    pub(super) sasl_user: Field<String>,
+    /// His password, or the secret of the API key.
+    pub(super) sasl_password: Field<RawSecret>,
     /// URL of a schema registry; without one values are in Avro single-object encoding.
     pub(super) schema_registry: Field<String>,
     /// The user, or the API key, that the schema registry wants; with `schema_registry_password`.
@@ -45,6 +70,8 @@ pub(super) struct RawBus {
     pub(super) schema_registry_password: Field<RawSecret>,
     /// Whether servers on other machines may be reached without TLS. Default: false.
     pub(super) allow_plaintext: Field<bool>,
+    /// Properties of librdkafka that have no key here and that nothing else rests on, by their names in quotes.
+    pub(super) librdkafka: Field<Entries<RawProperty>>,
 }
 
 /// A Salesforce org.
@@ -134,6 +161,31 @@ pub enum Environment {
     Sandbox,
     /// Logs in at its own My Domain.
     Hyperforce,
+}
+
+/// How a user is proven to a Kafka cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum SaslMechanism {
+    /// The password itself is sent.
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// Both sides prove that they know the password, with SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// The same with SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Kafka's name for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
 }
 
 /// What a dead letter keeps of the record that could not be read or done.

@@ -54,10 +54,7 @@ impl SecretStore<'_> {
     pub(super) fn find(&self, key: &str, raw: Placed<RawSecret>, mistakes: &mut Mistakes) -> Option<Secret> {
         let Placed { place, value: raw } = raw;
         let origin = match (raw.secret_file.into_given(), raw.secret_env.into_given()) {
-            (Some(path), None) => {
-                let path = self.folder.join(path.value);
-                SecretOrigin::File(std::path::absolute(&path).unwrap_or(path))
-            }
+            (Some(path), None) => SecretOrigin::File(self.path(&path.value)),
             (None, Some(name)) => SecretOrigin::Env(name.value),
             (Some(_), Some(_)) => {
                 mistakes
@@ -96,6 +93,29 @@ impl SecretStore<'_> {
                 None
             }
         }
+    }
+
+    /// The path of a file that is no secret, such as a certificate, once it is known that it can be read.
+    pub(super) fn file(&self, key: &str, text: Placed<String>, mistakes: &mut Mistakes) -> Option<PathBuf> {
+        let path = self.path(&text.value);
+        let mut wrong = |what: String| {
+            mistakes.error(text.place, "file", what).mend(
+                "name a file that this user may read (a path is taken from the folder of the configuration)",
+            );
+        };
+        match path.metadata() {
+            Ok(found) if !found.is_file() => wrong(format!("what `{key}` names is not a file")),
+            found => match found.and_then(|_| File::open(&path)) {
+                Ok(_) => return Some(path),
+                Err(e) => wrong(format!("cannot read the file that `{key}` names: {e}")),
+            },
+        }
+        None
+    }
+
+    fn path(&self, written: &str) -> PathBuf {
+        let path = self.folder.join(written);
+        std::path::absolute(&path).unwrap_or(path)
     }
 
     /// A variable's text, or what is wrong and how to mend it: never its name, which may be the secret itself.
@@ -143,7 +163,8 @@ fn read(path: &Path) -> Result<String, (String, String)> {
     String::from_utf8(bytes).map_err(|_| unfit("is not UTF-8 text"))
 }
 
-fn warn_if_open(path: &Path, place: Place, mistakes: &mut Mistakes) {
+/// Warns of a file with a secret that other users can read.
+pub(super) fn warn_if_open(path: &Path, place: Place, mistakes: &mut Mistakes) {
     use std::os::unix::fs::PermissionsExt;
     let open = path.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0);
     if open {

@@ -5,6 +5,8 @@ use std::path::Path;
 use super::*;
 use crate::document::Syntax;
 
+mod bus;
+
 /// A secret that must appear in no message and no output.
 const CANARY: &str = "canary-5f1e-hunter2";
 
@@ -26,6 +28,10 @@ area = "na1"
 "#;
 
 fn read(text: &str) -> (Option<Config>, Vec<String>) {
+    read_in(Path::new("/nowhere"), text)
+}
+
+fn read_in(folder: &Path, text: &str) -> (Option<Config>, Vec<String>) {
     let document = Document::new("t", text, Syntax::Toml);
     let mut mistakes = Mistakes::new();
     let env = |name: &str| match name {
@@ -33,8 +39,7 @@ fn read(text: &str) -> (Option<Config>, Vec<String>) {
         "EMPTY" => Some(" \n".into()),
         _ => Some(format!("{CANARY}\n").into()),
     };
-    let config =
-        Config::read(&document, &SecretStore { folder: Path::new("/nowhere"), env: &env }, &mut mistakes);
+    let config = Config::read(&document, &SecretStore { folder, env: &env }, &mut mistakes);
     let told = mistakes.in_order().into_iter().map(|m| {
         let (line, _) = document.positions().of(m.place);
         format!("{line} {}: {} -> {}", m.severity, m.what, m.mend.as_deref().unwrap_or_default())
@@ -76,7 +81,7 @@ fn the_template_is_valid_and_names_every_key() {
         tables.filter_map(|t| t["properties"].as_object()).flat_map(|p| p.keys().cloned()).collect();
     assert!(keys.len() > 25, "{keys:?}");
     for key in keys {
-        let named = [format!("{key} = "), format!("[{key}"), format!("# {key} = ")];
+        let named = [format!("{key} = "), format!("[{key}"), format!("[bus.{key}]")];
         assert!(named.iter().any(|n| TEMPLATE.contains(n.as_str())), "{key} is not in the template");
     }
 }
@@ -408,6 +413,9 @@ fn the_schema_refuses_what_the_reader_refuses() {
     }
     assert_eq!(defs["Bus"]["properties"]["partitions"]["maximum"], 1000);
     assert_eq!(defs["Privacy"]["properties"]["retention_days"]["minimum"], 1);
+    assert_eq!(defs["Bus"]["properties"]["replication_factor"]["maximum"], 32);
+    assert_eq!(defs["Property"]["anyOf"][0]["type"], serde_json::json!(["string", "integer", "boolean"]));
+    assert_eq!(defs["Property"]["anyOf"][1]["$ref"], "#/$defs/Secret");
     assert_eq!(defs["Secret"]["oneOf"].as_array().unwrap().len(), 2);
 }
 
