@@ -350,7 +350,7 @@ impl TopicSpec {
             found: found.replication_factor.to_string(),
             because: "records are lost with fewer machines than the configuration asks for",
             mend: format!(
-                "kafka-reassign-partitions.sh, with {wanted} replicas for each partition of {}",
+                "kafka-reassign-partitions.sh with {wanted} replicas for each partition of {}",
                 self.name
             ),
         })
@@ -376,7 +376,7 @@ impl TopicSpec {
             found: is.map_or("not told", |is| is.as_str()).to_owned(),
             because: setting.because,
             mend: format!(
-                "kafka-configs.sh --alter --topic {} --add-config {}={}",
+                "kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {} --add-config {}={}",
                 self.name, setting.name, setting.value
             ),
         })

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use lockstep::config::{self, SecretStore};
-use lockstep::document::{Document, Error, Mistakes};
+use lockstep::config;
 
+use super::kafka::Configured;
 use super::output::{self, Outcome};
 use super::report;
 
@@ -36,9 +36,8 @@ pub(super) struct Init {
 
 #[derive(Args)]
 pub(super) struct Show {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "lockstep.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
     /// Print JSON instead of TOML
     #[arg(long)]
     json: bool,
@@ -71,19 +70,8 @@ fn init(path: &Path) -> anyhow::Result<Outcome> {
 }
 
 fn show(show: &Show) -> anyhow::Result<Outcome> {
-    let document = match Document::open(&show.config) {
-        Err(Error::Io { path, source }) if source.kind() == ErrorKind::NotFound => {
-            let path = path.display();
-            anyhow::bail!(
-                "there is no {path}: begin one with `lockstep config init --out {path}`, or name yours with --config"
-            )
-        }
-        opened => opened?,
-    };
-    let folder = show.config.parent().unwrap_or(Path::new(""));
-    let env = |name: &str| std::env::var_os(name);
-    let mut mistakes = Mistakes::new();
-    let config = config::Config::read(&document, &SecretStore { folder, env: &env }, &mut mistakes);
+    let document = show.configured.document()?;
+    let (config, mistakes) = show.configured.read(&document);
     if config.is_none() && show.json {
         output::json(&serde_json::json!({ "ok": false, "mistakes": report::rows(&document, &mistakes) }))?;
         return Ok(Outcome::Failed);

@@ -2,10 +2,12 @@
 
 mod bench;
 mod config;
+mod kafka;
 mod output;
 mod report;
 mod rules;
 mod simulate;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,9 @@ enum Command {
     /// Check presence rules before they can hurt
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Make and check the topics on Kafka
+    #[command(subcommand)]
+    Topics(topics::Topics),
     /// Run histories that nobody thought of through the engine
     #[command(subcommand)]
     Simulate(simulate::Simulate),
@@ -51,6 +56,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match cli.command {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
+        Command::Topics(command) => topics::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::Bench(command) => bench::run(command),
     };

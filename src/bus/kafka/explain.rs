@@ -67,13 +67,16 @@ pub(super) fn refusal(operation: &str, fault: &Fault) -> Option<Error> {
             "check `sasl_user`, `sasl_password` and `sasl_mechanism` of [bus]",
         );
     }
-    if fault.is(Code::SSL) {
+    if fault.is(Code::SSL) || says("SSL handshake failed") || says("SSL routines") {
         return if says("certificate verify failed") || says("certificate could not be verified") {
             refused(
                 "the certificate of the brokers is not trusted",
                 "set `tls_ca_file` of [bus] to the certificate of who signed it, and check that `bootstrap_servers` has the names that stand in it",
             )
-        } else if says("wrong version number") || says("packet length too long") || says("not an SSL") {
+        } else if says("wrong version number")
+            || says("packet length too long")
+            || says("PLAINTEXT broker listener")
+        {
             refused(
                 "the brokers do not speak TLS on this port",
                 "give their TLS port in `bootstrap_servers` of [bus]; or tls = false, where the network between is trusted",
@@ -84,13 +87,6 @@ pub(super) fn refusal(operation: &str, fault: &Fault) -> Option<Error> {
                 "check `tls_certificate_file` and `tls_key_file` of [bus]: the brokers may want a certificate that they trust",
             )
         };
-    }
-    // How a listener that speaks something else looks from here.
-    if says("incorrect security.protocol configuration") || says("verify that security.protocol") {
-        return refused(
-            "the brokers hang up before they say anything",
-            "they may want TLS (tls = true in [bus]), a certificate (`tls_certificate_file`) or a log-in (`sasl_user`)",
-        );
     }
     if fault.is(Code::TopicAuthorizationFailed)
         || fault.is(Code::GroupAuthorizationFailed)
@@ -103,6 +99,22 @@ pub(super) fn refusal(operation: &str, fault: &Fault) -> Option<Error> {
         );
     }
     None
+}
+
+/// Whether the brokers hang up: as a listener does that is spoken to otherwise than it expects, and also a broker that is
+/// just going.
+pub(super) fn is_hang_up(fault: &Fault) -> bool {
+    fault.text.contains("Disconnected")
+}
+
+/// That they do so before they ever answered, and for too long to be going.
+pub(super) fn hung_up(operation: &str) -> Error {
+    Error::Refused {
+        operation: operation.to_owned(),
+        why: "the brokers hang up before they say anything".to_owned(),
+        mend: "they may want TLS (tls = true in [bus]), a certificate (`tls_certificate_file`) or a log-in (`sasl_user`)"
+            .to_owned(),
+    }
 }
 
 /// What went wrong while something was done that belongs to no transaction.
@@ -202,6 +214,9 @@ pub(super) fn is_outage(fault: &Fault) -> bool {
 /// A text of librdkafka's: one line, and not too long.
 pub(super) fn cut(text: &str) -> String {
     let line = text.split(['\n', '\r']).next().unwrap_or_default();
+    // In its log it begins with the thread.
+    let line =
+        line.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(line, |(_, rest)| rest);
     match line.char_indices().nth(WHY_LENGTH_MAX) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_owned(),

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::admin::AdminClient;
 use rdkafka::client::Client;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 
 use super::{Bus, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec, Until};
 use native::{Fault, Heard};
@@ -30,17 +30,20 @@ pub use writer::KafkaWriter;
 
 /// How long the brokers may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who hangs up on us for so long means us.
+const HANG_UPS_FOR: Duration = Duration::from_secs(3);
 /// How often it is looked whether they said something else meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A Kafka cluster.
 pub struct Kafka {
     connection: Connection,
-    admin: AdminClient<Listening>,
+    /// Asks what is there; nothing is written with it.
+    asking: BaseProducer<Listening>,
     heard: Arc<Heard>,
 }
 
-/// Hears what the client for administration says by itself.
+/// Hears what a client of the rdkafka package says by itself.
 struct Listening(Arc<Heard>);
 
 impl ClientContext for Listening {
@@ -53,6 +56,12 @@ impl ClientContext for Listening {
             self.0.complain(Fault::new(code, reason));
         }
     }
+}
+
+impl ProducerContext for Listening {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 /// It shows where it is, never with whom it is known.
@@ -68,11 +77,10 @@ impl Kafka {
     /// # Errors
     /// A setting cannot be used, the brokers do not let us in, or nobody answers within ten seconds.
     pub fn connect(connection: Connection) -> Result<Kafka, Error> {
-        let heard = Arc::new(Heard::new("admin"));
-        // An answer that never comes is known by the deadline of each call, not of the socket.
-        let admin = AdminClient::from_config_and_context(&connection.common(), Listening(Arc::clone(&heard)));
-        let kafka = Kafka { admin: admin.map_err(|error| explain::creation(&error))?, connection, heard };
-        kafka.ask("reaching Kafka", |client| Ok(client.fetch_cluster_id(LOOK_AGAIN)))?;
+        let heard = Arc::new(Heard::new("asking"));
+        let asking = connection.common().create_with_context(Listening(Arc::clone(&heard)));
+        let kafka = Kafka { asking: asking.map_err(|error| explain::creation(&error))?, connection, heard };
+        kafka.ask("reaching Kafka", true, |client| Ok(client.fetch_cluster_id(LOOK_AGAIN)))?;
         Ok(kafka)
     }
 
@@ -81,16 +89,18 @@ impl Kafka {
         self.connection.shown()
     }
 
-    /// Asks until there is an answer. Ends early where a person has to mend something.
+    /// Asks until there is an answer, be it the first from this cluster. Ends early where a person has to mend something.
     fn ask<T>(
         &self,
         operation: &str,
+        is_first: bool,
         question: impl Fn(&Client<Listening>) -> Result<Option<T>, KafkaError>,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let mut last = Fault::new(Code::OperationTimedOut, "nobody answered in time");
+        let mut hangs_up_since: Option<Instant> = None;
         loop {
-            match question(self.admin.inner()) {
+            match question(self.asking.client()) {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => {}
                 Err(error) => {
@@ -100,14 +110,21 @@ impl Kafka {
                     }
                 }
             }
+            // What the client says by itself is heard while it is polled.
+            self.asking.poll(Duration::ZERO);
             for fault in self.heard.complaints() {
                 if let Some(refused) = explain::refusal(operation, &fault) {
                     return Err(refused);
                 }
                 // That all brokers are down says less than what came before it.
                 if !fault.is(Code::AllBrokersDown) {
+                    hangs_up_since =
+                        explain::is_hang_up(&fault).then(|| hangs_up_since.unwrap_or_else(Instant::now));
                     last = fault;
                 }
+            }
+            if is_first && hangs_up_since.is_some_and(|at| at.elapsed() >= HANG_UPS_FOR) {
+                return Err(explain::hung_up(operation));
             }
             if Instant::now() >= deadline {
                 return Err(explain::outside(operation, &self.servers(), &last));
@@ -118,8 +135,9 @@ impl Kafka {
     /// How many partitions a topic has.
     fn partitions(&self, topic: &TopicName) -> Result<u32, Error> {
         let operation = format!("looking for topic {topic}");
-        let metadata =
-            self.ask(&operation, |client| client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some))?;
+        let metadata = self.ask(&operation, false, |client| {
+            client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some)
+        })?;
         let found = metadata.topics().iter().find(|found| found.name() == topic.as_str());
         let Some(found) = found else { return Err(Error::UnknownTopic(topic.clone())) };
         match found.error().map(Code::from) {
@@ -177,7 +195,7 @@ impl Bus for Kafka {
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error> {
         self.expect([partition].into_iter())?;
         let (topic, number) = (partition.topic.as_str(), partition.partition.0.cast_signed());
-        let asked = self.admin.inner().fetch_watermarks(topic, number, ANSWER_TIMEOUT);
+        let asked = self.asking.client().fetch_watermarks(topic, number, ANSWER_TIMEOUT);
         let (low, high) =
             asked.map_err(|error| self.failed(&format!("asking for the ends of {partition}"), &error))?;
         Ok(Offset(low.max(0).cast_unsigned())..Offset(high.max(0).cast_unsigned()))
@@ -196,6 +214,7 @@ impl Kafka {
     /// What a call of the rdkafka package says.
     fn failed(&self, operation: &str, error: &KafkaError) -> Error {
         let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        self.asking.poll(Duration::ZERO);
         let heard = self.heard.complaints();
         let refused = heard.iter().find_map(|fault| explain::refusal(operation, fault));
         refused.unwrap_or_else(|| {

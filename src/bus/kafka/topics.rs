@@ -1,13 +1,20 @@
 //! Topics of a cluster: made, and looked at. Never deleted, and never given other numbers of partitions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::Fault;
-use super::{ANSWER_TIMEOUT, Kafka, LOOK_AGAIN, explain};
+use super::{ANSWER_TIMEOUT, Kafka, LOOK_AGAIN, Listening, explain};
 use crate::bus::{Error, Found, TopicName, TopicSpec};
+
+/// A client for administration.
+fn admin(kafka: &Kafka) -> Result<AdminClient<Listening>, Error> {
+    let listening = Listening(Arc::clone(&kafka.heard));
+    kafka.connection.common().create_with_context(listening).map_err(|error| explain::creation(&error))
+}
 
 fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT)).operation_timeout(Some(ANSWER_TIMEOUT))
@@ -33,7 +40,7 @@ pub(super) fn describe(kafka: &Kafka, topics: &[TopicName]) -> Result<Vec<Option
     if resources.is_empty() {
         return Ok(all);
     }
-    let described = wait(operation, kafka.admin.describe_configs(&resources, &options()))?;
+    let described = wait(operation, admin(kafka)?.describe_configs(&resources, &options()))?;
     let described = described.map_err(|error| kafka.failed(operation, &error))?;
     for (found, settings) in all.iter_mut().flatten().zip(described) {
         let settings = settings.map_err(|code| refused(kafka, operation, code))?;
@@ -46,8 +53,8 @@ pub(super) fn describe(kafka: &Kafka, topics: &[TopicName]) -> Result<Vec<Option
 /// Partitions and replicas of a topic; none where it is missing.
 fn shape(kafka: &Kafka, topic: &TopicName) -> Result<Option<Found>, Error> {
     let operation = format!("looking for topic {topic}");
-    let metadata =
-        kafka.ask(&operation, |client| client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some))?;
+    let metadata = kafka
+        .ask(&operation, false, |client| client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some))?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic.as_str()) else {
         return Ok(None);
     };
@@ -69,8 +76,9 @@ fn refused(kafka: &Kafka, operation: &str, code: Code) -> Error {
 }
 
 pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
+    let admin = admin(kafka)?;
     for topic in topics {
-        create_one(kafka, topic)?;
+        create_one(kafka, &admin, topic)?;
     }
     // The brokers tell each other of a new topic in their own time.
     let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
@@ -86,7 +94,7 @@ pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
     Ok(())
 }
 
-fn create_one(kafka: &Kafka, topic: &TopicSpec) -> Result<(), Error> {
+fn create_one(kafka: &Kafka, admin: &AdminClient<Listening>, topic: &TopicSpec) -> Result<(), Error> {
     let operation = format!("making topic {}", topic.name);
     let odd = |why: &str, mend: &str| Error::Refused {
         operation: operation.clone(),
@@ -103,7 +111,7 @@ fn create_one(kafka: &Kafka, topic: &TopicSpec) -> Result<(), Error> {
     for (name, value) in &settings {
         new = new.set(name, value);
     }
-    let created = wait(&operation, kafka.admin.create_topics([&new], &options()))?;
+    let created = wait(&operation, admin.create_topics([&new], &options()))?;
     let created = created.map_err(|error| kafka.failed(&operation, &error))?;
     match created.into_iter().next() {
         None | Some(Ok(_) | Err((_, Code::TopicAlreadyExists))) => Ok(()),

@@ -127,6 +127,10 @@ impl Heard {
     /// Passes a line of librdkafka's log on, at its level (that of syslog).
     pub(in crate::bus::kafka) fn log(&self, level: i32, facility: &str, line: &str) {
         let client = self.role.as_str();
+        // Who hangs up before the first answer is told in the log only.
+        if facility == "FAIL" {
+            self.complain(Fault::new(RDKafkaErrorCode::BrokerTransportFailure, line));
+        }
         match level {
             // It repeats at every client which properties are for the other kind.
             _ if facility == "CONFWARN" => {}
