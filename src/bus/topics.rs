@@ -309,7 +309,10 @@ impl TopicSpec {
             return vec![Difference {
                 severity: Severity::Error,
                 what: "topic".to_owned(),
-                wanted: format!("{} partitions, {}", self.partitions, self.kept),
+                wanted: match self.partitions {
+                    1 => format!("1 partition, {}", self.kept),
+                    many => format!("{many} partitions, {}", self.kept),
+                },
                 found: "missing".to_owned(),
                 because: "Lockstep does not start without it",
                 mend: "lockstep topics create".to_owned(),

@@ -158,10 +158,7 @@ fn create(look: &Look) -> anyhow::Result<Outcome> {
     let before = see(&kafka, &specs)?;
     let missing: Vec<TopicSpec> =
         before.iter().filter(|seen| !seen.was_there).map(|seen| seen.spec.clone()).collect();
-    for spec in &missing {
-        kafka.create(std::slice::from_ref(spec))?;
-        output::aside(&format!("{} is made\n", spec.name));
-    }
+    kafka.create(&missing)?;
     let mut after = see(&kafka, &specs)?;
     for (seen, before) in after.iter_mut().zip(&before) {
         seen.was_there = before.was_there;
@@ -194,9 +191,9 @@ fn describe(command: &Describe) -> anyhow::Result<Outcome> {
     } else {
         see(&kafka::connect(&config)?, &specs)?
     };
-    let outcome = print(&command.look, &all, |seen| described(seen, command.offline))?;
+    print(&command.look, &all, |seen| described(seen, command.offline))?;
     // That something differs is told; what was asked for was done.
-    Ok(if command.offline { Outcome::Done } else { outcome })
+    Ok(Outcome::Done)
 }
 
 impl Seen {
@@ -261,9 +258,6 @@ fn print(look: &Look, all: &[Seen], text: impl Fn(&Seen) -> String) -> anyhow::R
         output::json(&Looked { ok: errors == 0, errors, warnings, topics })?;
     } else {
         output::result(&all.iter().map(text).collect::<String>())?;
-        if errors + warnings > 0 {
-            output::aside(&format!("{}\n", report::count(errors, warnings)));
-        }
     }
     Ok(if errors == 0 { Outcome::Done } else { Outcome::Failed })
 }
@@ -279,11 +273,13 @@ fn differ(seen: &Seen) -> String {
         let Difference { what, wanted, found, because, mend, .. } = difference;
         let colour = if difference.severity == Severity::Error { RED } else { YELLOW };
         let severity = severity(difference.severity);
+        let what = if seen.found.is_none() {
+            format!("missing ({wanted})")
+        } else {
+            format!("{what} is {found}, and should be {wanted}")
+        };
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "  {colour}{severity}:{colour:#} {what} is {found}, and should be {wanted}: {because}\n    mend: {mend}"
-        );
+        let _ = writeln!(text, "  {colour}{severity}:{colour:#} {what}: {because}\n    mend: {mend}");
     }
     text
 }
