@@ -37,7 +37,7 @@ fn file(name: &str) -> PathBuf {
 
 fn plain(servers: &str) -> Connection {
     let servers = vec![servers.to_owned()];
-    Connection { servers, prefix: "presence".to_owned(), tls: None, sasl: None, properties: Vec::new() }
+    Connection { servers, prefix: "presence".to_owned(), tls: None, sasl: None, further: Vec::new() }
 }
 
 fn with_tls(listener: &str, ca: Option<&str>) -> Connection {
@@ -58,8 +58,8 @@ fn with_log_in(mechanism: &str, user: &str, password: &str) -> Connection {
 }
 
 fn with_property(name: &str, value: &str) -> Connection {
-    let properties = vec![(name.to_owned(), value.to_owned().into())];
-    Connection { properties, ..plain(&told("KAFKA_BOOTSTRAP_SERVERS")) }
+    let further = vec![(name.to_owned(), value.to_owned().into())];
+    Connection { further, ..plain(&told("KAFKA_BOOTSTRAP_SERVERS")) }
 }
 
 #[test]

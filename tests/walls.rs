@@ -40,7 +40,19 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "cli",
         &["bus", "codec", "config", "directory", "document", "domain", "engine", "rules", "simulate"],
-        &["anstream", "anstyle", "anyhow", "apache_avro", "clap", "secrecy", "serde", "serde_json", "toml"],
+        &[
+            "anstream",
+            "anstyle",
+            "anyhow",
+            "apache_avro",
+            "clap",
+            "rdkafka",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "tokio",
+            "toml",
+        ],
     ),
 ];
 

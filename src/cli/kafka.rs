@@ -78,7 +78,8 @@ pub(super) fn topics(config: &Config) -> TopicsPlan {
     }
 }
 
-fn connection(bus: &config::Bus) -> Connection {
+/// How the Kafka of a configuration is reached.
+pub(super) fn connection(bus: &config::Bus) -> Connection {
     let secret = |secret: &config::Secret| SecretString::from(secret.expose());
     let client = |client: &config::ClientCertificate| ClientCertificate {
         certificate_file: client.certificate_file.clone(),
@@ -104,6 +105,6 @@ fn connection(bus: &config::Bus) -> Connection {
         prefix: bus.prefix.clone(),
         tls: bus.tls.as_ref().map(tls),
         sasl: bus.sasl.as_ref().map(sasl),
-        properties: bus.librdkafka.iter().map(property).collect(),
+        further: bus.librdkafka.iter().map(property).collect(),
     }
 }

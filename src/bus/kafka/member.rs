@@ -54,9 +54,12 @@ impl KafkaMember {
         &self.group
     }
 
-    /// With whom offsets are committed.
+    /// With whom offsets are committed; none once the group gave this member up. librdkafka joins anew only after the next
+    /// poll, so what is found here belongs to the partitions that this member was told of. The order matters: what is
+    /// found before the loss the brokers refuse after it.
     pub(super) fn metadata(&self) -> Option<GroupMetadata> {
-        self.consumer.group_metadata()
+        let metadata = self.consumer.group_metadata();
+        metadata.filter(|_| !self.consumer.is_lost())
     }
 
     /// Answers that partitions are let go.
@@ -76,7 +79,8 @@ impl KafkaMember {
         if fault.is(Code::FencedInstanceId) {
             return Error::Fenced { identity: self.name.clone().unwrap_or_default() };
         }
-        if fault.is(Code::AssignmentLost)
+        if fault.is(Code::PollExceeded)
+            || fault.is(Code::AssignmentLost)
             || fault.is(Code::UnknownMemberId)
             || fault.is(Code::IllegalGeneration)
         {
@@ -108,6 +112,10 @@ impl KafkaMember {
 
     /// Takes note of what is no record.
     fn note(&mut self, entry: &Entry, fault: &Fault) {
+        if fault.is(Code::Fatal) {
+            // Why is asked for apart.
+            return;
+        }
         let place = entry.place();
         let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
             Error::OutOfRange { partition: place, offset: Offset(entry.offset.max(0).cast_unsigned()) }

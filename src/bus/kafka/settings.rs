@@ -21,7 +21,7 @@ pub struct Connection {
     /// With whom the brokers know us.
     pub sasl: Option<Sasl>,
     /// Further properties of librdkafka.
-    pub properties: Vec<(String, SecretString)>,
+    pub further: Vec<(String, SecretString)>,
 }
 
 /// How a connection is encrypted.
@@ -74,10 +74,10 @@ impl Connection {
         self.servers.join(",")
     }
 
-    /// What all clients have in common.
-    pub(super) fn common(&self) -> ClientConfig {
+    /// What all clients have in common, and any client of librdkafka needs to reach the cluster. It holds secrets.
+    pub fn common(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        for (name, value) in &self.properties {
+        for (name, value) in &self.further {
             config.set(name.as_str(), value.expose_secret());
         }
         config.set_log_level(RDKafkaLogLevel::Info);

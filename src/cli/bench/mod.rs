@@ -1,5 +1,6 @@
 //! `lockstep bench`: the figures, each with its workload and its limit.
 
+mod bus;
 mod codec;
 mod engine;
 mod loaded;
@@ -11,6 +12,11 @@ use super::output::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Bench {
+    /// How fast records go to Kafka and back, and what a commit costs
+    #[command(
+        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json"
+    )]
+    Bus(bus::Bus),
     /// How long one record takes, from bytes to bytes
     #[command(
         after_help = "Examples:\n  lockstep bench codec\n  lockstep bench codec --agents 100000 --json"
@@ -28,6 +34,7 @@ pub(super) enum Bench {
 
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command {
+        Bench::Bus(command) => bus::run(&command),
         Bench::Codec(command) => codec::run(&command),
         Bench::Engine(command) => engine::run(&command),
         Bench::Rules(command) => rules::run(&command),

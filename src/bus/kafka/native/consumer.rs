@@ -161,6 +161,12 @@ impl Consumer {
         unsafe { GroupMetadata::new(sys::rd_kafka_consumer_group_metadata(self.client.rk())) }
     }
 
+    /// Whether the group gave this member up, until its partitions are let go.
+    pub(in crate::bus::kafka) fn is_lost(&self) -> bool {
+        // SAFETY: the client is valid.
+        unsafe { sys::rd_kafka_assignment_lost(self.client.rk()) != 0 }
+    }
+
     /// The next partitions that come or go.
     pub(in crate::bus::kafka) fn rebalance(&self) -> Option<Rebalance> {
         locked(&self.client.heard().rebalances).pop_front()
