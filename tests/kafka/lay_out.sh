@@ -49,7 +49,7 @@ fetch() {
 
 # Half of a broker's start is loading classes. A broker that ran once leaves them to all that follow.
 archive_classes() {
-    local dir="$cache/archive" nodes=1 secure=false stop_s_max=60
+    local dir="$cache/archive" nodes=1 secure=false measure=false stop_s_max=60
     local broker_options=("-XX:ArchiveClassesAtExit=$dir/classes.jsa")
     say "preparing faster starts (once)"
     unfinished=("$dir")
@@ -65,12 +65,16 @@ archive_classes() {
     unfinished=()
 }
 
-# As tests need it: quick to start, easy on two cores, nothing left in /tmp.
+# Nothing is left in /tmp.
 set_jvm() {
-    jvm=("$(java_bin)" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -Xshare:auto
-        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$lib/*")
+    jvm=("$(java_bin)" -XX:-UsePerfData -Xshare:auto -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$lib/*")
     [ ! -s "$archive" ] || jvm+=("-XX:SharedArchiveFile=$archive")
 }
+# As tests need it: quick to start, easy on two cores.
+readonly jvm_quick=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
+# What bin/kafka-server-start.sh and kafka-run-class.sh of Kafka 4.3 give a broker.
+readonly jvm_to_measure=(-server -Xmx1G -Xms1G -XX:+UseG1GC -XX:MaxGCPauseMillis=20
+    -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent)
 
 # --- how a run is made
 
@@ -120,6 +124,7 @@ properties() { # of node $1
         voters+="${voters:+,}$i@127.0.0.1:$((port_base + ports_a_node * (i - 1)))"
     done
     cat "$common/server.properties"
+    $measure || cat "$common/hasty.properties"
     cat <<PROPERTIES
 
 node.id=$1
@@ -179,6 +184,7 @@ lay_out() {
     mkdir -p "$dir"
     chmod 700 "$dir"
     head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=\n' >"$dir/cluster-id"
+    ! $measure || : >"$dir/to-measure"
     ! $secure || certificates
     for ((n = 1; n <= nodes; n++)); do
         mkdir -p "$dir/node-$n/tmp"
@@ -188,8 +194,8 @@ lay_out() {
     ! $secure || scram=(--add-scram "SCRAM-SHA-256=[name=$user,password=$password]"
         --add-scram "SCRAM-SHA-512=[name=$user,password=$password]")
     for ((n = 1; n <= nodes; n++)); do
-        "${jvm[@]}" kafka.tools.StorageTool format -t "$(cat "$dir/cluster-id")" -c "$dir/node-$n/server.properties" \
-            "${scram[@]}" >>"$dir/node-$n/log" 2>&1 </dev/null &
+        "${jvm[@]}" "${jvm_quick[@]}" kafka.tools.StorageTool format -t "$(cat "$dir/cluster-id")" \
+            -c "$dir/node-$n/server.properties" "${scram[@]}" >>"$dir/node-$n/log" 2>&1 </dev/null &
         formats+=($!)
     done
     for ((n = 1; n <= nodes; n++)); do

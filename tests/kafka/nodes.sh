@@ -6,7 +6,7 @@ readonly ready_s_max=120
 # A node of three that ends after the others finds no quorum to tell, and waits. Worth it only for data that stays.
 stop_s_max=15
 
-# --- what a run is: DIR/cluster-id marks it as ours, DIR/node-N is a node
+# --- what a run is: DIR/cluster-id marks it as ours, DIR/to-measure as one with --measure, DIR/node-N is a node
 
 is_run() { [ -f "$1/cluster-id" ]; }
 count_nodes() { find "$dir" -mindepth 1 -maxdepth 1 -name 'node-[0-9]' | wc -l; }
@@ -64,12 +64,13 @@ last_words() { # N...
 }
 
 launch() {
-    local n="$1" heap=512m
-    [ "$nodes" -eq 1 ] || heap=256m
+    local n="$1" how=("${jvm_quick[@]}" -Xmx512m)
+    [ "$nodes" -eq 1 ] || how=("${jvm_quick[@]}" -Xmx256m)
+    [ ! -e "$dir/to-measure" ] || how=("${jvm_to_measure[@]}")
     # Its own session: Ctrl-C is for who started it. Its own directory: what the JVM drops goes with the run.
     (
         cd "$dir/node-$n" || exit
-        exec setsid "${jvm[@]}" "-Xmx$heap" "-Djava.io.tmpdir=$dir/node-$n/tmp" "${broker_options[@]}" \
+        exec setsid "${jvm[@]}" "${how[@]}" "-Djava.io.tmpdir=$dir/node-$n/tmp" "${broker_options[@]}" \
             kafka.Kafka "$dir/node-$n/server.properties" </dev/null >>log 2>&1 9>&-
     ) &
     echo $! >"$dir/node-$n/pid"

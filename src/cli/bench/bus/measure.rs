@@ -13,7 +13,7 @@ use lockstep::bus::{
 };
 
 use super::scratch::Scratch;
-use super::{Commits, Run};
+use super::{Commits, Run, Times};
 
 /// Sizes as in the raw loop (`benches/raw_loop.rs`), so that the two can be compared.
 pub(super) const KEY_BYTES: usize = 15;
@@ -24,6 +24,8 @@ const COMMAND_BYTES: usize = 100;
 const AGENTS: u32 = 100_000;
 
 const WAIT: Duration = Duration::from_millis(100);
+/// Between two transactions, where the brokers are to have done with the last one.
+const REST: Duration = Duration::from_millis(50);
 /// Longer than this without a record, and something is wrong.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -214,32 +216,53 @@ pub(super) fn exactly_once(
 
 /// Transactions of 100 records over so many partitions of three topics.
 pub(super) fn commits(scratch: &Scratch<'_>, transactions: u32) -> anyhow::Result<Vec<Commits>> {
-    const RECORDS: u32 = 100;
     let input = scratch.topic("input")?;
     let outputs = [scratch.topic("a")?, scratch.topic("b")?, scratch.topic("c")?];
-    let mut writer = scratch.kafka.writer(&scratch.name("commits"), &outputs)?;
-    let member = member(scratch.kafka, scratch, &input)?;
+    let mut series = Series {
+        partitions_each: scratch.partitions,
+        writer: scratch.kafka.writer(&scratch.name("commits"), &outputs)?,
+        member: member(scratch.kafka, scratch, &input)?,
+        input: input.partition(0),
+        next: 0,
+    };
     let all = scratch.partitions * 3;
-    let mut counts: Vec<u32> = [1, 2, 4, 8, 16, 24].into_iter().filter(|count| *count < all).collect();
-    counts.push(all);
-    let mut figures = Vec::new();
-    for partitions in counts {
+    let fewer = [1, 2, 4, 8, 16, 24].into_iter().filter(|count| *count < all);
+    let measured = fewer.chain([all]).map(|partitions| {
+        let at_once = series.times(partitions, transactions, Duration::ZERO)?;
+        let rested = series.times(partitions, transactions, REST)?;
+        Ok(Commits { partitions, at_once, rested })
+    });
+    measured.collect()
+}
+
+struct Series<W: Writer> {
+    partitions_each: u32,
+    writer: W,
+    member: W::Member,
+    input: TopicPartition,
+    next: u64,
+}
+
+impl<W: Writer> Series<W> {
+    fn times(&mut self, partitions: u32, transactions: u32, rest: Duration) -> anyhow::Result<Times> {
+        const RECORDS: u32 = 100;
+        /// The first ones find the partitions' leaders, and are not counted.
+        const FIRST: u32 = 5;
         let mut took_ms = Vec::new();
-        // The first ones find the partitions' leaders, and are not counted.
-        for transaction in 0..transactions + 5 {
+        for transaction in 0..transactions + FIRST {
+            std::thread::sleep(rest);
             for record in 0..RECORDS {
                 let place = record % partitions;
-                let (topic, partition) = ((place / scratch.partitions) as usize, place % scratch.partitions);
-                writer.add(&outgoing(topic, partition, &key(record), &[7; STATE_BYTES]))?;
+                let topic = (place / self.partitions_each) as usize;
+                let partition = place % self.partitions_each;
+                self.writer.add(&outgoing(topic, partition, &key(record), &[7; STATE_BYTES]))?;
             }
             let began = Instant::now();
-            let progress = Progress {
-                partition: input.partition(0),
-                next: Offset(transaction.into()),
-                metadata: String::new(),
-            };
-            writer.commit(Some((&member, &[progress])))?;
-            if transaction >= 5 {
+            self.next += 1;
+            let progress =
+                Progress { partition: self.input.clone(), next: Offset(self.next), metadata: String::new() };
+            self.writer.commit(Some((&self.member, &[progress])))?;
+            if transaction >= FIRST {
                 took_ms.push(began.elapsed().as_secs_f64() * 1e3);
             }
         }
@@ -248,7 +271,6 @@ pub(super) fn commits(scratch: &Scratch<'_>, transactions: u32) -> anyhow::Resul
             let index = (took_ms.len().saturating_sub(1) as f64 * share).round() as usize;
             took_ms.get(index).copied().unwrap_or_default()
         };
-        figures.push(Commits { partitions, p50_ms: at(0.5), p99_ms: at(0.99) });
+        Ok(Times { p50_ms: at(0.5), p99_ms: at(0.99) })
     }
-    Ok(figures)
 }
