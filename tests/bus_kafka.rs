@@ -12,12 +12,13 @@ mod conformance;
 
 use std::time::Instant;
 
-use conformance::{Owned, PATIENCE, Rig, WAIT, outgoing, read_all, write};
+use conformance::{Owned, PATIENCE, Rig, outgoing, read_all, write};
 use lockstep::bus::kafka::{Connection, Kafka};
-use lockstep::bus::{Bus, Outgoing, TopicName, Writer, partition_for};
+use lockstep::bus::{Bus, Offset, Outgoing, TopicName, TopicPartition, Writer, partition_for};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// The Kafka of the environment.
@@ -59,6 +60,13 @@ impl Rig for OnKafka {
         Kafka::connect(connection(&servers())).unwrap()
     }
 
+    fn log_end(&self, place: &TopicPartition) -> Option<Offset> {
+        let consumer: BaseConsumer = client().set("isolation.level", "read_uncommitted").create().unwrap();
+        let (topic, partition) = (place.topic.as_str(), place.partition.0 as i32);
+        let (_, end) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        Some(Offset(end as u64))
+    }
+
     fn quickly_compacted(&self) -> TopicName {
         let name = self.topic_name("state");
         let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
@@ -73,11 +81,10 @@ impl Rig for OnKafka {
     }
 
     /// A segment ends when a record comes after its time; then the cleaner takes it.
-    fn compact(&self, topic: &TopicName) {
+    fn compact(&self, topic: &TopicName, records_max: usize) {
         let bus = self.bus();
-        let before = read_all(&bus, topic, 1).len();
         let begun = Instant::now();
-        while read_all(&bus, topic, 1).len() > before / 3 {
+        while read_all(&bus, topic, 1).len() > records_max {
             assert!(begun.elapsed() < PATIENCE, "the cleaner does not come");
             let mut writer = bus.writer(&self.name("filler"), std::slice::from_ref(topic)).unwrap();
             writer.add(&outgoing(0, b"filler", b"")).unwrap();
@@ -130,7 +137,7 @@ fn kafkas_own_consumer_sees_the_same() {
     write(&rig, &topic, 0, &["a", "b"]);
     let mut writer = bus.writer(&rig.name("writer"), std::slice::from_ref(&topic)).unwrap();
     writer.add(&outgoing(0, b"key", b"aborted")).unwrap();
-    writer.push().unwrap();
+    rig.push_to_log(&mut writer, &topic.partition(0));
     writer.abort().unwrap();
     let headers = [lockstep::bus::Header { name: "n", value: b"v" }];
     writer.add(&Outgoing { headers: &headers, ..outgoing(0, b"agent", b"c") }).unwrap();
@@ -156,5 +163,4 @@ fn kafkas_own_consumer_sees_the_same() {
     let told = String::from_utf8_lossy(&seen.stderr);
     assert_eq!(lines, ["time NO_HEADERS key a", "time NO_HEADERS key b", "time n:v agent c"], "{told}");
     assert_eq!(read_all(&bus, &topic, 1).iter().map(Owned::text).collect::<Vec<_>>(), ["a", "b", "c"]);
-    let _ = WAIT;
 }

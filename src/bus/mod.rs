@@ -184,7 +184,7 @@ pub trait Bus: Send + Sync {
     /// A topic is unknown, or the bus cannot be reached.
     fn writer(&self, identity: &str, topics: &[TopicName]) -> Result<Self::Writer, Error>;
 
-    /// From the oldest record that is kept to the end, as it is now.
+    /// From the oldest record that is kept to the end of what may be read now.
     ///
     /// # Errors
     /// The topic or partition is unknown, or the bus cannot be reached.

@@ -35,8 +35,22 @@ pub(crate) trait Rig: Sized + Send + Sync + 'static {
     /// A new compacted topic with one partition, where compaction may happen soon.
     fn quickly_compacted(&self) -> TopicName;
 
-    /// Makes compaction happen there.
-    fn compact(&self, topic: &TopicName);
+    /// Makes compaction happen there, until at most so many records are left. What it writes to that end has keys that begin
+    /// with `filler`.
+    fn compact(&self, topic: &TopicName, records_max: usize);
+
+    /// What lies in the log of a partition, be it open or aborted. None where nothing lies there before it is committed.
+    fn log_end(&self, place: &TopicPartition) -> Option<Offset>;
+
+    /// Sends off what was added, and waits until it lies in the log, where it can.
+    fn push_to_log(&self, writer: &mut <Self::Bus as Bus>::Writer, place: &TopicPartition) {
+        let before = self.log_end(place);
+        writer.push().unwrap();
+        let begun = Instant::now();
+        while before.is_some() && self.log_end(place) == before {
+            assert!(begun.elapsed() < PATIENCE, "what was pushed does not reach the log");
+        }
+    }
 
     /// The rig of a test.
     fn new(test: &str) -> Self {

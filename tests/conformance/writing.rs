@@ -26,7 +26,7 @@ pub(crate) fn outputs_and_offsets_are_committed_as_one<R: Rig>(rig: &R) {
         let all =
             [progress(places[0].clone(), 10 + round, metadata), progress(places[1].clone(), 20 + round, "")];
         if round % 2 == 1 {
-            writer.push().unwrap();
+            rig.push_to_log(&mut writer, &outputs[0].partition(1));
             writer.abort().unwrap();
             assert_eq!(member.committed(&places).unwrap(), before, "an abort committed offsets");
             continue;
@@ -54,7 +54,7 @@ pub(crate) fn what_was_aborted_is_never_seen<R: Rig>(rig: &R) {
         let text = number.to_string();
         writer.add(&outgoing(0, b"key", text.as_bytes())).unwrap();
         if number % 2 == 0 {
-            writer.push().unwrap();
+            rig.push_to_log(&mut writer, &topic.partition(0));
         }
         if number % 3 == 0 {
             writer.commit(None).unwrap();
@@ -73,16 +73,8 @@ pub(crate) fn what_is_open_is_not_seen_until_it_is_committed<R: Rig>(rig: &R) {
     write(rig, &topic, 0, &["committed"]);
     let mut open = bus.writer(&rig.name("open"), std::slice::from_ref(&topic)).unwrap();
     open.add(&outgoing(0, b"key", b"open")).unwrap();
-    open.push().unwrap();
+    rig.push_to_log(&mut open, &topic.partition(0));
     let mut other = bus.writer(&rig.name("other"), std::slice::from_ref(&topic)).unwrap();
-    // Until the open one has reached the log, nothing lies before the other.
-    let begun = Instant::now();
-    let before = bus.bounds(&topic.partition(0)).unwrap().end;
-    while bus.bounds(&topic.partition(0)).unwrap().end == before
-        && begun.elapsed() < Duration::from_millis(500)
-    {
-        open.push().unwrap();
-    }
     other.add(&outgoing(0, b"key", b"other")).unwrap();
     other.commit(None).unwrap();
     let seen = texts(&bus, &topic);
@@ -137,7 +129,7 @@ pub(crate) fn of_two_owners_one_goes_on<R: Rig>(rig: &R) {
     let identity = rig.name("identity");
     let mut first = bus.writer(&identity, std::slice::from_ref(&topic)).unwrap();
     first.add(&outgoing(0, b"key", b"open when the second came")).unwrap();
-    first.push().unwrap();
+    rig.push_to_log(&mut first, &topic.partition(0));
     let second = other_bus.writer(&identity, std::slice::from_ref(&topic));
     let fenced = Error::Fenced { identity };
     assert_eq!(fenced.remedy(), Remedy::Stop);
