@@ -87,7 +87,9 @@ fn begin(consumer: &Consumer, servers: &str, place: &TopicPartition, from: From)
     };
     let end = || consumer.bounds(topic, number, ANSWER_TIMEOUT).map(|(_, end)| end).map_err(failed);
     match from {
-        From::Beginning => Ok(BEGINNING),
+        // Asked only so that librdkafka knows who leads the partition: where it does not, it rests for half a second before
+        // it looks for the beginning.
+        From::Beginning => end().map(|_| BEGINNING),
         From::Offset(offset) => Ok(offset.0.cast_signed()),
         From::End => end(),
         From::Time(time) => {
