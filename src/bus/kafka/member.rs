@@ -76,6 +76,9 @@ impl KafkaMember {
 
     fn failed(&self, operation: &str, fault: &Fault) -> Error {
         let operation = format!("{operation} of the group {}", self.group);
+        // What is fatal comes with a code that says only that.
+        let fatal = self.consumer.client().fatal().filter(|_| fault.is(Code::Fatal));
+        let fault = fatal.as_ref().unwrap_or(fault);
         if fault.is(Code::FencedInstanceId) {
             return Error::Fenced { identity: self.name.clone().unwrap_or_default() };
         }

@@ -1,6 +1,7 @@
 //! Writing in transactions.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::explain;
@@ -16,6 +17,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long it may take to become the writer: a predecessor's transaction is aborted first.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two tries of a call that says that it may be tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 /// So much is gathered before librdkafka is given it: enough to make a batch, little enough to stay in a cache.
 const GATHERED_BYTES: usize = 256 << 10;
 
@@ -31,6 +34,8 @@ pub struct KafkaWriter {
     calls: Calls,
     gathered: Gathered,
     is_open: bool,
+    /// Something of the transaction went wrong: it must not be committed with the rest.
+    has_failed: bool,
     /// What became of the last transaction is not known, or its producer is of no use any more: only a new one decides.
     is_broken: bool,
 }
@@ -116,6 +121,7 @@ impl KafkaWriter {
             calls,
             gathered,
             is_open: false,
+            has_failed: false,
             is_broken: false,
         })
     }
@@ -133,8 +139,11 @@ impl KafkaWriter {
     }
 
     fn begin(&mut self) -> Result<(), Error> {
-        if self.is_broken {
-            let why = "the last transaction was not given up yet".to_owned();
+        if self.has_failed || self.is_broken {
+            if let Some(fault) = self.producer.client().fatal() {
+                return Err(self.failed("beginning a transaction", None, &fault));
+            }
+            let why = "it failed before, and was not given up yet".to_owned();
             return Err(Error::Aborted { operation: "beginning a transaction".to_owned(), why });
         }
         if !self.is_open {
@@ -165,6 +174,41 @@ impl KafkaWriter {
         }
         let before: u32 = self.topics.iter().take(record.topic).map(|(_, partitions)| partitions).sum();
         Ok(before as usize + number as usize)
+    }
+
+    fn gather(&mut self, record: &Outgoing<'_>, slot: usize) -> Result<(), Error> {
+        if record.headers.is_empty() {
+            self.gathered.add(slot, record.key, record.value);
+            return if self.gathered.arena.len() >= GATHERED_BYTES { self.hand_over() } else { Ok(()) };
+        }
+        // Batches know no headers. What was gathered comes first, so that the order is kept.
+        self.hand_over()?;
+        self.producer
+            .produce_with_headers(
+                (record.topic, record.partition.0),
+                record.key,
+                record.value,
+                record.headers,
+                Instant::now() + CALL_TIMEOUT,
+            )
+            .map_err(|fault| self.failed("adding a record", None, &fault))
+    }
+
+    /// Gives librdkafka what was gathered.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        let pushed = self.gathered.push(&self.producer, Instant::now() + CALL_TIMEOUT);
+        // Callbacks, which tell what went wrong.
+        self.producer.serve(Duration::ZERO);
+        pushed.map_err(|fault| self.failed("adding records", None, &fault))
+    }
+
+    fn finish(&mut self, read: Option<(&KafkaMember, &[Progress])>) -> Result<(), Error> {
+        self.hand_over()?;
+        match read {
+            Some((member, progress)) => self.send_offsets(member, progress)?,
+            None => self.drain()?,
+        }
+        self.end()
     }
 
     /// Waits for a call that was begun.
@@ -203,7 +247,7 @@ impl KafkaWriter {
             drained?;
             match sent {
                 Ok(()) => return Ok(()),
-                Err(fault) if fault.is_retriable && Instant::now() < deadline => {}
+                Err(fault) if fault.is_retriable && Instant::now() < deadline => thread::sleep(RETRY_AFTER),
                 Err(fault) => return Err(self.failed(operation, Some(&group), &fault)),
             }
         }
@@ -222,7 +266,10 @@ impl KafkaWriter {
             self.calls.begin(move || producer.commit(CALL_TIMEOUT));
             let why = match self.answer() {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(fault)) if fault.is_retriable && Instant::now() < deadline => continue,
+                Ok(Err(fault)) if fault.is_retriable && Instant::now() < deadline => {
+                    thread::sleep(RETRY_AFTER);
+                    continue;
+                }
                 Ok(Err(fault)) if fault.is_fatal || fault.wants_abort => {
                     return Err(self.failed(operation, None, &fault));
                 }
@@ -281,44 +328,27 @@ impl Writer for KafkaWriter {
     fn add(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
         let slot = self.slot(record)?;
         self.begin()?;
-        if record.headers.is_empty() {
-            self.gathered.add(slot, record.key, record.value);
-            return if self.gathered.arena.len() >= GATHERED_BYTES { self.push() } else { Ok(()) };
-        }
-        // Batches know no headers. What was gathered comes first, so that the order is kept.
-        self.push()?;
-        self.producer
-            .produce_with_headers(
-                (record.topic, record.partition.0),
-                record.key,
-                record.value,
-                record.headers,
-                Instant::now() + CALL_TIMEOUT,
-            )
-            .map_err(|fault| self.failed("adding a record", None, &fault))
+        let added = self.gather(record, slot);
+        self.has_failed |= added.is_err();
+        added
     }
 
     fn push(&mut self) -> Result<(), Error> {
-        let pushed = self.gathered.push(&self.producer, Instant::now() + CALL_TIMEOUT);
-        // Callbacks, which tell what went wrong.
-        self.producer.serve(Duration::ZERO);
-        pushed.map_err(|fault| self.failed("adding records", None, &fault))
+        let pushed = self.hand_over();
+        self.has_failed |= pushed.is_err();
+        pushed
     }
 
     fn commit(&mut self, read: Option<(&KafkaMember, &[Progress])>) -> Result<(), Error> {
         let read = read.filter(|(_, progress)| !progress.is_empty());
-        if !self.is_open && !self.is_broken && read.is_none() {
+        if !self.is_open && !self.has_failed && !self.is_broken && read.is_none() {
             return Ok(());
         }
         self.begin()?;
-        self.push()?;
-        match read {
-            Some((member, progress)) => self.send_offsets(member, progress)?,
-            None => self.drain()?,
-        }
-        self.end()?;
-        self.is_open = false;
-        Ok(())
+        let committed = self.finish(read);
+        self.has_failed |= committed.is_err();
+        self.is_open &= committed.is_err();
+        committed
     }
 
     fn abort(&mut self) -> Result<(), Error> {
@@ -348,7 +378,7 @@ impl Writer for KafkaWriter {
         if self.is_broken {
             self.renew()?;
         }
-        self.is_open = false;
+        (self.is_open, self.has_failed) = (false, false);
         Ok(())
     }
 }
