@@ -73,7 +73,7 @@ fn who_is_trusted_gets_in() {
         ("SCRAM-SHA-256", with_log_in("SCRAM-SHA-256", &user, &password)),
         ("SCRAM-SHA-512", with_log_in("SCRAM-SHA-512", &user, &password)),
         ("PLAIN", with_log_in("PLAIN", &user, &password)),
-        ("a further property", with_property("socket.timeout.ms", "30000")),
+        ("a further property", with_property("socket.receive.buffer.bytes", "1000000")),
     ];
     for (what, connection) in cases {
         Kafka::connect(connection).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -133,7 +133,7 @@ fn what_is_wrong_is_told_with_the_setting() {
             "tls_ca_file",
         ),
         ("a property that there is not", with_property("no.such.property", CANARY), "no.such.property"),
-        ("a value that there is not", with_property("socket.timeout.ms", CANARY), "socket.timeout.ms"),
+        ("a value that there is not", with_property("socket.max.fails", CANARY), "socket.max.fails"),
     ];
     for (what, connection, names) in cases {
         let shown = format!("{connection:?}");

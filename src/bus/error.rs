@@ -70,7 +70,9 @@ pub enum Error {
         offset: Offset,
     },
     /// Another process has this identity.
-    #[error("another process has the identity {identity}: every process needs a name of its own")]
+    #[error(
+        "another process has the identity {identity}, or this one stood still in a transaction for more than 15 s: every process needs a name of its own"
+    )]
     Fenced {
         /// The identity.
         identity: String,

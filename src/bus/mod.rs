@@ -145,7 +145,8 @@ pub struct Progress {
 pub enum Polled<R> {
     /// What came; it may be nothing.
     Records(R),
-    /// These are his now. He reads them once he has said from where ([`Member::start`]); until then he may go on polling.
+    /// These are his now. He reads them once he has said from where ([`Member::start`]); until then he goes on polling, and
+    /// neither what he reads nor the group may move on meanwhile.
     Gained(Vec<TopicPartition>),
     /// Others shall have these. What is open on them must be committed or given up before the next `poll`, which lets
     /// them go.

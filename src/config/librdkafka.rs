@@ -79,6 +79,7 @@ const REFUSED: &[(&str, Refusal)] = &[
     ("auto.offset.reset", OFFSETS),
     ("enable.partition.eof", SHAPE),
     ("message.max.bytes", SHAPE),
+    ("socket.timeout.ms", SHAPE),
     ("delivery.report.only.error", SHAPE),
     ("log.queue", SHAPE),
     ("enabled_events", SHAPE),

@@ -271,3 +271,50 @@ pub(crate) fn who_was_given_up_commits_nothing<R: Rig>(rig: &R) {
     assert_eq!(second.committed(&[input.partition(0)]).unwrap(), [None]);
     assert_eq!(poll_some(&mut second, 1)[0].text(), "a");
 }
+
+/// Who stays goes on reading while another comes, takes some of his partitions, and goes.
+pub(crate) fn who_stays_goes_on_while_another_comes_and_goes<R: Rig>(rig: &R) {
+    let input = rig.topic("events", 2);
+    let bus = rig.bus();
+    let membership = membership(rig, &input, None);
+    let mut stays = join(&bus, &membership, 2);
+    for round in 0..3 {
+        let mut comes = bus.join(&membership).unwrap();
+        let begun = Instant::now();
+        let (mut lost, mut gained) = (Vec::new(), Vec::new());
+        while gained.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "round {round}: nothing is handed over");
+            if let Some(("losing", places)) = moved(&stays.poll(WAIT).unwrap()) {
+                lost.extend_from_slice(places);
+            }
+            if let Some(("gained", places)) = moved(&comes.poll(WAIT).unwrap()) {
+                gained.extend_from_slice(places);
+            }
+        }
+        assert_eq!((lost.len(), &lost), (1, &gained), "round {round}");
+        start(&mut comes, &gained);
+        let mine = u32::from(gained[0].partition.0 == 0);
+        write(rig, &input, mine, &["for who stays"]);
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "round {round}: who stays reads no more");
+            if let Polled::Records(records) = stays.poll(WAIT).unwrap()
+                && records.iter().any(|record| record.partition.0 == mine)
+            {
+                break;
+            }
+        }
+        drop(comes);
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "round {round}: what was handed over does not come back");
+            if let Polled::Gained(back) = stays.poll(WAIT).unwrap() {
+                assert_eq!(back, gained, "round {round}");
+                start(&mut stays, &back);
+                break;
+            }
+        }
+    }
+    // One that goes before he knows what is his.
+    drop(bus.join(&membership).unwrap());
+}

@@ -40,7 +40,7 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
     for moment in MOMENTS.into_iter().cycle().take(10) {
         let mut child = spawn(rig, moment, 1 + random.below(150));
         if matches!(moment, Moment::Any) {
-            std::thread::park_timeout(Duration::from_millis(300 + random.below(1_500)));
+            std::thread::park_timeout(Duration::from_millis(300 + random.below(400)));
             let _ = child.kill();
         }
         let status = await_end(&mut child);

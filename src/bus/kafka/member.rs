@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::native::{Batch, Consumer, Entry, Fault, GroupMetadata, List, Rebalance};
 use super::settings::Connection;
 use super::{ANSWER_TIMEOUT, explain};
-use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Records, TopicPartition};
+use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Progress, Records, TopicPartition};
 
 /// librdkafka's number for an offset that is not known.
 const UNKNOWN: i64 = -1001;
@@ -54,6 +54,11 @@ impl KafkaMember {
         &self.group
     }
 
+    /// Whether it reads all of these.
+    pub(super) fn reads(&self, progress: &[Progress]) -> bool {
+        progress.iter().all(|progress| self.reading.contains(&progress.partition))
+    }
+
     /// With whom offsets are committed; none once the group gave this member up. librdkafka joins anew only after the next
     /// poll, so what is found here belongs to the partitions that this member was told of. The order matters: what is
     /// found before the loss the brokers refuse after it.
@@ -64,14 +69,16 @@ impl KafkaMember {
 
     /// Answers that partitions are let go.
     fn let_go(&mut self) -> Result<(), Error> {
-        let Some(going) = self.going.take() else { return Ok(()) };
-        // Those that were gained and never read are the group's business only once they are let go as well.
-        let list = List::of(going.iter().map(|place| (place, UNKNOWN)));
-        for place in &going {
-            self.waiting.remove(place);
-            self.reading.remove(place);
+        let Some(going) = &self.going else { return Ok(()) };
+        // librdkafka knows only of those that were started; even where these are none it waits for the answer.
+        let started = going.iter().filter(|place| self.reading.contains(place));
+        let list = List::of(started.map(|place| (place, UNKNOWN)));
+        self.consumer.unassign(&list).map_err(|fault| self.failed("letting partitions go", &fault))?;
+        for place in self.going.take().into_iter().flatten() {
+            self.waiting.remove(&place);
+            self.reading.remove(&place);
         }
-        self.consumer.unassign(&list).map_err(|fault| self.failed("letting partitions go", &fault))
+        Ok(())
     }
 
     fn failed(&self, operation: &str, fault: &Fault) -> Error {
@@ -214,14 +221,14 @@ impl Drop for KafkaMember {
     /// A rebalance without an answer would keep the group waiting, and this too.
     fn drop(&mut self) {
         let _ = self.let_go();
+        while let Some(rebalance) = self.consumer.rebalance() {
+            let _ = self.rebalanced(rebalance);
+            let _ = self.let_go();
+        }
         let waiting = std::mem::take(&mut self.waiting);
         if !waiting.is_empty() {
             let list = List::of(waiting.iter().map(|place| (place, UNKNOWN)));
             let _ = self.consumer.assign(&list).and_then(|()| self.consumer.unassign(&list));
-        }
-        while let Some(rebalance) = self.consumer.rebalance() {
-            let _ = self.rebalanced(rebalance);
-            let _ = self.let_go();
         }
         self.consumer.leave();
     }

@@ -71,7 +71,8 @@ impl KafkaReader {
         }
         let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
             let from = self.partitions.get(&place).map_or(0, |reading| reading.from);
-            Error::OutOfRange { partition: place, offset: Offset(from.max(0).cast_unsigned()) }
+            let offset = if entry.offset >= 0 { entry.offset } else { from.max(0) };
+            Error::OutOfRange { partition: place, offset: Offset(offset.cast_unsigned()) }
         } else {
             explain::told(&format!("reading {place}"), &self.servers, &entry.topic, fault)
         };

@@ -1,5 +1,5 @@
-//! The properties of librdkafka's clients, each with its reason. What an administrator adds stands behind them and cannot
-//! take their place (`config` refuses it).
+//! The properties of librdkafka's clients, each with its reason. What an administrator adds comes last; those that Lockstep
+//! rests on he cannot set (`config` refuses them).
 
 use std::path::PathBuf;
 
@@ -63,6 +63,8 @@ const SESSION_UNNAMED_MS: u32 = 6_000;
 pub(super) const TRANSACTION_MS_MAX: u32 = 15_000;
 /// Records that wait to be sent. More hide how far behind the brokers are: the p99 of a commit doubles with 100,000.
 const QUEUED_RECORDS_MAX: u32 = 30_000;
+/// The same in KiB.
+const QUEUED_KIB_MAX: u32 = 64 << 10;
 /// Records that are fetched ahead of who reads them, for the same reason.
 const FETCHED_AHEAD: u32 = 20_000;
 /// Twice a record, for what is around it.
@@ -77,9 +79,6 @@ impl Connection {
     /// What all clients have in common, and any client of librdkafka needs to reach the cluster. It holds secrets.
     pub fn common(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        for (name, value) in &self.further {
-            config.set(name.as_str(), value.expose_secret());
-        }
         config.set_log_level(RDKafkaLogLevel::Info);
         config
             .set("bootstrap.servers", self.shown())
@@ -91,12 +90,22 @@ impl Connection {
             .set("reconnect.backoff.max.ms", "1000")
             // A firewall forgets connections on which nothing happens.
             .set("socket.keepalive.enable", "true")
+            // A broker that lost its power says nothing: after so long another is asked. A transaction takes no longer.
+            .set("socket.timeout.ms", "10000")
             // Nothing about us is sent to the brokers' operators unasked.
             .set("enable.metrics.push", "false")
             // Room for a record of 1 MiB and what is around it.
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string());
         self.secure(&mut config);
+        self.add_further(&mut config);
         config
+    }
+
+    /// What the administrator adds is his to say; what Lockstep rests on he cannot (`config` refuses it).
+    fn add_further(&self, config: &mut ClientConfig) {
+        for (name, value) in &self.further {
+            config.set(name.as_str(), value.expose_secret());
+        }
     }
 
     fn secure(&self, config: &mut ClientConfig) {
@@ -162,6 +171,7 @@ impl Connection {
             .set("group.id", format!("{}.reader", self.prefix))
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", wait_ms.to_string());
+        self.add_further(&mut config);
         config
     }
 
@@ -181,6 +191,7 @@ impl Connection {
         if let Some(name) = name {
             config.set("group.instance.id", name);
         }
+        self.add_further(&mut config);
         config
     }
 
@@ -200,7 +211,10 @@ impl Connection {
             // While the brokers still write the markers of one transaction, they refuse the offsets of the next. By default
             // that is tried again after 100 ms, which was then the time of a commit; with 10 ms it is 13.
             .set("retry.backoff.ms", "10")
-            .set("queue.buffering.max.messages", QUEUED_RECORDS_MAX.to_string());
+            .set("queue.buffering.max.messages", QUEUED_RECORDS_MAX.to_string())
+            // By default 1 GiB: with large records the number alone bounds nothing.
+            .set("queue.buffering.max.kbytes", QUEUED_KIB_MAX.to_string());
+        self.add_further(&mut config);
         config
     }
 }

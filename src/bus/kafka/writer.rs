@@ -225,7 +225,7 @@ impl KafkaWriter {
         let deadline = Instant::now() + CALL_TIMEOUT;
         let mut has_drained = false;
         loop {
-            let Some(metadata) = member.metadata() else {
+            let Some(metadata) = member.metadata().filter(|_| member.reads(progress)) else {
                 return Err(Error::Evicted { operation: operation.to_owned(), group });
             };
             let mut list = List::new();
@@ -353,7 +353,8 @@ impl Writer for KafkaWriter {
 
     fn abort(&mut self) -> Result<(), Error> {
         self.gathered.clear();
-        if let Some(fault) = self.producer.client().fatal() {
+        // Of a producer that is of no use any more, what it says now does not matter: its successor is told the truth.
+        if let Some(fault) = self.producer.client().fatal().filter(|_| !self.is_broken) {
             let error = self.failed("giving up a transaction", None, &fault);
             if matches!(error, Error::Fenced { .. }) {
                 return Err(error);

@@ -324,13 +324,14 @@ fn a_secret_property_is_not_written() {
 fn a_property_is_kept_as_a_text() {
     let folder = Folder::new("texts");
     let bus = folder.bus(
-        "[bus.librdkafka]\n\"client.id\" = \"a\"\n\"socket.timeout.ms\" = 5_000\n\"socket.keepalive.enable\" = true",
+        "[bus.librdkafka]\n\"client.id\" = \"a\"\n\"reconnect.backoff.ms\" = 5_000\n\"socket.keepalive.enable\" = true",
     );
     let texts = bus.librdkafka.iter().map(|(name, property)| match property {
         Property::Text(text) => (name.as_str(), text.as_str()),
         Property::Secret(_) => panic!("{name} is no secret"),
     });
-    let expected = [("client.id", "a"), ("socket.keepalive.enable", "true"), ("socket.timeout.ms", "5000")];
+    let expected =
+        [("client.id", "a"), ("reconnect.backoff.ms", "5000"), ("socket.keepalive.enable", "true")];
     assert_eq!(texts.collect::<Vec<_>>(), expected);
 }
 
@@ -346,7 +347,7 @@ fn a_cluster_is_shown_without_secrets_and_resolves_to_the_same() {
         format!("{REMOTE}\n{user}\nreplication_factor = 1"),
         format!("tls_ca_file = \"ca.pem\"\n{own}"),
         format!(
-            "{REMOTE}\ntls_ca_file = \"ca.pem\"\n{own}\ntls_key_password = {SECRET}\n{user}\nschema_registry = \"https://r\"\n[bus.librdkafka]\n\"client.id\" = \"a\"\n\"socket.timeout.ms\" = 5000\n\"ssl.keystore.password\" = {SECRET}"
+            "{REMOTE}\ntls_ca_file = \"ca.pem\"\n{own}\ntls_key_password = {SECRET}\n{user}\nschema_registry = \"https://r\"\n[bus.librdkafka]\n\"client.id\" = \"a\"\n\"reconnect.backoff.ms\" = 5000\n\"ssl.keystore.password\" = {SECRET}"
         ),
     ];
     for written in cases {

@@ -102,6 +102,8 @@ pub(in crate::bus::kafka) struct Heard {
     pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
     /// Whether partitions are let go at once, because nobody polls any more.
     pub(super) is_closing: AtomicBool,
+    /// Whether somebody waits who is to come back at once when a rebalance comes.
+    pub(super) may_yield: AtomicBool,
 }
 
 impl Heard {
@@ -159,7 +161,7 @@ pub(in crate::bus::kafka) enum Kind {
 /// A client, until the last of what came from it is gone.
 pub(in crate::bus::kafka) struct Client {
     rk: NonNull<sys::rd_kafka_t>,
-    heard: Box<Heard>,
+    heard: Arc<Heard>,
 }
 
 // SAFETY: librdkafka's client may be used from any thread, and from several at once; `Heard` is guarded by locks.
@@ -175,14 +177,14 @@ impl Client {
         role: &str,
     ) -> Result<Arc<Client>, KafkaError> {
         let config = properties.create_native_config()?;
-        let heard = Box::new(Heard::new(role));
+        let heard = Arc::new(Heard::new(role));
         let mut why: [c_char; 512] = [0; 512];
         // SAFETY: `config` holds a valid configuration, of which librdkafka gets a copy: `rd_kafka_new` takes a copy over
         // where it succeeds, and where it fails the copy is destroyed here. The opaque pointer is one to `heard`, which
         // the client owns and outlives.
         let rk = unsafe {
             let copy = sys::rd_kafka_conf_dup(config.ptr());
-            sys::rd_kafka_conf_set_opaque(copy, (&raw const *heard).cast_mut().cast());
+            sys::rd_kafka_conf_set_opaque(copy, Arc::as_ptr(&heard).cast_mut().cast());
             sys::rd_kafka_conf_set_log_cb(copy, Some(on_log));
             sys::rd_kafka_conf_set_error_cb(copy, Some(on_error));
             let kind = match kind {
@@ -211,7 +213,7 @@ impl Client {
     }
 
     /// What it says by itself.
-    pub(in crate::bus::kafka) const fn heard(&self) -> &Heard {
+    pub(in crate::bus::kafka) fn heard(&self) -> &Heard {
         &self.heard
     }
 
@@ -219,7 +221,7 @@ impl Client {
     pub(in crate::bus::kafka) fn fatal(&self) -> Option<Fault> {
         let mut why: [c_char; 512] = [0; 512];
         // SAFETY: the handle is valid, and the text is ended with a zero within the length that is told.
-        let code = unsafe { sys::rd_kafka_fatal_error(self.rk(), why.as_mut_ptr(), why.len()) } as i32;
+        let code = unsafe { raw::rd_kafka_fatal_error(self.rk(), why.as_mut_ptr(), why.len()) };
         // SAFETY: as above; it is all zeros where nothing was written.
         let text = unsafe { text(why.as_ptr()) };
         (code != 0).then_some(Fault { code, text, is_fatal: true, is_retriable: false, wants_abort: false })

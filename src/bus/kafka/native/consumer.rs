@@ -177,7 +177,7 @@ impl Consumer {
     pub(in crate::bus::kafka) fn leave(&self) {
         self.client.heard().is_closing.store(true, Ordering::Release);
         // SAFETY: the client is valid; `on_rebalance` lets the partitions go meanwhile. What comes of it changes nothing.
-        unsafe { sys::rd_kafka_consumer_close(self.client.rk()) };
+        unsafe { raw::rd_kafka_consumer_close(self.client.rk()) };
     }
 
     /// What is there, waiting so long where nothing is. `rd_kafka_consume_batch_queue` alone would wait until the batch
@@ -185,8 +185,11 @@ impl Consumer {
     pub(in crate::bus::kafka) fn consume(&mut self, wait: Duration) -> Consumed {
         let mut count = self.take(0);
         if count == 0 && !wait.is_zero() {
+            let may_yield = &self.client.heard().may_yield;
+            may_yield.store(true, Ordering::Release);
             // SAFETY: the queue is valid; the message that comes is ours.
             let first = unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), ms(wait)) };
+            may_yield.store(false, Ordering::Release);
             if let (false, Some(slot)) = (first.is_null(), self.buffer.first_mut()) {
                 *slot = first;
                 count = 1 + self.take(1);
@@ -271,6 +274,13 @@ pub(super) unsafe extern "C" fn on_rebalance(
             return;
         }
         let entries = list::entries(partitions);
+        if comes && entries.is_empty() {
+            // The end of a rebalance that brought nothing. Nobody needs to hear of it, and unanswered it would hold all up.
+            if let Err(fault) = Fault::take(sys::rd_kafka_incremental_assign(rk, partitions)) {
+                heard.complain(fault);
+            }
+            return;
+        }
         let rebalance = if comes {
             Rebalance::Assigned(entries)
         } else if sys::rd_kafka_assignment_lost(rk) != 0 {
@@ -279,8 +289,10 @@ pub(super) unsafe extern "C" fn on_rebalance(
             Rebalance::Revoked(entries)
         };
         locked(&heard.rebalances).push_back(rebalance);
-        // So that who waits for records hears of it now.
-        sys::rd_kafka_yield(rk);
+        // So that who waits for records hears of it now. A batch call would lose the next message by it.
+        if heard.may_yield.load(Ordering::Acquire) {
+            sys::rd_kafka_yield(rk);
+        }
     }
 }
 

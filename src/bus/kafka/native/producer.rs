@@ -115,6 +115,7 @@ impl Producer {
             };
             rest = rest.get_mut(usize::try_from(taken).unwrap_or(0)..).unwrap_or_default();
             let Some(refused) = rest.first() else { break };
+            // It tells how many were good, and those come first only where the queue was full.
             // SAFETY: it is a message of ours.
             let fault = Fault::of(unsafe { raw::message_code(refused) });
             if !fault.is(RDKafkaErrorCode::QueueFull) || Instant::now() >= deadline {

@@ -39,6 +39,10 @@ unsafe extern "C" {
         topics: *const sys::rd_kafka_topic_partition_list_t,
     ) -> c_int;
 
+    pub(super) fn rd_kafka_consumer_close(rk: *mut sys::rd_kafka_t) -> c_int;
+
+    pub(super) fn rd_kafka_fatal_error(rk: *mut sys::rd_kafka_t, why: *mut c_char, why_size: usize) -> c_int;
+
     pub(super) fn rd_kafka_flush(rk: *mut sys::rd_kafka_t, timeout_ms: c_int) -> c_int;
 }
 
