@@ -254,7 +254,8 @@ pub trait Member: Send {
     /// silent for minutes is taken for dead.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another came with the same name. An outage is told once, and polling goes on by itself
+    /// [`Error::Fenced`] when another came with the same name, [`Error::Evicted`] when the group gave this member up: poll
+    /// on, and what is his comes again. An outage is told once, and polling goes on by itself
     /// when it is over.
     fn poll(&mut self, wait: Duration) -> Result<Polled<Self::Records>, Error>;
 
@@ -284,7 +285,8 @@ pub trait Writer: Send {
     /// in the order in which they were added.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] leaves the transaction as it was. Every other error is one of the transaction.
+    /// [`Error::TooLarge`], [`Error::UnknownPartition`] and [`Error::Odd`] are about the record, and leave the transaction
+    /// as it was. Every other error is one of the transaction.
     fn add(&mut self, record: &Outgoing<'_>) -> Result<(), Error>;
 
     /// Sends off what was added, so that less is left to do when it is committed.

@@ -90,6 +90,23 @@ const REFUSED: &[(&str, Refusal)] = &[
     ("test.mock.*", RestedOn("that the cluster is a real one")),
 ];
 
+/// What makes TLS trust anybody: the name, and values that say so.
+const TRUSTS_ANYBODY: &[(&str, &[&str])] = &[
+    ("enable.ssl.certificate.verification", &["false", "f", "0"]),
+    ("ssl.endpoint.identification.algorithm", &["none"]),
+];
+
+fn warn_of_trust(name: &str, value: &str, place: Place, mistakes: &mut Mistakes) {
+    let is = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+    let found = TRUSTS_ANYBODY.iter().find(|(known, _)| is(known, name));
+    if found.is_some_and(|(_, values)| values.iter().any(|one| is(one, value))) {
+        let what = format!("with {} = {value} anybody on the network can pass for the cluster", quoted(name));
+        let mend =
+            "delete it, and set tls_ca_file = \"PATH\" to the certificate of who signed that of the brokers";
+        mistakes.warning(place, "certificate-not-checked", what).mend(mend);
+    }
+}
+
 pub(super) fn check(
     raw: Entries<RawProperty>,
     secrets: &SecretStore<'_>,
@@ -111,7 +128,10 @@ pub(super) fn check(
                     .mend(format!("write {shown} = {origin}"));
                 None
             }
-            RawProperty::Text(text) => Some(Property::Text(text)),
+            RawProperty::Text(text) => {
+                warn_of_trust(&name.value, &text, raw.place, mistakes);
+                Some(Property::Text(text))
+            }
             RawProperty::Secret(secret) => {
                 let secret = Placed { place: raw.place, value: secret };
                 secrets.find(&shown, secret, mistakes).map(Property::Secret)

@@ -64,6 +64,10 @@ struct Copier<'r, R: Rig> {
     /// Who owns each partition, as the members themselves see it.
     owners: Mutex<Vec<Option<String>>>,
     copied: AtomicUsize,
+    /// How often a partition came to somebody.
+    gains: AtomicUsize,
+    /// How many have copied what they should.
+    ended: AtomicUsize,
     is_over: AtomicBool,
 }
 
@@ -75,6 +79,8 @@ impl<'r, R: Rig> Copier<'r, R> {
             output: rig.topic("decisions", partitions),
             owners: Mutex::new(vec![None; partitions as usize]),
             copied: AtomicUsize::new(0),
+            gains: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         }
     }
@@ -129,6 +135,7 @@ impl<'r, R: Rig> Copier<'r, R> {
                 }
                 Polled::Gained(gained) => {
                     self.own(name, &gained, true);
+                    self.gains.fetch_add(gained.len(), Ordering::Relaxed);
                     start(&mut member, &gained);
                     owned.extend(gained);
                 }
@@ -139,27 +146,38 @@ impl<'r, R: Rig> Copier<'r, R> {
             }
         }
         self.own(name, &owned.into_iter().collect::<Vec<_>>(), false);
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes so many records and waits until all are copied; then each is there once, in its order.
-    fn feed_and_check(&self, per_partition: usize) {
+    /// Writes until so many have copied what they should, and waits until all is copied; then each record is there once,
+    /// in its order.
+    fn feed_and_check(&self, ended: usize) {
         let bus = self.rig.bus();
         let partitions = self.owners.lock().unwrap().len() as u32;
         let mut writer = bus.writer(&self.rig.name("feeder"), std::slice::from_ref(&self.input)).unwrap();
-        for number in 0..per_partition {
-            for partition in 0..partitions {
-                writer.add(&outgoing(partition, b"key", number.to_string().as_bytes())).unwrap();
-            }
-            if number % 10 == 9 {
-                writer.commit(None).unwrap();
-            }
-        }
-        writer.commit(None).unwrap();
         let begun = Instant::now();
-        while self.copied.load(Ordering::Relaxed) < per_partition * partitions as usize {
-            assert!(begun.elapsed() < PATIENCE, "{:?} were copied", self.copied);
-            std::thread::yield_now();
-            std::thread::park_timeout(WAIT);
+        let patience = || {
+            assert!(begun.elapsed() < PATIENCE, "{:?} were copied, {:?} ended", self.copied, self.ended);
+            std::thread::park_timeout(WAIT / 10);
+        };
+        let mut per_partition = 0;
+        let copied = || self.copied.load(Ordering::Relaxed) / partitions as usize;
+        while self.ended.load(Ordering::Relaxed) < ended {
+            // So much that there is always something open, and so little that it lasts for as long as they come and go.
+            if copied() + 100 < per_partition {
+                patience();
+                continue;
+            }
+            for number in per_partition..per_partition + 10 {
+                for partition in 0..partitions {
+                    writer.add(&outgoing(partition, b"key", number.to_string().as_bytes())).unwrap();
+                }
+            }
+            writer.commit(None).unwrap();
+            per_partition += 10;
+        }
+        while copied() < per_partition {
+            patience();
         }
         self.is_over.store(true, Ordering::Relaxed);
         let all = read_all(&bus, &self.output, partitions);
@@ -179,8 +197,11 @@ pub(crate) fn partitions_are_shared_and_handed_over<R: Rig>(rig: &R) {
         scope.spawn(|| copier.run("second", 200));
         scope.spawn(|| copier.run("third", 300));
         let _over = Over(&copier.is_over);
-        copier.feed_and_check(500);
+        copier.feed_and_check(2);
     });
+    // All four to somebody, and those of the two that ended to who was left.
+    let gains = copier.gains.into_inner();
+    assert!(gains >= 6, "partitions came to somebody {gains} times only");
 }
 
 /// Members come and go, each after a few records; one stays.
@@ -190,14 +211,15 @@ pub(crate) fn twenty_come_and_go<R: Rig>(rig: &R) {
         scope.spawn(|| copier.run("stays", usize::MAX));
         scope.spawn(|| {
             for number in 0..20 {
-                if !copier.is_over.load(Ordering::Relaxed) {
-                    copier.run(&format!("visitor-{number}"), 1);
-                }
+                copier.run(&format!("visitor-{number}"), 1);
             }
         });
         let _over = Over(&copier.is_over);
-        copier.feed_and_check(600);
+        copier.feed_and_check(20);
     });
+    // At least one to every visitor.
+    let gains = copier.gains.into_inner();
+    assert!(gains >= 21, "partitions came to somebody {gains} times only");
 }
 
 /// Ends the copiers of a test that failed as well.

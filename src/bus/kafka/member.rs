@@ -1,11 +1,11 @@
 //! Reading partitions as one of a group.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::native::{Batch, Consumer, Entry, Fault, GroupMetadata, List, Rebalance};
+use super::native::{Batch, Consumer, Entry, Fault, GroupMetadata, List, Rebalance, Run};
 use super::settings::Connection;
 use super::{ANSWER_TIMEOUT, explain};
 use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Progress, Records, TopicPartition};
@@ -21,8 +21,8 @@ pub struct KafkaMember {
     servers: String,
     /// Gained, and not read yet.
     waiting: BTreeSet<TopicPartition>,
-    /// Being read.
-    reading: BTreeSet<TopicPartition>,
+    /// Being read, with the first record that was not given yet.
+    reading: BTreeMap<TopicPartition, Offset>,
     /// Told to be going, and let go with the next poll.
     going: Option<Vec<TopicPartition>>,
     /// What went wrong, once the records before it have been given.
@@ -43,7 +43,7 @@ impl KafkaMember {
             name: name.clone(),
             servers,
             waiting: BTreeSet::new(),
-            reading: BTreeSet::new(),
+            reading: BTreeMap::new(),
             going: None,
             errors: VecDeque::new(),
         })
@@ -56,22 +56,19 @@ impl KafkaMember {
 
     /// Whether it reads all of these.
     pub(super) fn reads(&self, progress: &[Progress]) -> bool {
-        progress.iter().all(|progress| self.reading.contains(&progress.partition))
+        progress.iter().all(|progress| self.reading.contains_key(&progress.partition))
     }
 
-    /// With whom offsets are committed; none once the group gave this member up. librdkafka joins anew only after the next
-    /// poll, so what is found here belongs to the partitions that this member was told of. The order matters: what is
-    /// found before the loss the brokers refuse after it.
+    /// With whom offsets are committed; none once the group gave this member up.
     pub(super) fn metadata(&self) -> Option<GroupMetadata> {
-        let metadata = self.consumer.group_metadata();
-        metadata.filter(|_| !self.consumer.is_lost())
+        self.consumer.group_metadata()
     }
 
     /// Answers that partitions are let go.
     fn let_go(&mut self) -> Result<(), Error> {
         let Some(going) = &self.going else { return Ok(()) };
         // librdkafka knows only of those that were started; even where these are none it waits for the answer.
-        let started = going.iter().filter(|place| self.reading.contains(place));
+        let started = going.iter().filter(|place| self.reading.contains_key(place));
         let list = List::of(started.map(|place| (place, UNKNOWN)));
         self.consumer.unassign(&list).map_err(|fault| self.failed("letting partitions go", &fault))?;
         for place in self.going.take().into_iter().flatten() {
@@ -97,6 +94,26 @@ impl KafkaMember {
             return Error::Evicted { operation, group: self.group.clone() };
         }
         explain::outside(&operation, &self.servers, fault)
+    }
+
+    /// Takes out what was given before: at a rebalance librdkafka may begin anew from a place that it notes late.
+    fn only_new(&mut self, batch: &mut Batch) {
+        let mut again = Vec::new();
+        for Run { place, rows } in batch.runs() {
+            let offset = |row: usize| batch.get(row).map(|record| record.offset);
+            let next = self.reading.get_mut(&place);
+            let old = match &next {
+                None => rows.clone(),
+                Some(next) => {
+                    rows.start..rows.clone().find(|row| offset(*row) >= Some(**next)).unwrap_or(rows.end)
+                }
+            };
+            if let (Some(next), Some(Offset(last))) = (next, offset(rows.end - 1)) {
+                *next = (*next).max(Offset(last + 1));
+            }
+            again.push(old);
+        }
+        again.into_iter().rev().filter(|rows| !rows.is_empty()).for_each(|rows| batch.remove(rows));
     }
 
     fn rebalanced(&mut self, rebalance: Rebalance) -> Polled<Batch> {
@@ -149,7 +166,8 @@ impl Member for KafkaMember {
         if let Some(rebalance) = self.consumer.rebalance() {
             return Ok(self.rebalanced(rebalance));
         }
-        let consumed = self.consumer.consume(wait);
+        let mut consumed = self.consumer.consume(wait);
+        self.only_new(&mut consumed.batch);
         consumed.told.iter().for_each(|(entry, fault)| self.note(entry, fault));
         if let Some(fault) = self.consumer.client().fatal() {
             self.errors.push_back(self.failed("reading as a member", &fault));
@@ -169,13 +187,11 @@ impl Member for KafkaMember {
     }
 
     fn start(&mut self, at: &[(TopicPartition, Offset)]) -> Result<(), Error> {
-        let pairs = |places: &BTreeSet<TopicPartition>| {
-            at.iter()
-                .filter(|(place, _)| places.contains(place))
-                .map(|(place, offset)| (place.clone(), *offset))
-                .collect::<Vec<_>>()
+        let pairs = |is_one: &dyn Fn(&TopicPartition) -> bool| {
+            at.iter().filter(|(place, _)| is_one(place)).cloned().collect::<Vec<_>>()
         };
-        let (new, again) = (pairs(&self.waiting), pairs(&self.reading));
+        let new = pairs(&|place| self.waiting.contains(place));
+        let again = pairs(&|place| self.reading.contains_key(place));
         let operation = "beginning to read as a member";
         if new.len() + again.len() < at.len() {
             return Err(Error::Evicted { operation: operation.to_owned(), group: self.group.clone() });
@@ -185,15 +201,16 @@ impl Member for KafkaMember {
         };
         if !new.is_empty() {
             self.consumer.assign(&list(&new)).map_err(|fault| self.failed(operation, &fault))?;
-            for (place, _) in new {
+            for (place, next) in new {
                 self.waiting.remove(&place);
-                self.reading.insert(place);
+                self.reading.insert(place, next);
             }
         }
         if !again.is_empty() {
-            self.consumer
-                .seek(&list(&again), ANSWER_TIMEOUT)
-                .map_err(|fault| self.failed(operation, &fault))?;
+            let sought = self.consumer.seek(&list(&again), ANSWER_TIMEOUT);
+            // Some may have been sought even where it failed, and nothing that comes of them may be taken for old.
+            self.reading.extend(again);
+            sought.map_err(|fault| self.failed(operation, &fault))?;
         }
         Ok(())
     }

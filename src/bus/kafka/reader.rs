@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::native::{Batch, Consumer, Entry, Fault, List};
+use super::native::{Batch, Consumer, Entry, Fault, List, Run};
 use super::settings::Connection;
 use super::{ANSWER_TIMEOUT, explain};
 use crate::bus::{Error, From, Offset, Reader, Records, TopicPartition, Until};
@@ -116,7 +116,15 @@ impl Reader for KafkaReader {
         }
         let consumed = self.consumer.consume(wait);
         if self.at_end > 0 || !consumed.told.is_empty() {
-            let lasts = consumed.batch.lasts();
+            let lasts: Vec<_> = consumed
+                .batch
+                .runs()
+                .into_iter()
+                .filter_map(|Run { place, rows }| {
+                    let last = consumed.batch.get(rows.end - 1)?;
+                    Some((place, last.offset))
+                })
+                .collect();
             lasts.iter().for_each(|(place, _)| self.mark(place, false));
             consumed.told.iter().for_each(|(entry, fault)| self.note(entry, fault, &lasts));
         }

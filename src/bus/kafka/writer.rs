@@ -11,8 +11,15 @@ use super::settings::Connection;
 use super::watched::{Hangs, Watched};
 use crate::bus::{Error, KEY_AND_HEADERS_BYTES_MAX, Outgoing, Progress, RECORD_BYTES_MAX, TopicName, Writer};
 
-/// How long a call of a transaction may take. With what comes before it, that is less than a transaction may stay open.
+/// How long a call of a transaction may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// When a transaction that is still open is given up. The brokers abort it after 15 s, and then say that its writer is
+/// fenced, which must not be said of an outage.
+const OPEN_FOR_MAX: Duration = Duration::from_secs(12);
+/// What fails in a transaction so old failed because nobody answered in time.
+const LATE_AFTER: Duration = Duration::from_secs(9);
+/// What is left for a call in the end, however old the transaction: who is fenced shall hear it.
+const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// How long librdkafka may be late with that.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long it may take to become the writer: a predecessor's transaction is aborted first.
@@ -33,7 +40,8 @@ pub struct KafkaWriter {
     producer: Arc<Producer>,
     calls: Calls,
     gathered: Gathered,
-    is_open: bool,
+    /// Since when a transaction is open.
+    open_since: Option<Instant>,
     /// Something of the transaction went wrong: it must not be committed with the rest.
     has_failed: bool,
     /// What became of the last transaction is not known, or its producer is of no use any more: only a new one decides.
@@ -120,7 +128,7 @@ impl KafkaWriter {
             producer,
             calls,
             gathered,
-            is_open: false,
+            open_since: None,
             has_failed: false,
             is_broken: false,
         })
@@ -146,9 +154,9 @@ impl KafkaWriter {
             let why = "it failed before, and was not given up yet".to_owned();
             return Err(Error::Aborted { operation: "beginning a transaction".to_owned(), why });
         }
-        if !self.is_open {
+        if self.open_since.is_none() {
             self.producer.begin().map_err(|fault| self.failed("beginning a transaction", None, &fault))?;
-            self.is_open = true;
+            self.open_since = Some(Instant::now());
         }
         Ok(())
     }
@@ -172,6 +180,10 @@ impl KafkaWriter {
         if value_bytes > RECORD_BYTES_MAX || key_bytes > KEY_AND_HEADERS_BYTES_MAX {
             return Err(Error::TooLarge { topic: topic.clone(), value_bytes, key_bytes });
         }
+        if let Some(header) = record.headers.iter().find(|header| header.name.contains('\0')) {
+            let why = format!("the name {:?} of a header has a zero in it", header.name);
+            return Err(Error::Odd { operation: "adding a record".to_owned(), why });
+        }
         let before: u32 = self.topics.iter().take(record.topic).map(|(_, partitions)| partitions).sum();
         Ok(before as usize + number as usize)
     }
@@ -189,14 +201,14 @@ impl KafkaWriter {
                 record.key,
                 record.value,
                 record.headers,
-                Instant::now() + CALL_TIMEOUT,
+                self.deadline(),
             )
             .map_err(|fault| self.failed("adding a record", None, &fault))
     }
 
     /// Gives librdkafka what was gathered.
     fn hand_over(&mut self) -> Result<(), Error> {
-        let pushed = self.gathered.push(&self.producer, Instant::now() + CALL_TIMEOUT);
+        let pushed = self.gathered.push(&self.producer, self.deadline());
         // Callbacks, which tell what went wrong.
         self.producer.serve(Duration::ZERO);
         pushed.map_err(|fault| self.failed("adding records", None, &fault))
@@ -211,9 +223,27 @@ impl KafkaWriter {
         self.end()
     }
 
+    /// How long a call may take now.
+    fn call_timeout(&self) -> Duration {
+        let open_for = self.open_since.map_or(Duration::ZERO, |since| since.elapsed());
+        OPEN_FOR_MAX.saturating_sub(open_for).clamp(CALL_TIMEOUT_MIN, CALL_TIMEOUT)
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.call_timeout()
+    }
+
+    /// Takes note of what failed in a transaction.
+    fn noted(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        self.has_failed |= outcome.is_err();
+        let is_late = self.open_since.is_some_and(|since| since.elapsed() >= LATE_AFTER);
+        self.is_broken |= is_late && matches!(outcome, Err(Error::Aborted { .. }));
+        outcome
+    }
+
     /// Waits for a call that was begun.
     fn answer(&mut self) -> Result<Result<(), Fault>, Hangs> {
-        let answer = self.calls.answer(CALL_TIMEOUT + GRACE);
+        let answer = self.calls.answer(self.call_timeout() + GRACE);
         self.is_broken |= answer.is_err();
         answer
     }
@@ -222,7 +252,7 @@ impl KafkaWriter {
     fn send_offsets(&mut self, member: &KafkaMember, progress: &[Progress]) -> Result<(), Error> {
         let operation = "adding offsets to a transaction";
         let group = member.group().to_owned();
-        let deadline = Instant::now() + CALL_TIMEOUT;
+        let deadline = self.deadline();
         let mut has_drained = false;
         loop {
             let Some(metadata) = member.metadata().filter(|_| member.reads(progress)) else {
@@ -234,7 +264,8 @@ impl KafkaWriter {
                 list.add(partition.topic.as_str(), number, next.0.cast_signed(), metadata.as_bytes());
             }
             let producer = Arc::clone(&self.producer);
-            self.calls.begin(move || producer.send_offsets(&list, &metadata, CALL_TIMEOUT));
+            let timeout = self.call_timeout();
+            self.calls.begin(move || producer.send_offsets(&list, &metadata, timeout));
             let drained = if has_drained { Ok(()) } else { self.drain() };
             has_drained = true;
             let sent = match self.answer() {
@@ -254,16 +285,17 @@ impl KafkaWriter {
     }
 
     fn drain(&self) -> Result<(), Error> {
-        let drained = self.producer.drain(Instant::now() + CALL_TIMEOUT);
+        let drained = self.producer.drain(self.deadline());
         drained.map_err(|fault| self.failed("sending the records of a transaction", None, &fault))
     }
 
     fn end(&mut self) -> Result<(), Error> {
         let operation = "committing a transaction";
-        let deadline = Instant::now() + CALL_TIMEOUT;
+        let deadline = self.deadline();
         loop {
             let producer = Arc::clone(&self.producer);
-            self.calls.begin(move || producer.commit(CALL_TIMEOUT));
+            let timeout = self.call_timeout();
+            self.calls.begin(move || producer.commit(timeout));
             let why = match self.answer() {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(fault)) if fault.is_retriable && Instant::now() < deadline => {
@@ -329,26 +361,23 @@ impl Writer for KafkaWriter {
         let slot = self.slot(record)?;
         self.begin()?;
         let added = self.gather(record, slot);
-        self.has_failed |= added.is_err();
-        added
+        self.noted(added)
     }
 
     fn push(&mut self) -> Result<(), Error> {
         let pushed = self.hand_over();
-        self.has_failed |= pushed.is_err();
-        pushed
+        self.noted(pushed)
     }
 
     fn commit(&mut self, read: Option<(&KafkaMember, &[Progress])>) -> Result<(), Error> {
         let read = read.filter(|(_, progress)| !progress.is_empty());
-        if !self.is_open && !self.has_failed && !self.is_broken && read.is_none() {
+        if self.open_since.is_none() && !self.has_failed && !self.is_broken && read.is_none() {
             return Ok(());
         }
         self.begin()?;
         let committed = self.finish(read);
-        self.has_failed |= committed.is_err();
-        self.is_open &= committed.is_err();
-        committed
+        self.open_since = self.open_since.filter(|_| committed.is_err());
+        self.noted(committed)
     }
 
     fn abort(&mut self) -> Result<(), Error> {
@@ -361,9 +390,10 @@ impl Writer for KafkaWriter {
             }
             self.is_broken = true;
         }
-        if self.is_open && !self.is_broken {
+        if self.open_since.is_some() && !self.is_broken {
             let producer = Arc::clone(&self.producer);
-            self.calls.begin(move || producer.abort(CALL_TIMEOUT));
+            let timeout = self.call_timeout();
+            self.calls.begin(move || producer.abort(timeout));
             match self.answer() {
                 Ok(Ok(())) => {}
                 Ok(Err(fault)) => {
@@ -379,7 +409,7 @@ impl Writer for KafkaWriter {
         if self.is_broken {
             self.renew()?;
         }
-        (self.is_open, self.has_failed) = (false, false);
+        (self.open_since, self.has_failed) = (None, false);
         Ok(())
     }
 }

@@ -321,6 +321,24 @@ fn a_secret_property_is_not_written() {
 }
 
 #[test]
+fn tls_that_trusts_anybody_is_a_warning() {
+    let folder = Folder::new("trust");
+    let cases = [
+        ("enable.ssl.certificate.verification", "false", true),
+        ("enable.ssl.certificate.verification", "true", false),
+        ("ssl.endpoint.identification.algorithm", "\"None\"", true),
+        ("ssl.endpoint.identification.algorithm", "\"https\"", false),
+    ];
+    for (name, value, warns) in cases {
+        let (config, told) = folder.read(&format!("[bus.librdkafka]\n\"{name}\" = {value}"));
+        assert!(config.is_some(), "{told:?}");
+        let warned =
+            told.iter().any(|told| told.starts_with("3 warning: ") && told.contains("pass for the cluster"));
+        assert_eq!(warned, warns, "{name} = {value}: {told:?}");
+    }
+}
+
+#[test]
 fn a_property_is_kept_as_a_text() {
     let folder = Folder::new("texts");
     let bus = folder.bus(

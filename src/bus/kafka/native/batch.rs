@@ -1,6 +1,7 @@
 //! Messages that were consumed together.
 
 use std::ffi::CStr;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
@@ -19,9 +20,19 @@ pub struct Batch {
     _client: Arc<Client>,
 }
 
+/// Records of one partition that follow each other, with offsets that rise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::bus::kafka) struct Run {
+    /// The partition.
+    pub(in crate::bus::kafka) place: TopicPartition,
+    /// Which records of the batch; never none.
+    pub(in crate::bus::kafka) rows: Range<usize>,
+}
+
 // SAFETY: a message belongs to whoever consumed it, and may be read and destroyed on any thread; by one at a time, since
 // its headers are parsed at the first look.
 unsafe impl Send for Batch {}
+
 impl Batch {
     /// Takes messages over.
     ///
@@ -31,24 +42,35 @@ impl Batch {
         Batch { messages, _client: client }
     }
 
-    /// The last offset of each run of records of one partition, in order.
-    pub(in crate::bus::kafka) fn lasts(&self) -> Vec<(TopicPartition, Offset)> {
-        let mut lasts: Vec<(*mut sys::rd_kafka_topic_t, i32, usize)> = Vec::new();
-        for index in 0..self.messages.len() {
-            let Some(message) = self.message(index) else { continue };
-            match lasts.last_mut() {
-                Some(last) if (last.0, last.1) == (message.rkt, message.partition) => last.2 = index,
-                _ => lasts.push((message.rkt, message.partition, index)),
+    /// Its runs, in order.
+    pub(in crate::bus::kafka) fn runs(&self) -> Vec<Run> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        let mut before: Option<&sys::rd_kafka_message_t> = None;
+        for row in 0..self.messages.len() {
+            let message = self.message(row);
+            let goes_on = before.zip(message).is_some_and(|(before, message)| {
+                (before.rkt, before.partition) == (message.rkt, message.partition)
+                    && before.offset < message.offset
+            });
+            match runs.last_mut() {
+                Some(run) if goes_on => run.end = row + 1,
+                _ => runs.push(row..row + 1),
             }
+            before = message;
         }
-        let named = |(_, _, index): (_, _, usize)| {
-            let (topic, record) = self.topic(index).zip(self.get(index))?;
-            Some((
-                TopicPartition { topic: TopicName::new(topic), partition: record.partition },
-                record.offset,
-            ))
+        let named = |rows: Range<usize>| {
+            let (topic, message) = self.topic(rows.start).zip(self.message(rows.start))?;
+            Some(Run { place: TopicName::new(topic).partition(message.partition.cast_unsigned()), rows })
         };
-        lasts.into_iter().filter_map(named).collect()
+        runs.into_iter().filter_map(named).collect()
+    }
+
+    /// Takes these rows out.
+    pub(in crate::bus::kafka) fn remove(&mut self, rows: Range<usize>) {
+        for message in self.messages.drain(rows) {
+            // SAFETY: it is ours, and nobody borrows it any more.
+            unsafe { sys::rd_kafka_message_destroy(message.as_ptr()) };
+        }
     }
 
     fn message(&self, index: usize) -> Option<&sys::rd_kafka_message_t> {
@@ -59,10 +81,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        for message in self.messages.drain(..) {
-            // SAFETY: it is ours, and nobody borrows it any more.
-            unsafe { sys::rd_kafka_message_destroy(message.as_ptr()) };
-        }
+        self.remove(0..self.messages.len());
     }
 }
 

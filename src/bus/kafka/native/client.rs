@@ -100,6 +100,8 @@ pub(in crate::bus::kafka) struct Heard {
     role: String,
     complaints: Mutex<VecDeque<Fault>>,
     pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
+    /// Who this was to the group when it was told last what is its own.
+    pub(super) member_id: Mutex<String>,
     /// Whether partitions are let go at once, because nobody polls any more.
     pub(super) is_closing: AtomicBool,
     /// Whether somebody waits who is to come back at once when a rebalance comes.

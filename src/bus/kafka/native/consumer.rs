@@ -155,16 +155,19 @@ impl Consumer {
         Fault::check(code).map(|()| (low, high))
     }
 
-    /// With whom offsets are committed in a transaction: the group, this member, and the group's generation.
+    /// With whom offsets are committed in a transaction: the group, this member, and the group's generation. None from
+    /// when the group gave this member up until it is told what is its own now. The order matters: what is found before
+    /// the loss the brokers refuse after it.
     pub(in crate::bus::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
         // SAFETY: the client is valid, and what comes is ours.
-        unsafe { GroupMetadata::new(sys::rd_kafka_consumer_group_metadata(self.client.rk())) }
-    }
-
-    /// Whether the group gave this member up, until its partitions are let go.
-    pub(in crate::bus::kafka) fn is_lost(&self) -> bool {
+        let metadata =
+            unsafe { GroupMetadata::new(sys::rd_kafka_consumer_group_metadata(self.client.rk())) }?;
         // SAFETY: the client is valid.
-        unsafe { sys::rd_kafka_assignment_lost(self.client.rk()) != 0 }
+        let is_lost = unsafe { sys::rd_kafka_assignment_lost(self.client.rk()) != 0 };
+        // Of who is given up while he joins anew librdkafka notes no loss, and brokers take offsets of who is no member.
+        let member_id = metadata.member_id();
+        let is_same = !member_id.is_empty() && member_id == *locked(&self.client.heard().member_id);
+        (is_same && !is_lost).then_some(metadata)
     }
 
     /// The next partitions that come or go.
@@ -274,6 +277,9 @@ pub(super) unsafe extern "C" fn on_rebalance(
             return;
         }
         let entries = list::entries(partitions);
+        if comes && let Some(metadata) = GroupMetadata::new(sys::rd_kafka_consumer_group_metadata(rk)) {
+            *locked(&heard.member_id) = metadata.member_id();
+        }
         if comes && entries.is_empty() {
             // The end of a rebalance that brought nothing. Nobody needs to hear of it, and unanswered it would hold all up.
             if let Err(fault) = Fault::take(sys::rd_kafka_incremental_assign(rk, partitions)) {

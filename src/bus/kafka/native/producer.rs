@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 
 use super::consumer::ms;
-use super::{Client, Fault, Kind, List, raw};
+use super::{Client, Fault, Kind, List, client, raw};
 use crate::bus::Header;
 
 /// With whom offsets are committed in a transaction.
@@ -28,6 +28,12 @@ impl GroupMetadata {
         metadata: *mut sys::rd_kafka_consumer_group_metadata_t,
     ) -> Option<GroupMetadata> {
         NonNull::new(metadata).map(GroupMetadata)
+    }
+
+    /// Who this member is to the group; empty while it is not a member.
+    pub(super) fn member_id(&self) -> String {
+        // SAFETY: the metadata is valid, and so is its text for as long.
+        unsafe { client::text(sys::rd_kafka_consumer_group_metadata_member_id(self.0.as_ptr())) }
     }
 }
 
@@ -104,20 +110,21 @@ impl Producer {
             let count = c_int::try_from(rest.len()).unwrap_or(c_int::MAX);
             // SAFETY: the topic's client is valid, and so many messages are there. Their bytes are in the arena, which is
             // borrowed, and are copied. librdkafka notes in each message what became of it.
-            let taken = unsafe {
+            unsafe {
                 sys::rd_kafka_produce_batch(
                     handle.as_ptr(),
                     partition.cast_signed(),
                     sys::RD_KAFKA_MSG_F_COPY,
                     rest.as_mut_ptr(),
                     count,
-                )
-            };
-            rest = rest.get_mut(usize::try_from(taken).unwrap_or(0)..).unwrap_or_default();
-            let Some(refused) = rest.first() else { break };
-            // It tells how many were good, and those come first only where the queue was full.
-            // SAFETY: it is a message of ours.
-            let fault = Fault::of(unsafe { raw::message_code(refused) });
+                );
+            }
+            // SAFETY: they are messages of ours.
+            let code = |message: &sys::rd_kafka_message_t| unsafe { raw::message_code(message) };
+            let Some(refused) = rest.iter().position(|message| code(message) != 0) else { break };
+            rest = rest.get_mut(refused..).unwrap_or_default();
+            let fault = Fault::of(rest.first().map_or(0, code));
+            // Once it was full librdkafka took none of the rest either; after another error it may have taken some.
             if !fault.is(RDKafkaErrorCode::QueueFull) || Instant::now() >= deadline {
                 return Err(fault);
             }
