@@ -10,6 +10,8 @@
 //! | [`engine`] | `apply(state, event, rules) -> effects`: pure, total | `domain`, the tables of `rules` |
 //! | [`codec`] | Avro records to values and back, framing, schema registry | `domain`, `directory`, `engine`, `rules` |
 //! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
+//! | [`control`] | what operators say, on its way into the log: revisions, activations, links | all above but `document` |
+//! | [`processor`] | events -> decisions, commands, states, exactly once: restore, apply, commit | all above but `document` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!
@@ -19,9 +21,11 @@
 pub mod bus;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod directory;
 pub mod document;
 pub mod domain;
 pub mod engine;
+pub mod processor;
 pub mod rules;
 pub mod simulate;

@@ -32,9 +32,15 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "codec",
         &["domain", "directory", "engine", "rules"],
-        &["apache_avro", "moka", "reqwest", "secrecy", "serde", "serde_json", "thiserror", "url"],
+        &["apache_avro", "moka", "reqwest", "secrecy", "serde", "serde_json", "thiserror", "tokio", "url"],
     ),
     ("bus", &["domain"], &["rdkafka", "rdkafka_sys", "secrecy", "thiserror", "tokio", "tracing"]),
+    ("control", &["bus", "codec", "directory", "domain", "engine", "rules"], &["sha2", "thiserror"]),
+    (
+        "processor",
+        &["bus", "codec", "control", "directory", "domain", "engine", "rules"],
+        &["sha2", "thiserror", "tracing", "twox_hash"],
+    ),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (

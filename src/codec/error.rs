@@ -66,6 +66,9 @@ pub enum Error {
         /// The version that reads it.
         ours: u16,
     },
+    /// The system gives no means to ask the registry.
+    #[error("the schema registry cannot be asked: {0}")]
+    NoRuntime(std::io::Error),
     /// The registry could not be asked.
     #[error("the schema registry: {0}")]
     Registry(Box<RegistryError>),
@@ -90,7 +93,7 @@ impl Error {
             // The next record may be in a good schema, and would not be read either.
             Error::Schema(SchemaError::TooMany) => Remedy::Stop,
             Error::Schema(_) => Remedy::Reject,
-            Error::NotLoaded(_) => Remedy::Retry,
+            Error::NotLoaded(_) | Error::NoRuntime(_) => Remedy::Retry,
             Error::UnknownKind { .. } | Error::NewerEngine { .. } | Error::NoRegistry(_) => Remedy::Stop,
             Error::Registry(error) => error.remedy(),
         }
@@ -109,6 +112,7 @@ impl Error {
             | Error::NotLoaded(_)
             | Error::UnknownId(_)
             | Error::Schema(_)
+            | Error::NoRuntime(_)
             | Error::Registry(_) => DeadCause::Schema,
         }
     }

@@ -285,6 +285,17 @@ impl Codec {
             None => Err(Error::NoRegistry(id)),
         }
     }
+
+    /// The same for who has a thread of his own, and waits.
+    ///
+    /// # Errors
+    /// Those of [`Codec::load`].
+    pub fn load_blocking(&self, id: i32) -> Result<(), Error> {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.load(id)),
+            Err(error) => Err(Error::NoRuntime(error)),
+        }
+    }
 }
 
 #[inline]

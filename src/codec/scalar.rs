@@ -16,7 +16,7 @@ use crate::engine::{Epoch, Generation, Offset, Sequence};
 use crate::rules::Row;
 
 /// A UUID that is not an agent's.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uuid(pub [u8; 16]);
 
 /// A SHA-256.

@@ -110,7 +110,8 @@ impl RecordSchema {
     /// The topics it stands on, after the prefix and a dot.
     pub const fn topics(self) -> &'static [&'static str] {
         match self {
-            RecordSchema::Event => &["events"],
+            // An activation also stands beside the revisions.
+            RecordSchema::Event => &["events", "rules"],
             RecordSchema::Command => &["commands.salesforce", "commands.cxone"],
             RecordSchema::State => &["state"],
             RecordSchema::Decision => &["decisions"],

@@ -369,6 +369,22 @@ impl AgentId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// The text of the id, as it stands in record keys.
+    pub fn text(&self) -> [u8; 36] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 15)).copied().unwrap_or_default();
+        let mut text = [b'-'; 36];
+        let mut slots = text.iter_mut().enumerate().filter(|(i, _)| !matches!(i, 8 | 13 | 18 | 23));
+        for byte in self.0 {
+            for nibble in [byte >> 4, byte] {
+                if let Some((_, slot)) = slots.next() {
+                    *slot = digit(nibble);
+                }
+            }
+        }
+        text
+    }
 }
 
 impl FromStr for AgentId {
@@ -390,13 +406,7 @@ impl FromStr for AgentId {
 /// As UUIDs are written: 8-4-4-4-12 hexadecimal digits.
 impl fmt::Display for AgentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, byte) in self.0.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

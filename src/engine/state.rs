@@ -119,6 +119,11 @@ impl AgentState {
         self.assignment = assignment;
     }
 
+    /// The table that holds for the agent.
+    pub const fn assignment(&self) -> Option<Assignment> {
+        self.assignment
+    }
+
     /// The bytes it takes in memory, all of it.
     pub fn bytes(&self) -> usize {
         size_of::<Option<Self>>() + self.busy.as_ref().map_or(0, |busy| busy.bytes())
@@ -127,6 +132,17 @@ impl AgentState {
     /// Whether nothing is going on, so that there is nothing to wait for.
     pub const fn is_at_rest(&self) -> bool {
         self.busy.is_none()
+    }
+
+    /// When the command of this number was issued, where it is still remembered: an outcome that names another time is of
+    /// a command of an earlier link.
+    pub fn command_issued(&self, command: Sequence) -> Option<TimeMs> {
+        self.busy.as_deref()?.ring.get(command).map(|entry| entry.issued)
+    }
+
+    /// His timer, where one is armed.
+    pub fn timer(&self) -> Option<(Armed, Generation)> {
+        self.armed().map(|armed| (armed, self.generation))
     }
 
     /// Reads a little of every part, so that all of it is near when [`super::apply`] needs it. Whoever has many events

@@ -1,0 +1,139 @@
+//! From what was committed back to a partition in memory.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::checkpoint::Checkpoint;
+use super::partition::Worked;
+use super::revisions::Cache;
+use super::{Context, Error, Now};
+use crate::bus::{Bus, Committed, From, Member, Offset, Reader, Record, Records, Until};
+use crate::codec::{self, State, StateHash};
+use crate::control::decoded;
+use crate::domain::AgentId;
+
+/// How long it is waited for records before it is looked whether the end has come.
+const WAIT: Duration = Duration::from_millis(100);
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Restores partitions, all at once: first what was committed, which waits for transactions that are still open, then the
+/// state as it was by then. A state that is not the one that was committed is read once more, and then given up on.
+pub(super) fn restore<B: Bus>(
+    context: &Context,
+    (bus, member, cache): (&B, &B::Member, &mut Cache),
+    numbers: &[u32],
+    now: Now,
+) -> Result<Vec<Worked>, Error> {
+    let begun = Instant::now();
+    let events: Vec<_> = numbers.iter().map(|number| context.events.partition(*number)).collect();
+    let mut partitions = BTreeMap::new();
+    let mut checkpoints = BTreeMap::new();
+    for (place, committed) in events.iter().zip(member.committed(&events)?) {
+        let number = place.partition.0;
+        let (next, checkpoint) = match &committed {
+            Some(Committed { next, metadata }) => (*next, Checkpoint::parse(metadata)?),
+            None => (bus.bounds(place)?.start, Checkpoint::BEGINNING),
+        };
+        let in_force = cache.in_force(context, bus, number, &checkpoint)?;
+        tracing::info!(partition = number, next = next.0, epoch = checkpoint.epoch.0, "restoring");
+        partitions.insert(number, Worked::new(number, next, &checkpoint, in_force));
+        checkpoints.insert(number, (committed.is_some(), checkpoint, next));
+    }
+    read_states(context, bus, &mut partitions)?;
+    let is_wrong = |worked: &Worked| {
+        checkpoints.get(&worked.number).map(|(_, c, _)| c.hash) != Some(worked.agents.hash())
+    };
+    let wrong: Vec<u32> =
+        partitions.values().filter(|worked| is_wrong(worked)).map(|worked| worked.number).collect();
+    if !wrong.is_empty() {
+        tracing::warn!(partitions = ?wrong, "the state is not the one that was committed: it is read once more");
+        let mut again = BTreeMap::new();
+        for number in wrong {
+            if let Some((_, checkpoint, next)) = checkpoints.get(&number) {
+                let in_force = cache.in_force(context, bus, number, checkpoint)?;
+                again.insert(number, Worked::new(number, *next, checkpoint, in_force));
+            }
+        }
+        read_states(context, bus, &mut again)?;
+        for worked in again.values() {
+            if let Some((was_committed, checkpoint, _)) = checkpoints.get(&worked.number) {
+                check(context, worked.number, *was_committed, checkpoint.hash, worked.agents.hash())?;
+            }
+        }
+        partitions.extend(again);
+    }
+    let mut restored: Vec<Worked> = partitions.into_values().collect();
+    for worked in &mut restored {
+        worked.arm_all(now);
+        tracing::info!(
+            partition = worked.number,
+            agents = worked.agents.len(),
+            hash = %worked.agents.hash(),
+            took_ms = begun.elapsed().as_millis() as u64,
+            "restored"
+        );
+    }
+    Ok(restored)
+}
+
+fn check(
+    context: &Context,
+    number: u32,
+    was_committed: bool,
+    committed: StateHash,
+    found: StateHash,
+) -> Result<(), Error> {
+    let (partition, group) = (context.state.partition(number), context.group.clone());
+    if committed == found {
+        Ok(())
+    } else if was_committed {
+        Err(Error::StateHash { partition, group, committed, found })
+    } else {
+        Err(Error::NoOffset { partition, group })
+    }
+}
+
+fn read_states<B: Bus>(
+    context: &Context,
+    bus: &B,
+    partitions: &mut BTreeMap<u32, Worked>,
+) -> Result<(), Error> {
+    let starts: Vec<_> =
+        partitions.keys().map(|number| (context.state.partition(*number), From::Beginning)).collect();
+    let mut reader = bus.reader(&starts, Until::End)?;
+    let (mut read, mut told) = (0_u64, Instant::now());
+    loop {
+        let records = reader.read(WAIT)?;
+        for record in records.iter() {
+            let Some(worked) = partitions.get_mut(&record.partition.0) else { continue };
+            take_state(context, worked, &record)?;
+        }
+        read += records.len() as u64;
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            tracing::info!(partitions = partitions.len(), records = read, "restoring");
+        }
+        if records.is_empty() && reader.is_at_end() {
+            return Ok(());
+        }
+    }
+}
+
+fn take_state(context: &Context, worked: &mut Worked, record: &Record<'_>) -> Result<(), Error> {
+    let unreadable = |why| {
+        let partition = context.state.partition(worked.number);
+        Error::Record { partition, offset: Offset(record.offset.0), why }
+    };
+    let agent =
+        record.key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse::<AgentId>().ok());
+    let agent = agent.ok_or_else(|| unreadable(codec::Error::Framing))?;
+    let Some(value) = record.value else {
+        worked.agents.remove(agent);
+        return Ok(());
+    };
+    let body = context.codec.body(value).map_err(unreadable)?;
+    let state: State<'_> = decoded(&context.codec, value).map_err(unreadable)?;
+    worked.restore(agent, state, body);
+    Ok(())
+}

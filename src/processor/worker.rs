@@ -1,0 +1,465 @@
+//! A worker: one thread that reads, decides, commits, and begins again from what was committed where that fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::ingest::Then;
+use super::partition::Worked;
+use super::restore::restore;
+use super::revisions::Cache;
+use super::stage::{OUTPUTS, Stage};
+use super::tally::Tally;
+use super::{Context, Error, Now, Settings};
+use crate::bus::{
+    self, Bus, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition, TopicsPlan,
+    Writer,
+};
+use crate::codec::{Buffer, Codec};
+use crate::control::Revisions;
+use crate::domain::{Remedy, TimeMs};
+
+/// The longest time in which nothing is looked at: whether it is to stop, above all.
+const WAIT_MAX: Duration = Duration::from_millis(200);
+/// How often a trouble that lasts is told again.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Asks a worker to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks it.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Hears what becomes of a worker's partitions.
+pub trait Observer: Send + Sync {
+    /// A partition came, and is being restored.
+    fn restoring(&self, partition: u32);
+    /// A partition is worked on.
+    fn ready(&self, partition: u32, agents: usize, took: Duration);
+    /// A partition is worked on no more.
+    fn gone(&self, partition: u32);
+    /// A transaction was committed: what it held of a partition, and the time of its last event.
+    fn committed(&self, partition: u32, tally: Tally, clock: TimeMs, next: Offset);
+    /// How long a transaction was open, and how long its commit took.
+    fn transaction(&self, open: Duration, commit: Duration);
+    /// A transaction was given up.
+    fn aborted(&self);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn restoring(&self, _: u32) {}
+    fn ready(&self, _: u32, _: usize, _: Duration) {}
+    fn gone(&self, _: u32) {}
+    fn committed(&self, _: u32, _: Tally, _: TimeMs, _: Offset) {}
+    fn transaction(&self, _: Duration, _: Duration) {}
+    fn aborted(&self) {}
+}
+
+/// Records that were read, and not all applied yet.
+struct Pending<R> {
+    records: R,
+    row: usize,
+}
+
+/// One thread's share of the processor.
+pub struct Worker<B: Bus> {
+    context: Context,
+    bus: Arc<B>,
+    observer: Arc<dyn Observer>,
+    member: B::Member,
+    writer: B::Writer,
+    cache: Cache,
+    buffer: Buffer,
+    /// What is worked on.
+    partitions: BTreeMap<u32, Worked>,
+    /// What is ours, and has to be restored first.
+    to_restore: BTreeSet<u32>,
+    pending: Option<Pending<<B::Member as Member>::Records>>,
+    /// The transaction failed, and was not given up yet.
+    is_aborting: bool,
+    /// Since when a transaction is open, and how many events are in it.
+    open: Option<(Instant, usize)>,
+    last_commit: Instant,
+    /// A trouble that lasts: since when, and when it was told last.
+    trouble: Option<(Instant, Instant)>,
+}
+
+impl<B: Bus> Worker<B> {
+    /// Becomes a member and a writer. A predecessor of this identity is fenced from now on.
+    ///
+    /// # Errors
+    /// A topic is missing, or the bus cannot be reached.
+    pub fn new(
+        bus: Arc<B>,
+        codec: Arc<Codec>,
+        plan: &TopicsPlan,
+        settings: Settings,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Worker<B>, Error> {
+        let context = Context::new(settings, plan.clone(), codec);
+        let outputs: Vec<TopicName> = OUTPUTS.iter().map(|topic| plan.name(*topic)).collect();
+        // First the writer: from then on nothing of a predecessor is committed any more.
+        let writer = bus.writer(&context.identity, &outputs)?;
+        let membership = Membership {
+            group: context.group.clone(),
+            name: Some(context.identity.clone()),
+            topics: vec![context.events.clone()],
+        };
+        let member = bus.join(&membership)?;
+        Ok(Worker {
+            cache: Cache::new(Revisions::new(&context.plan)),
+            context,
+            bus,
+            observer,
+            member,
+            writer,
+            buffer: Buffer::new(),
+            partitions: BTreeMap::new(),
+            to_restore: BTreeSet::new(),
+            pending: None,
+            is_aborting: false,
+            open: None,
+            last_commit: Instant::now(),
+            trouble: None,
+        })
+    }
+
+    /// Works until it is asked to stop; then it commits what it has, and goes.
+    ///
+    /// # Errors
+    /// What a person has to mend. What passes by itself is waited for.
+    pub fn run(mut self, stop: &Stop) -> Result<(), Error> {
+        while !stop.is_asked() {
+            let Err(error) = self.step() else { continue };
+            match error.remedy() {
+                Remedy::Retry => self.wait_for_better(&error),
+                Remedy::Abort => self.give_up(&error),
+                Remedy::Reject | Remedy::Stop => {
+                    // What is open is of no use to anybody.
+                    let _ = self.writer.abort();
+                    return Err(error);
+                }
+            }
+        }
+        if let Err(error) = self.commit() {
+            tracing::warn!("the last transaction is given up, and will be done again: {error}");
+            let _ = self.writer.abort();
+        }
+        for partition in self.partitions.keys() {
+            tracing::info!(partition, "let go");
+            self.observer.gone(*partition);
+        }
+        Ok(())
+    }
+
+    /// A little of everything.
+    fn step(&mut self) -> Result<(), Error> {
+        if self.is_aborting {
+            let aborted = self.writer.abort();
+            if let Err(error) = aborted {
+                // The group must not take us for dead meanwhile.
+                self.poll(WAIT_MAX, true)?;
+                return Err(error.into());
+            }
+            self.is_aborting = false;
+            self.observer.aborted();
+            self.begin_again()?;
+        }
+        match self.pending.take() {
+            Some(pending) => self.ingest(pending)?,
+            None => self.poll(self.wait(), false)?,
+        }
+        if !self.to_restore.is_empty() && !self.is_aborting {
+            self.restore()?;
+        }
+        self.wake()?;
+        let is_full = self.open.is_some_and(|(_, events)| events >= self.context.settings.events_max);
+        if self.open.is_some() && (is_full || self.until_commit().is_zero()) {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn until_commit(&self) -> Duration {
+        self.context.settings.commit_interval.saturating_sub(self.last_commit.elapsed())
+    }
+
+    /// How long there is nothing else to do than to wait for records.
+    fn wait(&self) -> Duration {
+        let mut wait = if self.to_restore.is_empty() { WAIT_MAX } else { WAIT_MAX / 10 };
+        if self.open.is_some() {
+            wait = wait.min(self.until_commit());
+        }
+        let due = self.partitions.values().filter_map(|worked| worked.wake_ups.next()).min();
+        due.map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
+    }
+
+    /// Reads what there is; without its records, where they would come too early.
+    fn poll(&mut self, wait: Duration, is_deaf: bool) -> Result<(), Error> {
+        match self.member.poll(wait)? {
+            Polled::Records(records) if is_deaf || records.is_empty() => Ok(()),
+            Polled::Records(records) => self.ingest(Pending { records, row: 0 }),
+            Polled::Gained(gained) => {
+                for place in gained {
+                    tracing::info!(partition = place.partition.0, "assigned");
+                    self.observer.restoring(place.partition.0);
+                    self.to_restore.insert(place.partition.0);
+                }
+                Ok(())
+            }
+            Polled::Losing(going) => {
+                // Now, or it is lost with them.
+                let committed = if is_deaf { Ok(()) } else { self.commit() };
+                if let Err(error) = &committed
+                    && error.remedy() == Remedy::Abort
+                {
+                    self.give_up(error);
+                }
+                self.drop_all(&going, "revoked");
+                committed.or_else(|error| if self.is_aborting { Ok(()) } else { Err(error) })
+            }
+            Polled::Lost(gone) => {
+                let is_open = |place: &TopicPartition| {
+                    self.partitions.get(&place.partition.0).is_some_and(|worked| worked.is_open)
+                };
+                if gone.iter().any(is_open) {
+                    let group = self.context.group.clone();
+                    let operation = "working on partitions that went to another".to_owned();
+                    self.give_up(&bus::Error::Evicted { operation, group }.into());
+                }
+                self.drop_all(&gone, "lost");
+                Ok(())
+            }
+        }
+    }
+
+    fn drop_all(&mut self, places: &[TopicPartition], how: &str) {
+        for place in places {
+            let number = place.partition.0;
+            self.partitions.remove(&number);
+            self.to_restore.remove(&number);
+            tracing::info!(partition = number, "{how}");
+            self.observer.gone(number);
+        }
+    }
+
+    fn ingest(&mut self, mut pending: Pending<<B::Member as Member>::Records>) -> Result<(), Error> {
+        let now = Now::get();
+        while let Some(first) = pending.records.get(pending.row) {
+            let same = |row: &usize| {
+                pending.records.get(*row).is_some_and(|record| record.partition == first.partition)
+            };
+            let end = (pending.row..pending.records.len()).take_while(same).last().map_or(0, |last| last + 1);
+            let number = first.partition.0;
+            let Some(worked) = self.partitions.get_mut(&number) else {
+                // It comes again once the partition is restored.
+                pending.row = end;
+                continue;
+            };
+            let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
+            let run = (&pending.records, pending.row..end);
+            let taken = worked.take(&self.context, run, (&mut stage, now))?;
+            self.note_open(taken.rows);
+            pending.row += taken.rows;
+            match taken.then {
+                Then::GoOn => {}
+                Then::Load(epoch, revision, hash) => {
+                    self.commit()?;
+                    let wanted = (epoch, revision, hash);
+                    let loaded = self.cache.get(&self.context, &*self.bus, number, wanted);
+                    let compiled = match loaded {
+                        Ok(compiled) => compiled,
+                        Err(error) => return self.come_back(pending, error),
+                    };
+                    let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
+                    if let (Some(worked), Some(record)) =
+                        (self.partitions.get_mut(&number), pending.records.get(pending.row))
+                    {
+                        worked.take_activation(&record, compiled, (&mut stage, now))?;
+                        tracing::info!(partition = number, epoch = epoch.0, %revision, "activated");
+                    }
+                    pending.row += 1;
+                    self.note_open(1);
+                    self.commit()?;
+                }
+                Then::Fetch(id) => {
+                    self.commit()?;
+                    if let Err(why) = self.context.codec.load_blocking(id) {
+                        let partition = self.context.events.partition(number);
+                        let offset =
+                            pending.records.get(pending.row).map_or(Offset(0), |record| record.offset);
+                        return self.come_back(pending, Error::Record { partition, offset, why });
+                    }
+                }
+            }
+            if self.open.is_some_and(|(_, events)| events >= self.context.settings.events_max) {
+                self.commit()?;
+            }
+        }
+        Ok(self.writer.push()?)
+    }
+
+    /// Keeps what could not be applied yet.
+    fn come_back(
+        &mut self,
+        pending: Pending<<B::Member as Member>::Records>,
+        error: Error,
+    ) -> Result<(), Error> {
+        self.pending = Some(pending);
+        Err(error)
+    }
+
+    fn note_open(&mut self, events: usize) {
+        if self.partitions.values().any(|worked| worked.is_open) {
+            self.open.get_or_insert((Instant::now(), 0)).1 += events;
+        }
+    }
+
+    /// Timers that are due become events.
+    fn wake(&mut self) -> Result<(), Error> {
+        let now = Now::get();
+        for worked in self.partitions.values_mut() {
+            if worked.wake_ups.next().is_some_and(|due| due <= now.instant) {
+                let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
+                worked.wake(now, &mut stage)?;
+            }
+        }
+        self.note_open(0);
+        Ok(())
+    }
+
+    /// Commits what is open, if anything is.
+    fn commit(&mut self) -> Result<(), Error> {
+        let Some((since, _)) = self.open else { return Ok(()) };
+        let mut progress: Vec<Progress> = Vec::new();
+        for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
+            let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
+            worked.write_states(&mut stage)?;
+            progress.push(worked.progress(&self.context.events));
+        }
+        let begun = Instant::now();
+        self.writer.commit(Some((&self.member, &progress)))?;
+        self.last_commit = Instant::now();
+        self.observer.transaction(since.elapsed(), begun.elapsed());
+        self.open = None;
+        for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
+            worked.committed();
+            let (number, clock, next) = (worked.number, worked.clock, worked.next);
+            self.observer.committed(number, worked.tally.take(), clock, next);
+        }
+        self.is_better();
+        Ok(())
+    }
+
+    /// The transaction failed: what is in memory of its partitions was never committed, and goes.
+    fn give_up(&mut self, why: &Error) {
+        tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
+        self.is_aborting = true;
+        self.pending = None;
+        self.open = None;
+        let open: Vec<u32> =
+            self.partitions.values().filter(|worked| worked.is_open).map(|worked| worked.number).collect();
+        for number in open {
+            self.partitions.remove(&number);
+            self.to_restore.insert(number);
+            self.observer.restoring(number);
+        }
+    }
+
+    /// What was not in the transaction that failed is as it was committed: it is read on from there, because records of it
+    /// may have been thrown away.
+    fn begin_again(&mut self) -> Result<(), Error> {
+        let starts: Vec<_> = self
+            .partitions
+            .values()
+            .map(|worked| (self.context.events.partition(worked.number), worked.next))
+            .collect();
+        if starts.is_empty() {
+            return Ok(());
+        }
+        // Where that fails they are restored as the others are.
+        self.member.start(&starts).or_else(|error| {
+            self.to_restore.extend(self.partitions.keys().copied());
+            self.partitions.clear();
+            if error.remedy() == Remedy::Stop { Err(error.into()) } else { Ok(()) }
+        })
+    }
+
+    fn restore(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        let begun = Instant::now();
+        let numbers: Vec<u32> = self.to_restore.iter().copied().collect();
+        let from = (&*self.bus, &self.member, &mut self.cache);
+        let restored = restore(&self.context, from, &numbers, Now::get())?;
+        let start = |worked: &Worked| (self.context.events.partition(worked.number), worked.next);
+        let starts: Vec<_> = restored.iter().map(start).collect();
+        match self.member.start(&starts) {
+            // They have gone meanwhile: the next poll says so.
+            Err(error) if error.remedy() == Remedy::Abort => return Ok(()),
+            started => started?,
+        }
+        // The first transaction takes a while, and is made before anybody waits for it.
+        let progress: Vec<Progress> =
+            restored.iter().map(|worked| worked.progress(&self.context.events)).collect();
+        for worked in restored {
+            self.to_restore.remove(&worked.number);
+            let (number, agents) = (worked.number, worked.agents.len());
+            self.partitions.insert(number, worked);
+            if let Some(worked) = self.partitions.get_mut(&number) {
+                worked.is_open = true;
+            }
+            self.open = Some((Instant::now(), 0));
+            self.observer.ready(number, agents, begun.elapsed());
+        }
+        self.writer.commit(Some((&self.member, &progress)))?;
+        for worked in self.partitions.values_mut() {
+            worked.is_open = false;
+            tracing::info!(partition = worked.number, took_ms = begun.elapsed().as_millis() as u64, "ready");
+        }
+        self.open = None;
+        self.is_better();
+        Ok(())
+    }
+
+    /// Tells of a trouble when it begins, and now and then while it lasts.
+    fn wait_for_better(&mut self, error: &Error) {
+        let now = Instant::now();
+        match &mut self.trouble {
+            None => {
+                self.trouble = Some((now, now));
+                tracing::warn!("{error}; it is tried again until it works");
+            }
+            Some((since, told)) if told.elapsed() >= TELL_EVERY => {
+                *told = now;
+                tracing::warn!(for_s = since.elapsed().as_secs(), "still: {error}");
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn is_better(&mut self) {
+        if let Some((since, _)) = self.trouble.take() {
+            tracing::info!(after_s = since.elapsed().as_secs(), "it works again");
+        }
+    }
+}
+
+fn stage_of<'s, W: Writer>(context: &'s Context, writer: &'s mut W, buffer: &'s mut Buffer) -> Stage<'s, W> {
+    let keeps_payload = context.settings.keeps_payload;
+    Stage { writer, codec: &context.codec, buffer, name: &context.writer, keeps_payload, records: 0 }
+}
