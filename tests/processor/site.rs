@@ -1,0 +1,361 @@
+//! A deployment of a test's own on a real Kafka: its topics, its rules, and what happens to its agents.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use lockstep::bus::kafka::{Connection, Kafka, KafkaWriter};
+use lockstep::bus::{Bus, Outgoing, Replicas, Topic, TopicsPlan, Writer, partition_for};
+use lockstep::codec::{
+    Buffer, Codec, Command, Connection as Browser, Event, Linked, Observation, Operator, Order, Outcome,
+    RowClosed, TeamMoved, Uuid, What,
+};
+use lockstep::control::{Activation, Control};
+use lockstep::directory::{Directory, agent_id};
+use lockstep::document::{Document, Mistakes, Syntax};
+use lockstep::domain::{
+    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, Platform,
+    SalesforceStatus, SalesforceUser, Status, TeamId, TimeMs,
+};
+use lockstep::engine::{self, Epoch, Sequence, Verdict};
+use lockstep::processor::{self, Observer, Settings, Stop, Worker};
+use lockstep::rules::{self, Revision};
+
+/// Waiting for something that has to come. Only a test that fails waits for so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn servers() -> String {
+    std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
+        panic!(
+            "KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci --test processor"
+        )
+    })
+}
+
+/// SplitMix64.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// A stream of this test's own; its seed is printed, and may be set to see a failure again.
+    pub(crate) fn new(test: &str) -> Random {
+        let seed = match std::env::var("LOCKSTEP_TEST_SEED") {
+            Ok(seed) => seed.parse().expect("LOCKSTEP_TEST_SEED is a number"),
+            Err(_) => now_ms() as u64,
+        };
+        println!("{test}: LOCKSTEP_TEST_SEED={seed}");
+        Random(seed)
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        let [a, b] = [self.number().to_be_bytes(), self.number().to_be_bytes()];
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&a);
+        bytes[8..].copy_from_slice(&b);
+        Uuid(bytes)
+    }
+}
+
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// An agent of the test.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Person {
+    pub(crate) agent: AgentId,
+    pub(crate) link: Link,
+    pub(crate) team: TeamId,
+}
+
+/// A deployment.
+pub(crate) struct Site {
+    pub(crate) servers: String,
+    pub(crate) plan: TopicsPlan,
+    pub(crate) codec: Arc<Codec>,
+    pub(crate) people: Vec<Person>,
+}
+
+impl Site {
+    pub(crate) fn new(test: &str, partitions: u32, people: u32) -> Site {
+        Site::at(servers(), test, partitions, people)
+    }
+
+    pub(crate) fn at(servers: String, test: &str, partitions: u32, people: u32) -> Site {
+        let plan = TopicsPlan {
+            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
+            partitions,
+            retention_days: 7,
+            replicas: Replicas { replication_factor: 1, in_sync_min: 1 },
+        };
+        let people = (1..=people).map(person).collect();
+        let codec = Arc::new(Codec::single_object().unwrap());
+        let site = Site { servers, plan, codec, people };
+        site.bus().create(&site.plan.specs()).unwrap();
+        site
+    }
+
+    pub(crate) fn bus(&self) -> Kafka {
+        let (servers, further) = (vec![self.servers.clone()], Vec::new());
+        let prefix = self.plan.prefix.clone();
+        Kafka::connect(Connection { servers, prefix, tls: None, sasl: None, further }).unwrap()
+    }
+
+    /// Saves and activates rules.
+    pub(crate) fn activate(&self, rules: &str) -> Activation {
+        let bus = self.bus();
+        let mut control = Control::begin(&bus, &self.codec, &self.plan).unwrap();
+        let (saved, _) = control.save(&revision(rules), &operator()).unwrap();
+        control.activate(&saved, &operator()).unwrap()
+    }
+
+    pub(crate) fn settings(&self, name: &str, number: u32, commit_ms: u64) -> Settings {
+        Settings {
+            name: name.to_owned(),
+            number,
+            commit_interval: Duration::from_millis(commit_ms),
+            events_max: 10_000,
+            keeps_payload: false,
+        }
+    }
+
+    /// Starts a worker on a thread of its own.
+    pub(crate) fn work(&self, settings: Settings, observer: Arc<dyn Observer>) -> Working {
+        let (bus, codec, plan) = (Arc::new(self.bus()), Arc::clone(&self.codec), self.plan.clone());
+        let stop = Stop::default();
+        let asked = stop.clone();
+        let thread = thread::spawn(move || {
+            Worker::new(bus, codec, &plan, settings, observer).and_then(|worker| worker.run(&asked))
+        });
+        Working { stop, thread: Some(thread) }
+    }
+
+    /// Who writes events, as a source or a sink does.
+    pub(crate) fn source(&self, name: &str) -> Source<'_> {
+        let topics = [self.plan.name(Topic::Events)];
+        let identity = format!("{}.{name}", self.plan.prefix);
+        Source { site: self, writer: self.bus().writer(&identity, &topics).unwrap(), buffer: Buffer::new() }
+    }
+}
+
+/// A worker that runs.
+pub(crate) struct Working {
+    pub(crate) stop: Stop,
+    thread: Option<JoinHandle<Result<(), processor::Error>>>,
+}
+
+impl Working {
+    /// Asks it to stop, and says what came of it.
+    pub(crate) fn end(mut self) -> Result<(), processor::Error> {
+        self.stop.ask();
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    /// Waits until it stops by itself.
+    pub(crate) fn ended(mut self) -> Result<(), processor::Error> {
+        let begun = Instant::now();
+        while !self.thread.as_ref().unwrap().is_finished() {
+            assert!(begun.elapsed() < PATIENCE, "it does not stop");
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.stop.ask();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes events.
+pub(crate) struct Source<'s> {
+    site: &'s Site,
+    writer: KafkaWriter,
+    buffer: Buffer,
+}
+
+impl Source<'_> {
+    pub(crate) fn add(&mut self, event: &Event<'_>) {
+        let key = event.agent.unwrap().text();
+        self.buffer.clear();
+        self.site.codec.encode(event, &mut self.buffer).unwrap();
+        let value = Some(self.buffer.as_slice());
+        let partition = partition_for(&key, self.site.plan.partitions);
+        self.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] }).unwrap();
+    }
+
+    /// Bytes as they are, into the partition of an agent.
+    pub(crate) fn add_raw(&mut self, agent: AgentId, key: &[u8], value: Option<&[u8]>) {
+        let partition = partition_for(&agent.text(), self.site.plan.partitions);
+        self.writer.add(&Outgoing { topic: 0, partition, key, value, headers: &[] }).unwrap();
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.writer.commit(None).unwrap();
+    }
+
+    /// Links everybody.
+    pub(crate) fn link_all(&mut self, random: &mut Random) {
+        for person in &self.site.people {
+            self.add(&event(random, person.agent, linked(person)));
+        }
+        self.commit();
+    }
+}
+
+pub(crate) fn operator() -> Operator<'static> {
+    Operator { actor: Cow::Borrowed("tests"), reason: Cow::Borrowed("a test wants it") }
+}
+
+pub(crate) fn linked(person: &Person) -> What<'static> {
+    What::Linked(Linked { link: person.link, team: Some(person.team), operator: operator() })
+}
+
+pub(crate) fn event<'b>(random: &mut Random, agent: AgentId, what: What<'b>) -> Event<'b> {
+    Event {
+        id: random.uuid(),
+        agent: Some(agent),
+        account: None,
+        written_at: TimeMs::from_unix_ms(now_ms()),
+        writer: Cow::Borrowed("source/test"),
+        engine_version: engine::VERSION,
+        what,
+    }
+}
+
+fn person(number: u32) -> Person {
+    let link = Link {
+        salesforce: SalesforceUser {
+            account: "emea".parse().unwrap(),
+            user: format!("0055g000{number:07}").parse().unwrap(),
+        },
+        cxone: CxoneAgent { account: "emea".parse().unwrap(), agent: CxoneAgentId::new(100_000 + number) },
+    };
+    Person { agent: agent_id(&link), link, team: TeamId::new(11 + number % 5) }
+}
+
+/// The rules of the examples, with short times, so that a test sees timers come due.
+pub(crate) fn rules() -> String {
+    let rules = include_str!("../../examples/rules.toml");
+    let seven = rules.find("[[rule]]\nname = \"Agent seven\"").unwrap();
+    format!(
+        "[settings]\nconfirm_ms = 1000\ngrace_ms = 1000\ncool_down_ms = 1000\ncool_down_ms_max = 2000\nflap_window_ms = 5000\n{}",
+        &rules[..seven]
+    )
+}
+
+pub(crate) fn revision(rules: &str) -> Revision {
+    let mut mistakes = Mistakes::new();
+    let directory = Document::new("directory", include_str!("../../examples/directory.toml"), Syntax::Toml);
+    let directory = Directory::read(&directory, &mut mistakes).unwrap();
+    let rules = Document::new("rules", rules, Syntax::Toml);
+    let revision = rules::check(&rules, Some(&directory), &mut mistakes);
+    assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
+    revision.unwrap()
+}
+
+/// Something that may happen to an agent.
+pub(crate) fn anything(random: &mut Random, person: &Person) -> What<'static> {
+    let now = TimeMs::from_unix_ms(now_ms());
+    let since = now - DurationMs::from_ms(random.below(3_000) as i64);
+    match random.below(100) {
+        0..40 => {
+            let row = random.below(2) == 0;
+            let row = row.then(|| format!("0Ps5g{:010}", random.below(1 << 30)).parse().unwrap());
+            let number = random.below(8);
+            let status = if number == 7 {
+                SalesforceStatus::Offline
+            } else {
+                SalesforceStatus::Presence(format!("0N5000000000{:03}", 101 + number).parse().unwrap())
+            };
+            observed(Status::Salesforce(status), since, row, random)
+        }
+        40..70 => {
+            use lockstep::domain::{ContactState, OutStateId};
+            let status = match random.below(9) {
+                0 => CxoneStatus::LoggedOut,
+                1..=3 => CxoneStatus::Available,
+                4 => CxoneStatus::Unavailable,
+                5 => CxoneStatus::Contact(ContactState::InboundContact),
+                6 => CxoneStatus::AfterCallWork(None),
+                code => CxoneStatus::Code(OutStateId::new(1_010 + code as u32)),
+            };
+            observed(Status::Cxone(status), since, None, random)
+        }
+        70..75 => What::RowClosed(RowClosed {
+            row: None,
+            at_raw: since,
+            offset: DurationMs::ZERO,
+            asked: Some(now),
+            found_by: Feed::Snapshot,
+        }),
+        75..80 => What::Connected(Browser {
+            gateway: Cow::Borrowed("gateway-1"),
+            epoch: Epoch(1 + random.below(1 << 20)),
+        }),
+        80..90 => What::Outcome(Outcome {
+            platform: if random.below(2) == 0 { Platform::Salesforce } else { Platform::Cxone },
+            sequence: Sequence(1 + random.below(4) as u32),
+            issued: since,
+            verdict: Verdict::Accepted,
+            detail: None,
+        }),
+        90..92 => What::Unlinked(operator()),
+        92..96 => linked(person),
+        96..98 => What::TeamMoved(TeamMoved { team: Some(TeamId::new(11 + random.below(5) as u32)) }),
+        _ => What::Retry(operator()),
+    }
+}
+
+fn observed(
+    status: Status,
+    since_raw: TimeMs,
+    row: Option<lockstep::domain::RowId>,
+    random: &mut Random,
+) -> What<'static> {
+    let cause = if random.below(3) == 0 { Cause::Agent } else { Cause::Unknown };
+    What::Observation(Observation {
+        status,
+        since_raw,
+        offset: DurationMs::ZERO,
+        row,
+        cause,
+        asked: None,
+        found_by: Feed::Poll,
+    })
+}
+
+/// What a platform does with a command: it takes it, and mostly shows it.
+pub(crate) fn answer(random: &mut Random, command: &Command<'_>) -> Vec<Event<'static>> {
+    let Order::Set(set) = &command.order else { return Vec::new() };
+    let outcome = What::Outcome(Outcome {
+        platform: set.status.platform(),
+        sequence: set.sequence,
+        issued: set.issued,
+        verdict: if random.below(8) == 0 { Verdict::Unreachable } else { Verdict::Accepted },
+        detail: None,
+    });
+    let mut events = vec![event(random, command.agent, outcome)];
+    if random.below(3) > 0 {
+        let since = TimeMs::from_unix_ms(now_ms());
+        let seen = observed(set.status, since, None, random);
+        events.push(event(random, command.agent, seen));
+    }
+    events
+}
