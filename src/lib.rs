@@ -12,6 +12,8 @@
 //! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
 //! | [`control`] | what operators say, on its way into the log: revisions, activations, links | all above but `document` |
 //! | [`processor`] | events -> decisions, commands, states, exactly once: restore, apply, commit | all above but `document` |
+//! | [`metrics`] | every name and help text of what operators watch | `processor` and what it tells |
+//! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!
@@ -26,6 +28,8 @@ pub mod directory;
 pub mod document;
 pub mod domain;
 pub mod engine;
+pub mod http;
+pub mod metrics;
 pub mod processor;
 pub mod rules;
 pub mod simulate;

@@ -41,11 +41,27 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["bus", "codec", "control", "directory", "domain", "engine", "rules"],
         &["sha2", "thiserror", "tracing", "twox_hash"],
     ),
+    ("metrics", &["bus", "domain", "engine", "processor"], &["prometheus"]),
+    ("http", &["metrics"], &["axum", "tokio"]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (
         "cli",
-        &["bus", "codec", "config", "directory", "document", "domain", "engine", "rules", "simulate"],
+        &[
+            "bus",
+            "codec",
+            "config",
+            "control",
+            "directory",
+            "document",
+            "domain",
+            "engine",
+            "http",
+            "metrics",
+            "processor",
+            "rules",
+            "simulate",
+        ],
         &[
             "anstream",
             "anstyle",
@@ -58,6 +74,8 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "serde_json",
             "tokio",
             "toml",
+            "tracing",
+            "tracing_subscriber",
         ],
     ),
 ];

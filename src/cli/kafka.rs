@@ -7,6 +7,7 @@ use clap::Args;
 
 use lockstep::bus::kafka::{ClientCertificate, Connection, Kafka, Sasl, Tls};
 use lockstep::bus::{Replicas, TopicsPlan};
+use lockstep::codec::{Codec, Credentials, Registry};
 use lockstep::config::{self, Config, Property, SecretStore};
 use lockstep::document::{Document, Error, Mistakes};
 use secrecy::SecretString;
@@ -62,6 +63,17 @@ impl Configured {
 /// Reaches the Kafka of a configuration.
 pub(super) fn connect(config: &Config) -> anyhow::Result<Kafka> {
     Ok(Kafka::connect(connection(&config.bus))?)
+}
+
+/// How records of a configuration are written and read.
+pub(super) async fn codec(config: &Config) -> anyhow::Result<Codec> {
+    let Some(known) = &config.bus.schema_registry else { return Ok(Codec::single_object()?) };
+    let credentials = known.login.as_ref().map(|login| Credentials {
+        user: login.user.clone(),
+        password: SecretString::from(login.password.expose()),
+    });
+    let registry = Registry::new(known.url.clone(), credentials, config.bus.allow_plaintext)?;
+    Ok(Codec::registered(registry, &config.bus.prefix).await?)
 }
 
 /// The topics of a configuration.

@@ -6,6 +6,7 @@ mod kafka;
 mod output;
 mod report;
 mod rules;
+mod run;
 mod simulate;
 mod topics;
 
@@ -42,6 +43,8 @@ enum Command {
     /// Make and check the topics on Kafka
     #[command(subcommand)]
     Topics(topics::Topics),
+    /// Run Lockstep: everything, or some of its roles
+    Run(run::Run),
     /// Run histories that nobody thought of through the engine
     #[command(subcommand)]
     Simulate(simulate::Simulate),
@@ -57,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Topics(command) => topics::run(command),
+        Command::Run(command) => run::run(&command),
         Command::Simulate(command) => simulate::run(command),
         Command::Bench(command) => bench::run(command),
     };
@@ -65,7 +69,23 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::from(1),
         Err(e) => {
             output::error(&e);
-            ExitCode::from(1)
+            ExitCode::from(if is_fenced(&e) { 3 } else { 1 })
         }
     }
+}
+
+/// Whether another process has the identity that this one should have.
+fn is_fenced(error: &anyhow::Error) -> bool {
+    use lockstep::{bus, control, processor};
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref::<bus::Error>(), Some(bus::Error::Fenced { .. }))
+            || matches!(
+                cause.downcast_ref::<processor::Error>(),
+                Some(processor::Error::Bus(bus::Error::Fenced { .. }))
+            )
+            || matches!(
+                cause.downcast_ref::<control::Error>(),
+                Some(control::Error::Bus(bus::Error::Fenced { .. }))
+            )
+    })
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::event::EventKind;
 use super::scalar::Uuid;
-use super::symbols::symbols;
+use super::symbols::{Symbolic, symbols};
 use super::wire::{fields, records};
 use crate::domain::{AgentId, CxoneStatus, Platform, SalesforceStatus, Status, TimeMs};
 use crate::engine::{self, Epoch, GivenUp, Reason, Sequence, Verdict, WakeCause};
@@ -150,6 +150,13 @@ fields!(['b] Decision<'b> as "Decision" {
     to_salesforce => "to_salesforce", to_cxone => "to_cxone", gone => "gone",
 });
 records! { ['b] Decision<'b>: Decision; }
+
+impl DecidedAs {
+    /// The name that it has in the log.
+    pub fn name(self) -> &'static str {
+        self.symbol()
+    }
+}
 
 impl From<&engine::Command> for Commanded {
     fn from(command: &engine::Command) -> Self {

@@ -30,6 +30,9 @@ impl<'de> Visitor<'de> for Symbol {
 pub(super) trait Symbolic: Sized {
     /// The value of a symbol, where it is one that is known.
     fn of_symbol(symbol: &str) -> Option<Self>;
+
+    /// The symbol of a value.
+    fn symbol(&self) -> &'static str;
 }
 
 /// Enums by their symbols. UNKNOWN is symbol 0 of each, and what a reader takes a symbol for that it does not know.
@@ -61,6 +64,13 @@ macro_rules! symbols {
                 match symbol {
                     $($symbol => Some($value),)*
                     _ => None,
+                }
+            }
+
+            fn symbol(&self) -> &'static str {
+                #[allow(unused_parens, reason = "a value may have parts of its own")]
+                match self {
+                    $($value => $symbol,)*
                 }
             }
         }

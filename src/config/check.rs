@@ -6,16 +6,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    DeadLetterPayload, Environment, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps, RawPrivacy,
-    RawSalesforce, RawSecret,
+    COMMIT_MS_MAX, DeadLetterPayload, Environment, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps,
+    RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
 };
-use super::{Config, Cxone, CxoneLogin, Ops, Privacy, Salesforce, Secret, SecretStore, bus};
+use super::{Config, Cxone, CxoneLogin, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
 /// Where CXone's discovery begins outside of government regions (CXone, authentication).
 const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
 const OPS_PORT: u16 = 9464;
+/// Kafka allows 249 in names; the prefix and more stand before it.
+const NAME_LENGTH_MAX: usize = 100;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
     let bus = bus::check(raw.bus.or(RawBus::default()), secrets, mistakes);
@@ -31,8 +33,9 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     });
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone(raw, secrets, mistakes));
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
+    let processor = processor(raw.processor.or(RawProcessor::default()), mistakes);
     let ops = ops(raw.ops.or(RawOps::default()), mistakes);
-    Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, ops: ops? })
+    Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, processor: processor?, ops: ops? })
 }
 
 fn accounts<R, T>(
@@ -210,6 +213,26 @@ fn privacy(raw: RawPrivacy, mistakes: &mut Mistakes) -> Option<Privacy> {
     let days = within(raw.retention_days, "retention_days", 30, RETENTION_DAYS_MAX, mistakes);
     let dead_letter_payload = raw.dead_letter_payload.or(DeadLetterPayload::Hashed);
     Some(Privacy { retention_days: days?, dead_letter_payload })
+}
+
+fn processor(raw: RawProcessor, mistakes: &mut Mistakes) -> Option<Processor> {
+    let name = match raw.name.into_given() {
+        None => Some(None),
+        Some(name) => {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            let good = (1..=NAME_LENGTH_MAX).contains(&name.value.len()) && name.value.bytes().all(allowed);
+            if !good {
+                mistakes
+                    .error(name.place, "value", "`name` cannot be part of a group's and a transaction's name")
+                    .mend(format!("write 1 to {NAME_LENGTH_MAX} of a-z, A-Z, 0-9, '.', '-' and '_'"));
+            }
+            good.then_some(Some(name.value))
+        }
+    };
+    let workers = within(raw.workers, "workers", 1, WORKERS_MAX, mistakes);
+    let commit_interval_ms =
+        within(raw.commit_interval_ms, "commit_interval_ms", 50, COMMIT_MS_MAX, mistakes);
+    Some(Processor { name: name?, workers: workers?, commit_interval_ms: commit_interval_ms? })
 }
 
 fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {

@@ -41,6 +41,8 @@ pub struct Config {
     pub cxone: BTreeMap<AccountName, Cxone>,
     /// What is kept of people, and how long.
     pub privacy: Privacy,
+    /// The processor, which decides.
+    pub processor: Processor,
     /// Metrics, health and status.
     pub ops: Ops,
 }
@@ -208,6 +210,18 @@ pub struct Privacy {
     pub retention_days: u16,
     /// What a dead letter keeps of the record that could not be read.
     pub dead_letter_payload: DeadLetterPayload,
+}
+
+/// The processor, which decides.
+#[derive(Debug, Serialize)]
+pub struct Processor {
+    /// The name of this process among the processors; without one it is the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Threads that share the partitions.
+    pub workers: u16,
+    /// How long a transaction gathers, in ms.
+    pub commit_interval_ms: u16,
 }
 
 /// Metrics, health and status.

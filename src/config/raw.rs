@@ -10,6 +10,10 @@ use crate::document::{Entries, Field};
 pub(super) const PARTITIONS_MAX: u16 = 1_000;
 /// More copies than this are a slip of the finger.
 pub(super) const REPLICAS_MAX: u16 = 32;
+/// More threads are more processes' work.
+pub(super) const WORKERS_MAX: u16 = 64;
+/// A transaction that gathers longer would not be over in time.
+pub(super) const COMMIT_MS_MAX: u16 = 5_000;
 /// Ten years.
 pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
 
@@ -25,6 +29,8 @@ pub(super) struct RawConfig {
     pub(super) cxone: Field<Entries<RawCxone>>,
     /// What is kept of people, and how long.
     pub(super) privacy: Field<RawPrivacy>,
+    /// The processor, which decides.
+    pub(super) processor: Field<RawProcessor>,
     /// Metrics, health and status.
     pub(super) ops: Field<RawOps>,
 }
@@ -141,6 +147,21 @@ pub(super) struct RawPrivacy {
     pub(super) retention_days: Field<u16>,
     /// What a dead letter keeps of a record that could not be read: hashed, full or none. Default: hashed.
     pub(super) dead_letter_payload: Field<DeadLetterPayload>,
+}
+
+/// The processor, which decides.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Processor", default, deny_unknown_fields)]
+pub(super) struct RawProcessor {
+    /// The name of this process among the processors: 1 to 100 of a-z, A-Z, 0-9, `.`, `-` and `_`. It must be the same
+    /// after a restart, and no other process may have it. Default: the name of the host.
+    pub(super) name: Field<String>,
+    /// Threads that share the partitions. Default: 1, which is enough for 100,000 agents.
+    #[schemars(extend("minimum" = 1, "maximum" = WORKERS_MAX))]
+    pub(super) workers: Field<u16>,
+    /// How long a transaction gathers, in ms. Shorter is sooner, and costs the brokers more. Default: 50.
+    #[schemars(extend("minimum" = 1, "maximum" = COMMIT_MS_MAX))]
+    pub(super) commit_interval_ms: Field<u16>,
 }
 
 /// Metrics, health and status.

@@ -22,6 +22,7 @@ mod remembered;
 mod ring;
 mod row_closed;
 mod rows;
+mod standing;
 mod state;
 mod target;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use kept::{Generation, Intent, Observed, Offset, ROWS_KEPT, Sequence};
 pub use reason::{GivenUp, Reason};
 pub use remembered::{Remembered, RememberedSide, Shown};
 pub use ring::Entry;
+pub use standing::Standing;
 pub use state::AgentState;
 pub use timer::Armed;
 

@@ -1,6 +1,7 @@
 //! A partition: its agents, what is in force for them, and how far its events were applied.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::agents::{Agents, Place, state_hash};
@@ -16,7 +17,7 @@ use crate::codec::{
 };
 use crate::directory::agent_id;
 use crate::domain::{AgentId, Link, Platform, Team, TimeMs};
-use crate::engine::{self, AgentState, Effects, Epoch, Reason, Sequence, Timer, WakeUp};
+use crate::engine::{self, AgentState, Effects, Epoch, Reason, Sequence, Standing, Timer, WakeUp};
 use crate::rules::Assignment;
 
 /// A partition that was restored, and is worked on.
@@ -223,7 +224,7 @@ impl Worked {
             });
             if let Some(link) = link {
                 stage.command(place, key, (command.platform(), link), self.engine_version, order)?;
-                self.tally.commands += 1;
+                *self.tally.commands.of_mut(command.platform()) += 1;
             }
         }
         if let (true, Some(link)) = (effects.gone, link) {
@@ -423,6 +424,19 @@ impl Worked {
         };
         // Nobody is armed twice.
         self.wake_ups.sweep(agents.len(), armed);
+    }
+
+    /// How many agents stand so to their target on a platform.
+    pub(super) fn standings(&self) -> BTreeMap<(Platform, Standing), u64> {
+        let all =
+            Platform::ALL.into_iter().flat_map(|platform| Standing::ALL.map(|one| ((platform, one), 0)));
+        let mut counts: BTreeMap<(Platform, Standing), u64> = all.collect();
+        for state in self.agents.places().filter_map(|place| self.agents.state(place)) {
+            for one in state.standings() {
+                *counts.entry(one).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// Whether an activation is to take effect, or one above it is in force.

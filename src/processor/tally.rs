@@ -1,6 +1,7 @@
 //! What happened since it was looked at last, counted where it costs nothing.
 
 use crate::codec::DecidedAs;
+use crate::domain::Both;
 use crate::engine::Effects;
 
 /// Counts of one partition.
@@ -10,8 +11,8 @@ pub struct Tally {
     pub events: u64,
     /// Decisions, by reason.
     pub decisions: Vec<(DecidedAs, u64)>,
-    /// Commands to the sinks.
-    pub commands: u64,
+    /// Commands to the sinks of each platform.
+    pub commands: Both<u64>,
     /// State records.
     pub states: u64,
     /// Timers that came due.
@@ -39,13 +40,10 @@ impl Tally {
         }
     }
 
-    /// What was counted; it counts anew from here.
-    pub fn take(&mut self) -> Tally {
-        let decisions = self.decisions.clone();
+    /// Counts anew from here.
+    pub(super) fn clear(&mut self) {
         self.decisions.iter_mut().for_each(|(_, count)| *count = 0);
-        let taken = Tally { decisions, ..*self };
         let decisions = std::mem::take(&mut self.decisions);
-        *self = Tally { decisions, agents: taken.agents, ..Tally::default() };
-        taken
+        *self = Tally { decisions, agents: self.agents, ..Tally::default() };
     }
 }

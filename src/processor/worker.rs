@@ -18,12 +18,16 @@ use crate::bus::{
 };
 use crate::codec::{Buffer, Codec};
 use crate::control::Revisions;
-use crate::domain::{Remedy, TimeMs};
+use crate::domain::{Platform, Remedy, TimeMs};
+use crate::engine::Standing;
 
 /// The longest time in which nothing is looked at: whether it is to stop, above all.
 const WAIT_MAX: Duration = Duration::from_millis(200);
 /// How often a trouble that lasts is told again.
 const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is counted how far the agents are from their targets.
+const STANDINGS_EVERY: Duration = Duration::from_secs(5);
 
 /// Asks a worker to stop.
 #[derive(Clone, Debug, Default)]
@@ -50,11 +54,17 @@ pub trait Observer: Send + Sync {
     /// A partition is worked on no more.
     fn gone(&self, partition: u32);
     /// A transaction was committed: what it held of a partition, and the time of its last event.
-    fn committed(&self, partition: u32, tally: Tally, clock: TimeMs, next: Offset);
+    fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset);
+    /// So many agents of a partition stand so to their target on a platform.
+    fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64);
     /// How long a transaction was open, and how long its commit took.
     fn transaction(&self, open: Duration, commit: Duration);
     /// A transaction was given up.
     fn aborted(&self);
+    /// A numbered invariant does not hold.
+    fn violated(&self, invariant: &'static str);
+    /// A worker waits for the bus or the schema registry, or no more.
+    fn waiting(&self, worker: u32, is_waiting: bool);
 }
 
 /// Hears nothing.
@@ -65,9 +75,12 @@ impl Observer for Silent {
     fn restoring(&self, _: u32) {}
     fn ready(&self, _: u32, _: usize, _: Duration) {}
     fn gone(&self, _: u32) {}
-    fn committed(&self, _: u32, _: Tally, _: TimeMs, _: Offset) {}
+    fn committed(&self, _: u32, _: &Tally, _: TimeMs, _: Offset) {}
+    fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
     fn transaction(&self, _: Duration, _: Duration) {}
     fn aborted(&self) {}
+    fn violated(&self, _: &'static str) {}
+    fn waiting(&self, _: u32, _: bool) {}
 }
 
 /// Records that were read, and not all applied yet.
@@ -95,6 +108,7 @@ pub struct Worker<B: Bus> {
     /// Since when a transaction is open, and how many events are in it.
     open: Option<(Instant, usize)>,
     last_commit: Instant,
+    standings_told: Instant,
     /// A trouble that lasts: since when, and when it was told last.
     trouble: Option<(Instant, Instant)>,
 }
@@ -135,6 +149,7 @@ impl<B: Bus> Worker<B> {
             is_aborting: false,
             open: None,
             last_commit: Instant::now(),
+            standings_told: Instant::now(),
             trouble: None,
         })
     }
@@ -150,6 +165,9 @@ impl<B: Bus> Worker<B> {
                 Remedy::Retry => self.wait_for_better(&error),
                 Remedy::Abort => self.give_up(&error),
                 Remedy::Reject | Remedy::Stop => {
+                    if matches!(error, Error::StateHash { .. }) {
+                        self.observer.violated("I5");
+                    }
                     // What is open is of no use to anybody.
                     let _ = self.writer.abort();
                     return Err(error);
@@ -188,11 +206,25 @@ impl<B: Bus> Worker<B> {
             self.restore()?;
         }
         self.wake()?;
+        self.tell_standings();
         let is_full = self.open.is_some_and(|(_, events)| events >= self.context.settings.events_max);
         if self.open.is_some() && (is_full || self.until_commit().is_zero()) {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// Counts now and then how far the agents are from their targets.
+    fn tell_standings(&mut self) {
+        if self.standings_told.elapsed() < STANDINGS_EVERY {
+            return;
+        }
+        self.standings_told = Instant::now();
+        for worked in self.partitions.values() {
+            for ((platform, standing), agents) in worked.standings() {
+                self.observer.standings(worked.number, platform, standing, agents);
+            }
+        }
     }
 
     fn until_commit(&self) -> Duration {
@@ -360,7 +392,8 @@ impl<B: Bus> Worker<B> {
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             worked.committed();
             let (number, clock, next) = (worked.number, worked.clock, worked.next);
-            self.observer.committed(number, worked.tally.take(), clock, next);
+            self.observer.committed(number, &worked.tally, clock, next);
+            worked.tally.clear();
         }
         self.is_better();
         Ok(())
@@ -442,6 +475,7 @@ impl<B: Bus> Worker<B> {
         match &mut self.trouble {
             None => {
                 self.trouble = Some((now, now));
+                self.observer.waiting(self.context.settings.number, true);
                 tracing::warn!("{error}; it is tried again until it works");
             }
             Some((since, told)) if told.elapsed() >= TELL_EVERY => {
@@ -454,6 +488,7 @@ impl<B: Bus> Worker<B> {
 
     fn is_better(&mut self) {
         if let Some((since, _)) = self.trouble.take() {
+            self.observer.waiting(self.context.settings.number, false);
             tracing::info!(after_s = since.elapsed().as_secs(), "it works again");
         }
     }

@@ -1,0 +1,309 @@
+//! What operators watch: every name and help text in one place. No label has values without a bound: no agent, no
+//! offset, no text of an error.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::bus::Offset;
+use crate::domain::{Platform, TimeMs};
+use crate::engine::Standing;
+use crate::processor::{Observer, Tally};
+
+/// Buckets of a transaction's times, in seconds.
+const SECONDS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// Where a partition is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Gone,
+    Restoring,
+    Ready,
+}
+
+/// All metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: IntCounterVec,
+    decisions: IntCounterVec,
+    commands: IntCounterVec,
+    states: IntCounter,
+    wake_ups: IntCounter,
+    dead_letters: IntCounter,
+    given_up: IntCounter,
+    transactions: IntCounterVec,
+    transaction_open: Histogram,
+    transaction_commit: Histogram,
+    violations: IntCounterVec,
+    agents: IntGaugeVec,
+    standings: IntGaugeVec,
+    phases: IntGaugeVec,
+    restore_ms: IntGaugeVec,
+    next: IntGaugeVec,
+    lag: IntGaugeVec,
+    clock: IntGaugeVec,
+    trouble: IntGaugeVec,
+}
+
+/// Registers a collector.
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+impl Metrics {
+    /// All of them, at zero.
+    ///
+    /// # Errors
+    /// Two have the same name, which a test excludes.
+    pub fn new() -> prometheus::Result<Metrics> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| registered(&registry, IntCounter::new(name, help)?);
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        let seconds = |name: &str, help: &str| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            registered(&registry, Histogram::with_opts(options)?)
+        };
+        let partition = &["partition"];
+        Ok(Metrics {
+            events: counters(
+                "lockstep_events_total",
+                "Records of presence.events that were dealt with and committed.",
+                partition,
+            )?,
+            decisions: counters(
+                "lockstep_decisions_total",
+                "Decisions by their reason, as presence.decisions has it.",
+                &["reason"],
+            )?,
+            commands: counters(
+                "lockstep_commands_total",
+                "Commands to the sinks of a platform.",
+                &["platform"],
+            )?,
+            states: counter("lockstep_states_total", "Records written to presence.state.")?,
+            wake_ups: counter("lockstep_wake_ups_total", "Timers that came due.")?,
+            dead_letters: counter(
+                "lockstep_dead_letters_total",
+                "Records that could not be read and were set aside in presence.dead-letters.",
+            )?,
+            given_up: counter(
+                "lockstep_given_up_total",
+                "Times that a platform was given up on for an agent, or his commands were held because there were too many.",
+            )?,
+            transactions: counters(
+                "lockstep_transactions_total",
+                "Transactions of the processor by how they ended: committed or aborted.",
+                &["outcome"],
+            )?,
+            transaction_open: seconds(
+                "lockstep_transaction_open_seconds",
+                "How long a transaction was open, from its first record to its end.",
+            )?,
+            transaction_commit: seconds(
+                "lockstep_transaction_commit_seconds",
+                "How long a commit took: records drained, offsets and the end of the transaction.",
+            )?,
+            violations: counters(
+                "lockstep_invariant_violations_total",
+                "Violations of a numbered invariant. Every one is a bug or a damaged log: it never should be above 0.",
+                &["invariant"],
+            )?,
+            agents: gauges("lockstep_agents", "Agents of a partition.", partition)?,
+            standings: gauges(
+                "lockstep_agents_by_standing",
+                "Agents by how a platform stands to its target: in_step, waiting, unreachable or diverged.",
+                &["partition", "platform", "standing"],
+            )?,
+            phases: gauges(
+                "lockstep_partition_ready",
+                "Whether a partition of this process is worked on (1) or being restored (0).",
+                partition,
+            )?,
+            restore_ms: gauges(
+                "lockstep_restore_milliseconds",
+                "How long the last restore of a partition took.",
+                partition,
+            )?,
+            next: gauges("lockstep_next_offset", "The next event that will be dealt with.", partition)?,
+            lag: gauges(
+                "lockstep_lag_records",
+                "Records of presence.events that were not dealt with yet.",
+                partition,
+            )?,
+            clock: gauges(
+                "lockstep_clock_timestamp_milliseconds",
+                "The append time of the last event that was dealt with: where the lag is above 0, now minus this is the lag in time.",
+                partition,
+            )?,
+            trouble: gauges(
+                "lockstep_waiting_for_bus",
+                "Whether a worker waits for the bus or the schema registry to come back.",
+                &["worker"],
+            )?,
+            registry,
+        }
+        .with_zeros())
+    }
+
+    /// What an alert asks for is there from the beginning.
+    fn with_zeros(self) -> Metrics {
+        for outcome in ["committed", "aborted"] {
+            self.transactions.with_label_values(&[outcome]);
+        }
+        for platform in Platform::ALL {
+            self.commands.with_label_values(&[platform.name()]);
+        }
+        for invariant in ["I1", "I2", "I4", "I5", "I7", "I8"] {
+            self.violations.with_label_values(&[invariant]);
+        }
+        self
+    }
+
+    /// All of them, as Prometheus reads it.
+    ///
+    /// # Errors
+    /// One cannot be written, which no value of ours does.
+    pub fn text(&self) -> prometheus::Result<String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// How many events of a partition wait.
+    pub fn set_lag(&self, partition: u32, records: u64) {
+        self.lag.with_label_values(&[&partition.to_string()]).set(records as i64);
+    }
+
+    /// The partitions that are worked on, and the next event of each.
+    pub fn nexts(&self) -> Vec<(u32, u64)> {
+        let all = self.next.collect();
+        let metrics = all.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
+        let next = |metric: &prometheus::proto::Metric| {
+            let partition = metric.get_label().first()?.value().parse().ok()?;
+            // An offset is far below what a float tells apart.
+            Some((partition, metric.get_gauge().get_value() as u64))
+        };
+        metrics.filter_map(next).collect()
+    }
+
+    fn set_phase(&self, partition: u32, phase: Phase) {
+        let label = partition.to_string();
+        let labels = &[label.as_str()];
+        match phase {
+            Phase::Restoring => self.phases.with_label_values(labels).set(0),
+            Phase::Ready => self.phases.with_label_values(labels).set(1),
+            Phase::Gone => {
+                // What is another process's is told by that one.
+                for gauge in
+                    [&self.phases, &self.agents, &self.restore_ms, &self.next, &self.lag, &self.clock]
+                {
+                    let _ = gauge.remove_label_values(labels);
+                }
+                for platform in Platform::ALL {
+                    for standing in Standing::ALL {
+                        let labels = &[label.as_str(), platform.name(), standing.name()];
+                        let _ = self.standings.remove_label_values(labels);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Observer for Metrics {
+    fn restoring(&self, partition: u32) {
+        self.set_phase(partition, Phase::Restoring);
+    }
+
+    fn ready(&self, partition: u32, agents: usize, took: Duration) {
+        self.set_phase(partition, Phase::Ready);
+        let label = partition.to_string();
+        self.agents.with_label_values(&[&label]).set(agents as i64);
+        self.restore_ms.with_label_values(&[&label]).set(took.as_millis() as i64);
+    }
+
+    fn gone(&self, partition: u32) {
+        self.set_phase(partition, Phase::Gone);
+    }
+
+    fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset) {
+        let label = partition.to_string();
+        let labels = &[label.as_str()];
+        self.events.with_label_values(labels).inc_by(tally.events);
+        for (reason, count) in tally.decisions.iter().filter(|(_, count)| *count > 0) {
+            self.decisions.with_label_values(&[reason.name()]).inc_by(*count);
+        }
+        for platform in Platform::ALL {
+            self.commands.with_label_values(&[platform.name()]).inc_by(*tally.commands.of(platform));
+        }
+        self.states.inc_by(tally.states);
+        self.wake_ups.inc_by(tally.wake_ups);
+        self.dead_letters.inc_by(tally.dead_letters);
+        self.given_up.inc_by(tally.given_up);
+        self.agents.with_label_values(labels).set(tally.agents as i64);
+        self.clock.with_label_values(labels).set(clock.as_unix_ms());
+        self.next.with_label_values(labels).set(next.0.cast_signed());
+    }
+
+    fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
+        let label = partition.to_string();
+        let labels = &[label.as_str(), platform.name(), standing.name()];
+        self.standings.with_label_values(labels).set(agents as i64);
+    }
+
+    fn transaction(&self, open: Duration, commit: Duration) {
+        self.transactions.with_label_values(&["committed"]).inc();
+        self.transaction_open.observe(open.as_secs_f64());
+        self.transaction_commit.observe(commit.as_secs_f64());
+    }
+
+    fn aborted(&self) {
+        self.transactions.with_label_values(&["aborted"]).inc();
+    }
+
+    fn violated(&self, invariant: &'static str) {
+        self.violations.with_label_values(&[invariant]).inc();
+    }
+
+    fn waiting(&self, worker: u32, is_waiting: bool) {
+        self.trouble.with_label_values(&[&worker.to_string()]).set(i64::from(is_waiting));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_has_gone_is_told_of_no_more() {
+        let metrics = Metrics::new().unwrap();
+        metrics.ready(3, 7, Duration::from_millis(5));
+        metrics.standings(3, Platform::Cxone, Standing::Diverged, 2);
+        metrics.committed(3, &Tally { events: 2, ..Tally::default() }, TimeMs::from_unix_ms(9), Offset(11));
+        let text = metrics.text().unwrap();
+        for line in [
+            "lockstep_agents{partition=\"3\"} 0",
+            "lockstep_partition_ready{partition=\"3\"} 1",
+            "lockstep_events_total{partition=\"3\"} 2",
+            "lockstep_next_offset{partition=\"3\"} 11",
+            "lockstep_agents_by_standing{partition=\"3\",platform=\"cxone\",standing=\"diverged\"} 2",
+            "lockstep_invariant_violations_total{invariant=\"I5\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+        metrics.gone(3);
+        let text = metrics.text().unwrap();
+        let left: Vec<&str> = text.lines().filter(|line| line.contains("partition=\"3\"")).collect();
+        assert_eq!(left, ["lockstep_events_total{partition=\"3\"} 2"]);
+    }
+}
