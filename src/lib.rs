@@ -17,6 +17,8 @@
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //!
+//! `fail` is a point at which tests end a process; any room may have one, and no release has.
+//!
 //! The binary's `cli` sees all of them; none of them sees it. `tests/walls.rs` reads the imports and names
 //! each that breaks a wall. ARCHITECTURE.md says why, and what is deliberately absent.
 
@@ -28,6 +30,7 @@ pub mod directory;
 pub mod document;
 pub mod domain;
 pub mod engine;
+pub mod fail;
 pub mod http;
 pub mod metrics;
 pub mod processor;

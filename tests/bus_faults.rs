@@ -10,8 +10,10 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "kafka/broker.rs"]
+mod broker;
+
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,32 +25,12 @@ use lockstep::bus::{
 };
 use lockstep::domain::Remedy;
 
+use broker::Broker;
+
 const PATIENCE: Duration = Duration::from_secs(90);
 const WAIT: Duration = Duration::from_millis(100);
 
-/// A broker of a test's own, which ends with it.
-struct Broker {
-    dir: PathBuf,
-    servers: String,
-}
-
 impl Broker {
-    fn start(test: &str) -> Broker {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
-        let mut command = Command::new(root.join("scripts/kafka"));
-        let started = command.args(["start", "--dir"]).arg(&dir).stderr(Stdio::inherit()).output().unwrap();
-        assert!(started.status.success(), "scripts/kafka start failed");
-        let servers = String::from_utf8(started.stdout).unwrap().trim().to_owned();
-        Broker { dir, servers }
-    }
-
-    fn fault(&self, what: &str) {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/kafka");
-        let done = Command::new(script).args([what, "1"]).arg(&self.dir).stdout(Stdio::null()).status();
-        assert!(done.unwrap().success(), "scripts/kafka {what} failed");
-    }
-
     fn bus(&self) -> Kafka {
         bus(&self.servers)
     }
@@ -59,13 +41,6 @@ impl Broker {
         let spec = TopicSpec { name: name.clone(), partitions: 1, kept: Kept::Days(1), replicas };
         self.bus().create(&[spec]).unwrap();
         name
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/kafka");
-        let _ = Command::new(script).arg("stop").arg(&self.dir).stdout(Stdio::null()).status();
     }
 }
 

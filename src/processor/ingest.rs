@@ -12,6 +12,7 @@ use crate::bus::{Offset, Record, Records, Writer, partition_for};
 use crate::codec::{self, Activated, DecidedAs, Event, Malformed, Sha256, Uuid, What};
 use crate::domain::{Remedy, TimeMs};
 use crate::engine::{self, Epoch};
+use crate::fail;
 
 /// How far a run of records was applied, and what comes next.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Taken {
 }
 
 /// What has to be done before the next record can be applied. None of it may be done while a transaction is open.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Then {
     /// Nothing.
     GoOn,
@@ -31,6 +32,8 @@ pub(super) enum Then {
     Load(Epoch, Uuid, Sha256),
     /// The schema with this id is to be fetched.
     Fetch(i32),
+    /// The next record cannot be dealt with, and is not to be skipped. What comes before it is to be committed.
+    Stop(Box<Error>),
 }
 
 /// A record that was read.
@@ -57,18 +60,21 @@ impl Worked {
             let end = rows.end.min(next + AHEAD);
             let then = self.read(context, stage, records, next..end, &mut items)?;
             applied.clear();
+            // From here on memory is ahead of what was committed.
+            self.is_open |= !items.is_empty();
             self.look_ahead(&mut items);
             for item in &items {
                 applied.push(self.apply_item(item, now));
             }
+            fail::point("after apply");
             for (item, applied) in items.iter().zip(&applied) {
                 self.write_item(context, item, applied.as_ref(), stage)?;
                 self.next = Offset(item.record.offset.0 + 1);
                 self.tally.events += 1;
+                fail::point("amid writing");
             }
-            self.is_open |= !items.is_empty();
             next += items.len();
-            if then != Then::GoOn {
+            if !matches!(then, Then::GoOn) {
                 return Ok(Taken { rows: next - rows.start, then });
             }
         }
@@ -86,14 +92,17 @@ impl Worked {
     ) -> Result<Then, Error> {
         for record in rows.filter_map(|row| records.get(row)) {
             let place = || context.events.partition(self.number);
-            let appended_at = record.appended_at.ok_or_else(|| Error::NoAppendTime(place()))?;
+            let Some(appended_at) = record.appended_at else {
+                return Ok(Then::Stop(Box::new(Error::NoAppendTime(place()))));
+            };
             let read = stage.codec.decode::<Event<'_>>(record.value.unwrap_or_default());
             let read = read.and_then(|event| self.belongs(context, &record, event));
             match &read {
                 Err(codec::Error::NotLoaded(id)) => return Ok(Then::Fetch(*id)),
                 Err(why) if why.remedy() != Remedy::Reject => {
                     let why = read.err().unwrap_or(codec::Error::Framing);
-                    return Err(Error::Record { partition: place(), offset: record.offset, why });
+                    let error = Error::Record { partition: place(), offset: record.offset, why };
+                    return Ok(Then::Stop(Box::new(error)));
                 }
                 Ok(Event { what: What::Activated(activated), .. })
                     if !self.is_superseded(activated.epoch) =>
@@ -102,7 +111,7 @@ impl Worked {
                     return Ok(Then::Load(*epoch, *revision, *manifest_hash));
                 }
                 Ok(Event { what: What::EngineVersion(raised), .. }) if raised.version > engine::VERSION => {
-                    return Err(Error::NewerEngine { found: raised.version });
+                    return Ok(Then::Stop(Box::new(Error::NewerEngine { found: raised.version })));
                 }
                 _ => {}
             }

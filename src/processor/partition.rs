@@ -18,6 +18,7 @@ use crate::codec::{
 use crate::directory::agent_id;
 use crate::domain::{AgentId, Link, Platform, Team, TimeMs};
 use crate::engine::{self, AgentState, Effects, Epoch, Reason, Sequence, Standing, Timer, WakeUp};
+use crate::fail;
 use crate::rules::Assignment;
 
 /// A partition that was restored, and is worked on.
@@ -328,6 +329,7 @@ impl Worked {
             if !is_same {
                 self.touch(place);
             }
+            fail::point("amid an activation");
         }
         Ok(())
     }

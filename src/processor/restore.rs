@@ -11,6 +11,7 @@ use crate::bus::{Bus, Committed, From, Member, Offset, Reader, Record, Records, 
 use crate::codec::{self, State, StateHash};
 use crate::control::decoded;
 use crate::domain::AgentId;
+use crate::fail;
 
 /// How long it is waited for records before it is looked whether the end has come.
 const WAIT: Duration = Duration::from_millis(100);
@@ -108,6 +109,7 @@ fn read_states<B: Bus>(
         for record in records.iter() {
             let Some(worked) = partitions.get_mut(&record.partition.0) else { continue };
             take_state(context, worked, &record)?;
+            fail::point("amid restoring");
         }
         read += records.len() as u64;
         if told.elapsed() >= TELL_EVERY {

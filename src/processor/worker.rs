@@ -20,6 +20,7 @@ use crate::codec::{Buffer, Codec};
 use crate::control::Revisions;
 use crate::domain::{Platform, Remedy, TimeMs};
 use crate::engine::Standing;
+use crate::fail;
 
 /// The longest time in which nothing is looked at: whether it is to stop, above all.
 const WAIT_MAX: Duration = Duration::from_millis(200);
@@ -292,6 +293,7 @@ impl<B: Bus> Worker<B> {
 
     fn ingest(&mut self, mut pending: Pending<<B::Member as Member>::Records>) -> Result<(), Error> {
         let now = Now::get();
+        fail::point("after read");
         while let Some(first) = pending.records.get(pending.row) {
             let same = |row: &usize| {
                 pending.records.get(*row).is_some_and(|record| record.partition == first.partition)
@@ -328,6 +330,10 @@ impl<B: Bus> Worker<B> {
                     pending.row += 1;
                     self.note_open(1);
                     self.commit()?;
+                }
+                Then::Stop(error) => {
+                    self.commit()?;
+                    return Err(*error);
                 }
                 Then::Fetch(id) => {
                     self.commit()?;
@@ -385,7 +391,9 @@ impl<B: Bus> Worker<B> {
             progress.push(worked.progress(&self.context.events));
         }
         let begun = Instant::now();
+        fail::point("before commit");
         self.writer.commit(Some((&self.member, &progress)))?;
+        fail::point("after commit");
         self.last_commit = Instant::now();
         self.observer.transaction(since.elapsed(), begun.elapsed());
         self.open = None;
@@ -449,6 +457,7 @@ impl<B: Bus> Worker<B> {
         // The first transaction takes a while, and is made before anybody waits for it.
         let progress: Vec<Progress> =
             restored.iter().map(|worked| worked.progress(&self.context.events)).collect();
+        let mut ready = Vec::new();
         for worked in restored {
             self.to_restore.remove(&worked.number);
             let (number, agents) = (worked.number, worked.agents.len());
@@ -457,13 +466,17 @@ impl<B: Bus> Worker<B> {
                 worked.is_open = true;
             }
             self.open = Some((Instant::now(), 0));
-            self.observer.ready(number, agents, begun.elapsed());
+            ready.push((number, agents));
         }
         self.writer.commit(Some((&self.member, &progress)))?;
         for worked in self.partitions.values_mut() {
             worked.is_open = false;
-            tracing::info!(partition = worked.number, took_ms = begun.elapsed().as_millis() as u64, "ready");
         }
+        for (number, agents) in &ready {
+            self.observer.ready(*number, *agents, begun.elapsed());
+        }
+        let ready: Vec<u32> = ready.into_iter().map(|(number, _)| number).collect();
+        tracing::info!(partitions = ?ready, took_ms = begun.elapsed().as_millis() as u64, "ready");
         self.open = None;
         self.is_better();
         Ok(())

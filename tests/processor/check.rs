@@ -12,8 +12,8 @@ use lockstep::engine::{self, AgentState, Effects, Epoch, Reason, Sequence};
 use lockstep::rules::{Revision, Tables};
 use twox_hash::XxHash3_64;
 
-use super::site::Site;
-use super::witness::{self, Seen};
+use crate::site::Site;
+use crate::witness::{self, Seen};
 
 /// What was found, for a test that wants to know that there was something to check.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lockstep::bus::kafka::{Connection, Kafka, KafkaWriter};
-use lockstep::bus::{Bus, Outgoing, Replicas, Topic, TopicsPlan, Writer, partition_for};
+use lockstep::bus::{Bus, Outgoing, Partition, Replicas, Topic, TopicsPlan, Writer, partition_for};
 use lockstep::codec::{
     Buffer, Codec, Command, Connection as Browser, Event, Linked, Observation, Operator, Order, Outcome,
     RowClosed, TeamMoved, Uuid, What,
@@ -15,7 +15,7 @@ use lockstep::control::{Activation, Control};
 use lockstep::directory::{Directory, agent_id};
 use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::domain::{
-    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, Platform,
+    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, Platform, Remedy,
     SalesforceStatus, SalesforceUser, Status, TeamId, TimeMs,
 };
 use lockstep::engine::{self, Epoch, Sequence, Verdict};
@@ -146,7 +146,8 @@ impl Site {
     pub(crate) fn source(&self, name: &str) -> Source<'_> {
         let topics = [self.plan.name(Topic::Events)];
         let identity = format!("{}.{name}", self.plan.prefix);
-        Source { site: self, writer: self.bus().writer(&identity, &topics).unwrap(), buffer: Buffer::new() }
+        let writer = self.bus().writer(&identity, &topics).unwrap();
+        Source { site: self, writer, buffer: Buffer::new(), added: Vec::new() }
     }
 }
 
@@ -183,31 +184,48 @@ impl Drop for Working {
     }
 }
 
-/// Writes events.
+/// Writes events, as often as it takes.
 pub(crate) struct Source<'s> {
     site: &'s Site,
     writer: KafkaWriter,
     buffer: Buffer,
+    /// What is written with the next commit.
+    added: Vec<(Partition, Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Source<'_> {
     pub(crate) fn add(&mut self, event: &Event<'_>) {
-        let key = event.agent.unwrap().text();
+        let agent = event.agent.unwrap();
         self.buffer.clear();
         self.site.codec.encode(event, &mut self.buffer).unwrap();
-        let value = Some(self.buffer.as_slice());
-        let partition = partition_for(&key, self.site.plan.partitions);
-        self.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] }).unwrap();
+        let value = self.buffer.as_slice().to_vec();
+        self.add_raw(agent, &agent.text(), Some(&value));
     }
 
     /// Bytes as they are, into the partition of an agent.
     pub(crate) fn add_raw(&mut self, agent: AgentId, key: &[u8], value: Option<&[u8]>) {
         let partition = partition_for(&agent.text(), self.site.plan.partitions);
-        self.writer.add(&Outgoing { topic: 0, partition, key, value, headers: &[] }).unwrap();
+        self.added.push((partition, key.to_vec(), value.map(<[u8]>::to_vec)));
     }
 
     pub(crate) fn commit(&mut self) {
-        self.writer.commit(None).unwrap();
+        let begun = Instant::now();
+        while let Err(error) = self.try_to_commit() {
+            println!("a source: {error}");
+            assert!(begun.elapsed() < PATIENCE, "{error}");
+            while let Err(error) = self.writer.abort() {
+                assert!(begun.elapsed() < PATIENCE && error.remedy() == Remedy::Retry, "{error}");
+            }
+        }
+        self.added.clear();
+    }
+
+    fn try_to_commit(&mut self) -> Result<(), lockstep::bus::Error> {
+        for (partition, key, value) in &self.added {
+            let (partition, value) = (*partition, value.as_deref());
+            self.writer.add(&Outgoing { topic: 0, partition, key, value, headers: &[] })?;
+        }
+        self.writer.commit(None)
     }
 
     /// Links everybody.

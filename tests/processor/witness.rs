@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, Timestamp};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::site::{PATIENCE, Site};
+use crate::site::{PATIENCE, Site};
 
 /// A record as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

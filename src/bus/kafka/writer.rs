@@ -10,6 +10,7 @@ use super::native::{Fault, List, Producer, Row, Scratch};
 use super::settings::Connection;
 use super::watched::{Hangs, Watched};
 use crate::bus::{Error, KEY_AND_HEADERS_BYTES_MAX, Outgoing, Progress, RECORD_BYTES_MAX, TopicName, Writer};
+use crate::fail;
 
 /// How long a call of a transaction may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -220,6 +221,7 @@ impl KafkaWriter {
             Some((member, progress)) => self.send_offsets(member, progress)?,
             None => self.drain()?,
         }
+        fail::point("between offsets and commit");
         self.end()
     }
 

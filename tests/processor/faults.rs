@@ -1,0 +1,150 @@
+//! The processor as a process that is killed, stopped and starved: afterwards the log says what it would have said
+//! without. Each test has a witness that its fault happened.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::check::check;
+use crate::days::{self, days_until, settle};
+use crate::process::Process;
+use crate::site::{Random, Site, revision, rules};
+
+fn known(site: &Site) -> BTreeMap<lockstep::codec::Uuid, lockstep::rules::Revision> {
+    BTreeMap::from([(site.activate(&rules()).revision, revision(&rules()))])
+}
+
+fn pause(ms: u64) {
+    std::thread::park_timeout(Duration::from_millis(ms));
+}
+
+/// Runs faults while things happen, then lets it come to rest, and checks.
+fn through(site: &Site, random: &mut Random, faults: impl FnOnce() -> Process + Send) {
+    let revisions = known(site);
+    site.source("links").link_all(random);
+    let is_over = AtomicBool::new(false);
+    let mut process = None;
+    std::thread::scope(|scope| {
+        let faults = scope.spawn(|| {
+            // Whatever becomes of it, the others are to end.
+            let _over = days::Over(&is_over);
+            faults()
+        });
+        days_until(site, random, &is_over);
+        process = Some(faults.join().unwrap());
+    });
+    settle(site);
+    process.unwrap().end();
+    let checked = check(site, &revisions);
+    assert!(checked.commands > 20, "{checked:?}");
+}
+
+/// Fault 10.
+#[test]
+fn it_is_killed_at_every_step() {
+    const POINTS: [(&str, u64); 8] = [
+        ("after read", 3),
+        ("after apply", 3),
+        ("amid writing", 40),
+        ("before commit", 3),
+        ("between offsets and commit", 3),
+        ("after commit", 3),
+        ("amid restoring", 10),
+        ("between offsets and commit", 1),
+    ];
+    let test = "killed-at-every-step";
+    let mut random = Random::new(test);
+    let site = Site::new(test, 4, 60);
+    through(&site, &mut random, || {
+        // States, for the next one to restore.
+        let first = Process::start(&site, "p", &[]);
+        pause(1_500);
+        first.end();
+        for (point, number) in POINTS {
+            let cut = Process::start(&site, "p", &[("LOCKSTEP_FAIL", &format!("{point}:{number}"))]);
+            cut.ends_by_itself(&format!("it ends {point}"));
+        }
+        Process::start(&site, "p", &[])
+    });
+}
+
+/// Fault 10, with a signal that no process sees coming, at moments that nobody chose.
+#[test]
+fn it_is_killed_at_any_time() {
+    let test = "killed-at-any-time";
+    let mut random = Random::new(test);
+    let mut moments = Random::new("moments");
+    let site = Site::new(test, 4, 60);
+    through(&site, &mut random, || {
+        for _ in 0..6 {
+            let cut = Process::start(&site, "p", &[]);
+            pause(1_200 + moments.below(1_500));
+            cut.signal("-KILL");
+            cut.is_gone();
+        }
+        Process::start(&site, "p", &[])
+    });
+}
+
+/// Fault 11: one is asleep for longer than its session, while another has its partitions, and wakes up.
+#[test]
+fn one_that_was_asleep_does_no_harm() {
+    let test = "asleep";
+    let mut random = Random::new(test);
+    let site = Site::new(test, 4, 60);
+    let mut kept = None;
+    through(&site, &mut random, || {
+        let sleeper = Process::start(&site, "sleeper", &[]);
+        pause(2_000);
+        let other = Process::start(&site, "other", &[]);
+        pause(3_000);
+        sleeper.signal("-STOP");
+        other.says("restored partition", 4);
+        sleeper.signal("-CONT");
+        sleeper.says("lost", 1);
+        pause(2_000);
+        kept = Some(sleeper);
+        other
+    });
+    kept.unwrap().end();
+}
+
+/// Fault 43: SIGTERM under load ends it cleanly, within ten seconds.
+#[test]
+fn it_stops_when_it_is_asked_to() {
+    let test = "asked";
+    let mut random = Random::new(test);
+    let site = Site::new(test, 4, 60);
+    through(&site, &mut random, || {
+        for _ in 0..3 {
+            let process = Process::start(&site, "p", &[]);
+            pause(2_000);
+            let took = process.end();
+            assert!(took < Duration::from_secs(10), "{took:?}");
+        }
+        Process::start(&site, "p", &[])
+    });
+}
+
+/// Fault 1: the broker is killed and comes back, under load.
+#[test]
+fn the_broker_is_killed() {
+    let test = "broker-killed";
+    let mut random = Random::new(test);
+    let broker = Broker::start(test);
+    let site = Site::at(broker.servers.clone(), test, 4, 60);
+    through(&site, &mut random, || {
+        let process = Process::start(&site, "p", &[]);
+        process.says("ready", 1);
+        for _ in 0..2 {
+            pause(1_500);
+            broker.fault("kill");
+            pause(500);
+            broker.fault("restart");
+        }
+        process.says("does not answer", 1);
+        pause(3_000);
+        process
+    });
+}

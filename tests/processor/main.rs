@@ -1,0 +1,24 @@
+//! The processor on a real Kafka: what it writes is what the log of events says, whoever looks, whenever it was stopped, and
+//! whatever happened meanwhile.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails loudly"
+)]
+
+#[cfg(feature = "fail-points")]
+#[path = "../kafka/broker.rs"]
+mod broker;
+mod check;
+mod days;
+#[cfg(feature = "fail-points")]
+mod faults;
+mod log;
+#[cfg(feature = "fail-points")]
+mod process;
+mod site;
+mod witness;

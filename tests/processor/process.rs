@@ -1,0 +1,116 @@
+//! `lockstep run` as a process of its own.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::site::{PATIENCE, Site};
+
+/// A process that runs.
+pub(crate) struct Process {
+    child: Mutex<Child>,
+    log: PathBuf,
+    name: String,
+}
+
+impl Process {
+    /// Starts it, with this in its environment.
+    pub(crate) fn start(site: &Site, name: &str, env: &[(&str, &str)]) -> Process {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&site.plan.prefix);
+        fs::create_dir_all(&folder).unwrap();
+        let config = folder.join("lockstep.toml");
+        let (servers, prefix, partitions) = (&site.servers, &site.plan.prefix, site.plan.partitions);
+        let text = format!(
+            "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = 1\nmin_insync_replicas = 1\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
+        );
+        fs::write(&config, text).unwrap();
+        let log = folder.join(format!("{name}-{number}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+            .args(["run", "--roles", "processor", "--name", name, "--config"])
+            .arg(&config)
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Process { child: Mutex::new(child), log, name: format!("{name}-{number}") }
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        let mut text = String::new();
+        File::open(&self.log).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Waits until it has said something so often.
+    pub(crate) fn says(&self, what: &str, times: usize) {
+        let begun = Instant::now();
+        while self.log().lines().filter(|line| line.contains(what)).count() < times {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} does not say {what:?} {times} times:\n{}",
+                self.name,
+                self.log()
+            );
+            assert!(!self.has_ended(), "{} has ended:\n{}", self.name, self.log());
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.lock().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    fn has_ended(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it is gone.
+    pub(crate) fn is_gone(&self) {
+        let begun = Instant::now();
+        while !self.has_ended() {
+            assert!(begun.elapsed() < PATIENCE, "{} does not end:\n{}", self.name, self.log());
+            thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until it ends by itself, and has said why.
+    pub(crate) fn ends_by_itself(self, why: &str) {
+        self.is_gone();
+        let log = self.log();
+        assert!(log.contains(why), "{} did not say {why:?}:\n{log}", self.name);
+    }
+
+    /// Asks it to stop; it ends cleanly. Tells how long that took.
+    pub(crate) fn end(self) -> Duration {
+        let begun = Instant::now();
+        self.signal("-TERM");
+        self.is_gone();
+        let took = begun.elapsed();
+        let status = self.child.lock().unwrap().wait().unwrap();
+        assert!(status.success(), "{} ended with {status}:\n{}", self.name, self.log());
+        took
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+        if thread::panicking() {
+            drop(child);
+            println!("--- {}\n{}", self.name, self.log());
+        }
+    }
+}
