@@ -69,6 +69,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "anyhow",
             "apache_avro",
             "clap",
+            "jiff",
             "rdkafka",
             "secrecy",
             "serde",

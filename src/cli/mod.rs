@@ -2,7 +2,9 @@
 
 mod bench;
 mod config;
+mod directory;
 mod kafka;
+mod operator;
 mod output;
 mod report;
 mod rules;
@@ -37,9 +39,12 @@ enum Command {
     /// Begin, look at and describe a configuration
     #[command(subcommand)]
     Config(config::Config),
-    /// Check presence rules before they can hurt
+    /// Check presence rules before they can hurt, save them, and put them into force
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Say who is who
+    #[command(subcommand)]
+    Directory(directory::Directory),
     /// Make and check the topics on Kafka
     #[command(subcommand)]
     Topics(topics::Topics),
@@ -59,6 +64,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match cli.command {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
+        Command::Directory(command) => directory::run(command),
         Command::Topics(command) => topics::run(command),
         Command::Run(command) => run::run(&command),
         Command::Simulate(command) => simulate::run(command),

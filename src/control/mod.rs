@@ -5,6 +5,7 @@
 //! activated.
 
 mod activations;
+mod directory;
 mod error;
 mod log;
 mod revisions;
@@ -20,6 +21,7 @@ use crate::domain::{AgentId, TimeMs};
 use crate::engine;
 
 pub use activations::Activation;
+pub use directory::{Imported, directory_in_log};
 pub use error::Error;
 pub use log::decoded;
 pub use revisions::{Revisions, Saved};

@@ -8,7 +8,7 @@ use super::raw::{
 };
 use super::{
     Access, Code, Contact, CxoneVocabulary, Directory, Person, PresenceStatus, SalesforceVocabulary,
-    TeamEntry, agent_id,
+    TeamEntry, Unlinked, Who, agent_id,
 };
 use crate::document::{Entries, Field, Mistakes, Place, Placed, normal, quoted};
 use crate::domain::{
@@ -41,8 +41,15 @@ pub(super) fn check(raw: RawDirectory, mistakes: &mut Mistakes) -> Directory {
         let person = raw.into_given().and_then(|raw| link(raw, &mut users, &mut agents, mistakes));
         directory.people.extend(person);
     }
-    let halves = users.into_values().chain(agents.into_values());
-    directory.unlinked = halves.filter(|half| !half.linked).map(|half| half.contact).collect();
+    let users = users
+        .into_iter()
+        .map(|((account, user), half)| (Who::Salesforce(SalesforceUser { account, user }), half));
+    let agents =
+        agents.into_iter().map(|((account, agent), half)| (Who::Cxone(CxoneAgent { account, agent }), half));
+    let unlinked = users.chain(agents).filter(|(_, half)| !half.linked);
+    directory.unlinked = unlinked
+        .map(|(who, Half { contact, team, access, .. })| Unlinked { who, contact, team, access })
+        .collect();
     directory
 }
 

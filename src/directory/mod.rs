@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, AgentId, Link, TeamId};
 
-pub use people::{Access, Contact, Person};
+pub use people::{Access, Contact, Person, Unlinked, Who};
 pub use vocabulary::{
     Code, CxoneVocabulary, Found, PresenceStatus, SalesforceVocabulary, TeamEntry, Vocabulary,
 };
@@ -32,8 +32,8 @@ pub struct Directory {
     pub access: BTreeMap<AccountName, Vec<Access>>,
     /// The linked people, in the order of their links in the file.
     pub people: Vec<Person>,
-    /// How those who are on one platform only can be called, for a message that says so.
-    pub unlinked: Vec<Contact>,
+    /// Those who are on one platform only.
+    pub unlinked: Vec<Unlinked>,
 }
 
 impl Directory {

@@ -1,6 +1,6 @@
 //! People, as far as rules and links need them.
 
-use crate::domain::{AgentId, Link, TeamId};
+use crate::domain::{AgentId, CxoneAgent, Link, SalesforceUser, TeamId};
 
 use super::PresenceStatus;
 
@@ -33,8 +33,30 @@ impl Person {
     }
 }
 
+/// Somebody who is on one platform only, as far as links say.
+#[derive(Debug)]
+pub struct Unlinked {
+    /// Who he is there.
+    pub who: Who,
+    /// How he is called there.
+    pub contact: Contact,
+    /// The team in CXone, where it is known.
+    pub team: Option<TeamId>,
+    /// Index into the org's kinds of access, where the access is known.
+    pub access: Option<u32>,
+}
+
+/// A person on one platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A user of a Salesforce org.
+    Salesforce(SalesforceUser),
+    /// An agent of a CXone tenant.
+    Cxone(CxoneAgent),
+}
+
 /// How a person is called on one platform.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contact {
     /// The user name.
     pub user_name: Box<str>,

@@ -169,7 +169,7 @@ fn agents(
             }
         }
     }
-    let unlinked = directory.unlinked.iter().flat_map(|contact| contact.addresses());
+    let unlinked = directory.unlinked.iter().flat_map(|one| one.contact.addresses());
     let unlinked: BTreeSet<String> =
         unlinked.map(str::to_ascii_lowercase).filter(|address| hits.contains_key(address)).collect();
     let mut claimed = BTreeMap::new();

@@ -1,5 +1,8 @@
 //! `lockstep rules`.
 
+mod facts;
+mod saved;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -22,6 +25,35 @@ Examples:
   lockstep rules check rules.toml                 the file alone, every name taken as known
   lockstep rules check rules.toml --json | jq .mistakes")]
     Check(Check),
+    /// Save rules as a revision, checked whole against the directory in the log
+    #[command(after_help = "\
+The same rules are the same revision, however often they are applied.
+
+Examples:
+  lockstep rules apply rules.toml --reason 'lunch is a break now'
+  lockstep rules apply rules.toml --reason 'lunch is a break now' --activate")]
+    Apply(saved::Apply),
+    /// Put a revision into force
+    #[command(after_help = "\
+Every processor takes it over at the same place of the log, agent by agent.
+
+Example:
+  lockstep rules activate 3f2a --reason 'approved by the works council'")]
+    Activate(saved::Activate),
+    /// Put the revision before the one in force into force again
+    #[command(after_help = "\
+Example:
+  lockstep rules rollback --reason 'agents are set to Busy'")]
+    Rollback(saved::RollBack),
+    /// List the revisions that were saved, and every activation
+    List(saved::List),
+    /// Show what a revision says, a fact a line
+    Show(saved::Show),
+    /// Show what only one of two revisions says
+    #[command(after_help = "\
+Example:
+  lockstep rules diff 3f2a 91c0")]
+    Diff(saved::Diff),
 }
 
 #[derive(Args)]
@@ -51,6 +83,12 @@ struct Checked<'c> {
 pub(super) fn run(command: Rules) -> anyhow::Result<Outcome> {
     match command {
         Rules::Check(command) => check(&command),
+        Rules::Apply(command) => saved::apply(&command),
+        Rules::Activate(command) => saved::activate(&command),
+        Rules::Rollback(command) => saved::roll_back(&command),
+        Rules::List(command) => saved::list(&command),
+        Rules::Show(command) => saved::show(&command),
+        Rules::Diff(command) => saved::diff(&command),
     }
 }
 

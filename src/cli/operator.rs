@@ -1,0 +1,63 @@
+//! Who says something to the log, why, and where the log is.
+
+use std::borrow::Cow;
+
+use anyhow::Context;
+use clap::Args;
+
+use lockstep::bus::TopicsPlan;
+use lockstep::bus::kafka::Kafka;
+use lockstep::codec::{Codec, Operator};
+
+use super::kafka::{self, Configured};
+
+/// Why somebody does something that stays in the log.
+#[derive(Args)]
+pub(super) struct Why {
+    /// Why; it stays in the log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who says so, as the log has it; default: the login name. Never the name of an agent.
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+impl Why {
+    /// Who, and why.
+    pub(super) fn operator(&self) -> anyhow::Result<Operator<'static>> {
+        anyhow::ensure!(
+            !self.reason.trim().is_empty(),
+            "--reason is empty: write a sentence, whoever looks later will thank you"
+        );
+        let named = self.actor.clone().or_else(|| std::env::var("USER").ok());
+        let actor = named.or_else(|| std::env::var("LOGNAME").ok()).unwrap_or_else(|| "unknown".to_owned());
+        Ok(Operator { actor: Cow::Owned(actor), reason: Cow::Owned(self.reason.clone()) })
+    }
+}
+
+/// The log of a deployment.
+pub(super) struct Log {
+    pub(super) bus: Kafka,
+    pub(super) codec: Codec,
+    pub(super) plan: TopicsPlan,
+}
+
+impl Log {
+    /// Reaches it.
+    pub(super) fn open(configured: &Configured) -> anyhow::Result<Log> {
+        let config = configured.load()?;
+        let bus = kafka::connect(&config)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the system gives no means to ask the schema registry")?;
+        let codec = runtime.block_on(kafka::codec(&config))?;
+        Ok(Log { bus, codec, plan: kafka::topics(&config) })
+    }
+}
+
+/// A moment as people read it, in UTC.
+pub(super) fn when(at: lockstep::domain::TimeMs) -> String {
+    jiff::Timestamp::from_millisecond(at.as_unix_ms())
+        .map_or_else(|_| at.as_unix_ms().to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
