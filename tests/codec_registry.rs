@@ -207,6 +207,7 @@ async fn every_schema_is_registered_under_its_topic_and_record() {
             "presence.directory-lockstep.DirectoryEntry",
             "presence.events-lockstep.Event",
             "presence.positions-lockstep.Position",
+            "presence.rules-lockstep.Event",
             "presence.rules-lockstep.Manifest",
             "presence.rules-lockstep.Rule",
             "presence.rules-lockstep.Vocabulary",

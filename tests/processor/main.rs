@@ -19,6 +19,8 @@ mod days;
 mod faults;
 mod log;
 #[cfg(feature = "fail-points")]
+mod operators;
+#[cfg(feature = "fail-points")]
 mod process;
 mod site;
 mod witness;

@@ -11,6 +11,19 @@ use std::time::{Duration, Instant};
 
 use crate::site::{PATIENCE, Site};
 
+/// The configuration of a site, in a folder of its own.
+pub(crate) fn config(site: &Site) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&site.plan.prefix);
+    fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("lockstep.toml");
+    let (servers, prefix, partitions) = (&site.servers, &site.plan.prefix, site.plan.partitions);
+    let text = format!(
+        "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = 1\nmin_insync_replicas = 1\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
+    );
+    fs::write(&config, text).unwrap();
+    config
+}
+
 /// A process that runs.
 pub(crate) struct Process {
     child: Mutex<Child>,
@@ -23,14 +36,8 @@ impl Process {
     pub(crate) fn start(site: &Site, name: &str, env: &[(&str, &str)]) -> Process {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&site.plan.prefix);
-        fs::create_dir_all(&folder).unwrap();
-        let config = folder.join("lockstep.toml");
-        let (servers, prefix, partitions) = (&site.servers, &site.plan.prefix, site.plan.partitions);
-        let text = format!(
-            "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = 1\nmin_insync_replicas = 1\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
-        );
-        fs::write(&config, text).unwrap();
+        let config = config(site);
+        let folder = config.parent().unwrap();
         let log = folder.join(format!("{name}-{number}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .args(["run", "--roles", "processor", "--name", name, "--config"])
