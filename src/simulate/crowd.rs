@@ -63,6 +63,13 @@ struct Driver {
 }
 
 impl Crowd {
+    /// Its rules: everybody has a row in either direction for each of 20 statuses.
+    ///
+    /// Nothing where they do not hold, which would be a mistake in this file.
+    pub fn revision() -> Option<rules::Revision> {
+        rules().map(|(revision, _)| revision)
+    }
+
     /// A centre of so many agents, 95 % of them at rest, and a log of so many events.
     ///
     /// Nothing where the built-in rules do not hold, which would be a mistake in this file.
@@ -279,7 +286,8 @@ fn row(number: u32) -> Option<RowId> {
     std::str::from_utf8(&id).ok()?.parse().ok()
 }
 
-fn tables() -> Option<(Tables, Membership)> {
+/// The rules of the crowd, and the one who is linked in its directory.
+fn rules() -> Option<(rules::Revision, Directory)> {
     let list = |item: &dyn Fn(u8) -> String| (1..=STATUSES).map(item).collect::<Vec<_>>().join(", ");
     let directory = format!(
         "[salesforce.main]\nstatuses = [{}]\nusers = [{{ id = \"005000000000001\" }}]\n\
@@ -301,7 +309,13 @@ fn tables() -> Option<(Tables, Membership)> {
     let mut mistakes = Mistakes::new();
     let directory = Directory::read(&Document::new("directory", directory, Syntax::Toml), &mut mistakes)?;
     let rules = Document::new("rules", text, Syntax::Toml);
-    let tables = Tables::compile(&rules::check(&rules, Some(&directory), &mut mistakes)?);
+    let revision = rules::check(&rules, Some(&directory), &mut mistakes)?;
+    Some((revision, directory))
+}
+
+fn tables() -> Option<(Tables, Membership)> {
+    let (revision, directory) = rules()?;
+    let tables = Tables::compile(&revision);
     let person = directory.people.first()?;
     let team = person.team.map(|team| Team { account: person.link.cxone.account, team });
     let assignment = tables.assignment(person.agent, &person.link, team);

@@ -4,6 +4,7 @@ mod bus;
 mod codec;
 mod engine;
 mod loaded;
+mod processor;
 mod rules;
 
 use clap::Subcommand;
@@ -27,6 +28,16 @@ pub(super) enum Bench {
         after_help = "Examples:\n  lockstep bench engine\n  lockstep bench engine --agents 100000 --json"
     )]
     Engine(engine::Engine),
+    /// How many events go through the processor, or how long one takes to be decided
+    #[command(
+        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench processor --config lockstep.toml\n  lockstep bench processor --runs 5 --core 1 --json\n  lockstep bench processor --rate 1000 --partitions 2 --commit-ms 20"
+    )]
+    Processor(processor::Processor),
+    /// How long a processor takes from its start until all states are back
+    #[command(
+        after_help = "Examples:\n  lockstep bench restore --config lockstep.toml\n  lockstep bench restore --agents 100000 --runs 5 --json"
+    )]
+    Restore(processor::Restore),
     /// How long a rules file takes to check against the directory of a large centre
     #[command(after_help = "Examples:\n  lockstep bench rules\n  lockstep bench rules --agents 10000 --json")]
     Rules(rules::Rules),
@@ -37,6 +48,8 @@ pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
         Bench::Bus(command) => bus::run(&command),
         Bench::Codec(command) => codec::run(&command),
         Bench::Engine(command) => engine::run(&command),
+        Bench::Processor(command) => processor::run(&command),
+        Bench::Restore(command) => processor::restore(&command),
         Bench::Rules(command) => rules::run(&command),
     }
 }

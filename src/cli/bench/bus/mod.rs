@@ -10,6 +10,8 @@ use crate::cli::kafka::{self, Configured};
 use crate::cli::output::{self, Outcome};
 
 use super::median;
+pub(super) use scratch::delete_topics;
+
 use scratch::Scratch;
 
 #[derive(Args)]

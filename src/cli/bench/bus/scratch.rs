@@ -59,22 +59,25 @@ impl<'k> Scratch<'k> {
         }])?;
         Ok(name)
     }
+}
 
-    fn delete(&self) -> anyhow::Result<()> {
-        let made = self.made.borrow();
-        let names: Vec<&str> = made.iter().map(|name| name.as_str()).collect();
-        let admin: AdminClient<DefaultClientContext> = self.properties.create()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        for deleted in runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))? {
-            deleted.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
-        }
-        Ok(())
+/// Deletes topics that a benchmark has made.
+pub(in crate::cli::bench) fn delete_topics(
+    properties: &ClientConfig,
+    names: &[TopicName],
+) -> anyhow::Result<()> {
+    let names: Vec<&str> = names.iter().map(TopicName::as_str).collect();
+    let admin: AdminClient<DefaultClientContext> = properties.create()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    for deleted in runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))? {
+        deleted.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
     }
+    Ok(())
 }
 
 impl Drop for Scratch<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.delete() {
+        if let Err(error) = delete_topics(&self.properties, &self.made.borrow()) {
             output::aside(&format!("the topics {}.* could not be deleted: {error:#}\n", self.prefix));
         }
     }

@@ -1,0 +1,296 @@
+//! A centre of a benchmark's own on a Kafka: its topics, its rules, and what happens to its agents.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use rdkafka::ClientConfig;
+
+use lockstep::bus::kafka::{Kafka, KafkaWriter};
+use lockstep::bus::{
+    Bus, From, Outgoing, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until, Writer,
+    partition_for,
+};
+use lockstep::codec::{
+    Buffer, Codec, Connection as Browser, Event, Linked, Observation, Operator, Outcome, Uuid, What,
+};
+use lockstep::control::Control;
+use lockstep::directory::agent_id;
+use lockstep::domain::{
+    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, OutStateId, Platform,
+    RowId, SalesforceStatus, SalesforceUser, Status, TeamId, TimeMs,
+};
+use lockstep::engine::{self, Epoch, Sequence, Verdict};
+use lockstep::simulate::Crowd;
+
+use super::in_a_process;
+use super::job::{Job, Until as JobUntil};
+use crate::cli::bench::bus::delete_topics;
+use crate::cli::kafka::{self, Configured};
+use crate::cli::output;
+
+/// So many events are in a transaction that writes the log.
+const TRANSACTION: usize = 20_000;
+const WRITER: &str = "source/bench/host-1";
+/// So many statuses the rules of the crowd have.
+const STATUSES: u32 = 20;
+
+/// Its topics go with it.
+pub(super) struct Centre {
+    config: PathBuf,
+    pub(super) bus: Kafka,
+    pub(super) codec: Codec,
+    pub(super) plan: TopicsPlan,
+    pub(super) agents: Vec<(AgentId, Link)>,
+    writer: KafkaWriter,
+    buffer: Buffer,
+    written: usize,
+    /// Rounds that were made.
+    round: u32,
+    events: u64,
+    properties: ClientConfig,
+}
+
+impl Centre {
+    pub(super) fn new(configured: &Configured, partitions: u32, agents: u32) -> anyhow::Result<Centre> {
+        let mut config = configured.load()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+        config.bus.prefix = format!("{}.bench-{}-{}", config.bus.prefix, std::process::id(), now.as_millis());
+        let plan = TopicsPlan { partitions, ..kafka::topics(&config) };
+        let bus = kafka::connect(&config)?;
+        bus.create(&plan.specs())?;
+        let codec = Codec::single_object()?;
+        let revision = Crowd::revision().context("the rules of the benchmark have mistakes")?;
+        let mut control = Control::begin(&bus, &codec, &plan)?;
+        let (saved, _) = control.save(&revision, &operator())?;
+        control.activate(&saved, &operator())?;
+        let writer = bus.writer(&format!("{}.source", plan.prefix), &[plan.name(Topic::Events)])?;
+        let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Centre {
+            config: configured.config.clone(),
+            bus,
+            codec,
+            plan,
+            agents,
+            writer,
+            buffer: Buffer::new(),
+            written: 0,
+            round: 0,
+            events: 0,
+            properties: kafka::connection(&config.bus).common(),
+        })
+    }
+
+    pub(super) fn job(&self, commit_ms: u16, until: JobUntil) -> Job {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Job {
+            config: self.config.clone(),
+            prefix: self.plan.prefix.clone(),
+            partitions: self.plan.partitions,
+            commit_ms,
+            until,
+            started_ms: since.as_millis() as u64,
+        }
+    }
+
+    /// Everybody is linked and seen on both platforms, and a processor has taken note of it.
+    pub(super) fn begin(&mut self, core: Option<u32>) -> anyhow::Result<()> {
+        for place in 0..self.agents.len() {
+            let (_, link) = self.agent(place)?;
+            let linked = Linked { link, team: Some(TeamId::new(1)), operator: operator() };
+            self.put(place, What::Linked(linked))?;
+            let browser = Browser { gateway: Cow::Borrowed("gateway-1"), epoch: Epoch(1) };
+            self.put(place, What::Connected(browser))?;
+            let number = place as u32 % STATUSES;
+            self.put(place, seen(cxone(number), None, Cause::Unknown))?;
+            self.put(place, seen(salesforce(number)?, row(place as u32), Cause::Unknown))?;
+        }
+        self.commit()?;
+        // The activation is in every partition.
+        let events = self.events + u64::from(self.plan.partitions);
+        in_a_process(&self.job(100, JobUntil::Events(events)), core)?;
+        self.events = 0;
+        Ok(())
+    }
+
+    /// Each agent chooses so often, his command is accepted, and is seen to have worked. Tells how many events that is.
+    pub(super) fn rounds(&mut self, rounds: u32) -> anyhow::Result<u64> {
+        for _ in 0..rounds {
+            self.round += 1;
+            let round = self.round;
+            let starts = self.ends()?;
+            for place in 0..self.agents.len() {
+                self.put(place, self.choice(place, round)?)?;
+            }
+            self.commit()?;
+            // A command is issued when the log takes the choice: the outcome has to name that time.
+            let issued = self.read_times(&starts)?;
+            let platform = if round % 2 == 1 { Platform::Cxone } else { Platform::Salesforce };
+            for (place, issued) in issued.into_iter().enumerate() {
+                let outcome = Outcome {
+                    platform,
+                    sequence: Sequence(round),
+                    issued,
+                    verdict: Verdict::Accepted,
+                    detail: None,
+                };
+                self.put(place, What::Outcome(outcome))?;
+                let number = status_of(place, round);
+                let echo = match platform {
+                    Platform::Cxone => seen(cxone(number), None, Cause::Unknown),
+                    Platform::Salesforce => {
+                        let row = row(round * self.agents.len() as u32 + place as u32);
+                        seen(salesforce(number)?, row, Cause::Unknown)
+                    }
+                };
+                self.put(place, echo)?;
+            }
+            self.commit()?;
+        }
+        Ok(std::mem::take(&mut self.events))
+    }
+
+    /// A choice, in turn on one platform and the other.
+    pub(super) fn choice(&self, place: usize, round: u32) -> anyhow::Result<What<'static>> {
+        let number = status_of(place, round);
+        Ok(if round % 2 == 1 {
+            let row = row(round * self.agents.len() as u32 + place as u32);
+            seen(salesforce(number)?, row, Cause::Agent)
+        } else {
+            seen(cxone(number), None, Cause::Unknown)
+        })
+    }
+
+    fn agent(&self, place: usize) -> anyhow::Result<(AgentId, Link)> {
+        self.agents.get(place).copied().context("an agent of the benchmark")
+    }
+
+    /// Adds an event; its id tells the place of its agent.
+    fn put(&mut self, place: usize, what: What<'_>) -> anyhow::Result<()> {
+        let (agent, _) = self.agent(place)?;
+        let id = Uuid((u128::from(self.round) << 64 | place as u128).to_be_bytes());
+        self.add(agent, id, what)?;
+        if self.written == TRANSACTION {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Adds an event to the transaction.
+    pub(super) fn add(&mut self, agent: AgentId, id: Uuid, what: What<'_>) -> anyhow::Result<()> {
+        let event = Event {
+            id,
+            agent: Some(agent),
+            account: None,
+            written_at: now(),
+            writer: Cow::Borrowed(WRITER),
+            engine_version: engine::VERSION,
+            what,
+        };
+        self.buffer.clear();
+        self.codec.encode(&event, &mut self.buffer)?;
+        let key = agent.text();
+        let (partition, value) = (partition_for(&key, self.plan.partitions), Some(self.buffer.as_slice()));
+        self.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] })?;
+        self.written += 1;
+        self.events += 1;
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self) -> anyhow::Result<()> {
+        self.written = 0;
+        Ok(self.writer.commit(None)?)
+    }
+
+    /// Where each partition of the log ends.
+    fn ends(&self) -> anyhow::Result<Vec<From>> {
+        let events = self.plan.name(Topic::Events);
+        let end = |partition| Ok(From::Offset(self.bus.bounds(&events.partition(partition))?.end));
+        (0..self.plan.partitions).map(end).collect()
+    }
+
+    /// The time of each agent's event since then, as a processor's clock has it.
+    fn read_times(&self, starts: &[From]) -> anyhow::Result<Vec<TimeMs>> {
+        let events = self.plan.name(Topic::Events);
+        let places: Vec<_> =
+            (0..).zip(starts).map(|(partition, from)| (events.partition(partition), *from)).collect();
+        let mut reader = self.bus.reader(&places, Until::End)?;
+        let mut times = vec![TimeMs::ZERO; self.agents.len()];
+        let mut clocks: BTreeMap<Partition, TimeMs> = BTreeMap::new();
+        loop {
+            let records = reader.read(Duration::from_millis(100))?;
+            for record in records.iter() {
+                let at = record.appended_at.context("an append time")?;
+                let clock = clocks.entry(record.partition).or_insert(at);
+                *clock = (*clock).max(at);
+                let event: Event<'_> = self.codec.decode(record.value.unwrap_or_default())?;
+                let place = u128::from_be_bytes(event.id.0) as u64 as usize;
+                if let Some(time) = times.get_mut(place) {
+                    *time = *clock;
+                }
+            }
+            if records.is_empty() && reader.is_at_end() {
+                return Ok(times);
+            }
+        }
+    }
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        let names: Vec<TopicName> = Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
+        if let Err(error) = delete_topics(&self.properties, &names) {
+            output::aside(&format!("the topics {}.* could not be deleted: {error:#}\n", self.plan.prefix));
+        }
+    }
+}
+
+fn operator() -> Operator<'static> {
+    Operator { actor: Cow::Borrowed("bench"), reason: Cow::Borrowed("a benchmark") }
+}
+
+pub(super) fn now() -> TimeMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    TimeMs::from_unix_ms(since.as_millis() as i64)
+}
+
+fn agent(place: u32) -> anyhow::Result<(AgentId, Link)> {
+    let account = "main".parse()?;
+    let link = Link {
+        salesforce: SalesforceUser { account, user: format!("0055g000{place:07}").parse()? },
+        cxone: CxoneAgent { account, agent: CxoneAgentId::new(100_000 + place) },
+    };
+    Ok((agent_id(&link), link))
+}
+
+/// Another status in every round.
+const fn status_of(place: usize, round: u32) -> u32 {
+    (place as u32 % STATUSES + round) % STATUSES
+}
+
+fn salesforce(number: u32) -> anyhow::Result<Status> {
+    let id = format!("0N55g00000{:05}", number + 1).parse()?;
+    Ok(Status::Salesforce(SalesforceStatus::Presence(id)))
+}
+
+fn cxone(number: u32) -> Status {
+    Status::Cxone(CxoneStatus::Code(OutStateId::new(1_001 + number)))
+}
+
+fn row(number: u32) -> Option<RowId> {
+    format!("0Ps5g{number:010}").parse().ok()
+}
+
+fn seen(status: Status, row: Option<RowId>, cause: Cause) -> What<'static> {
+    What::Observation(Observation {
+        status,
+        since_raw: now(),
+        offset: DurationMs::ZERO,
+        row,
+        cause,
+        asked: None,
+        found_by: Feed::Poll,
+    })
+}
