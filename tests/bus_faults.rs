@@ -114,6 +114,15 @@ fn copy(bus: &Kafka, input: &TopicName, output: &TopicName, records: u64) {
                 continue;
             }
             Ok(Polled::Losing(_) | Polled::Lost(_)) => continue,
+            // An outage may have swallowed the answer to its return; nobody else has become the writer.
+            Err(Error::Fenced { identity }) => {
+                println!("the group says that another is {identity}");
+                persist(|| writer.abort());
+                writer.confirm().unwrap();
+                drop(member);
+                member = bus.join(&membership(input, Some("copier"))).unwrap();
+                continue;
+            }
             Err(error) => {
                 println!("{error}");
                 assert_eq!(error.remedy(), Remedy::Retry, "{error}");

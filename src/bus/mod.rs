@@ -254,7 +254,9 @@ pub trait Member: Send {
     /// silent for minutes is taken for dead.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another came with the same name, [`Error::Evicted`] when the group gave this member up: poll
+    /// [`Error::Fenced`] when another came with the same name; or when an outage swallowed the answer to this one's own
+    /// return, which looks the same, and which [`Writer::confirm`] tells apart. This member is of no use any more then.
+    /// [`Error::Evicted`] when the group gave this member up: poll
     /// on, and what is his comes again. An outage is told once, and polling goes on by itself
     /// when it is over.
     fn poll(&mut self, wait: Duration) -> Result<Polled<Self::Records>, Error>;
@@ -301,6 +303,12 @@ pub trait Writer: Send {
     /// [`Error::Fenced`] when another writes as this identity. [`Error::Evicted`] when the partitions may be another
     /// member's by now. After [`Error::Undecided`] it may have been committed; `abort` decides it.
     fn commit(&mut self, read: Option<(&Self::Member, &[Progress])>) -> Result<(), Error>;
+
+    /// Makes sure that nobody else has become the one who writes as this identity. No transaction may be open.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when somebody has. After any other error it is not known: [`abort`](Writer::abort), and ask again.
+    fn confirm(&mut self) -> Result<(), Error>;
 
     /// Gives up what was added since the last commit.
     ///

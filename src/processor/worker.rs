@@ -95,6 +95,7 @@ pub struct Worker<B: Bus> {
     context: Context,
     bus: Arc<B>,
     observer: Arc<dyn Observer>,
+    membership: Membership,
     member: B::Member,
     writer: B::Writer,
     cache: Cache,
@@ -138,6 +139,7 @@ impl<B: Bus> Worker<B> {
         let member = bus.join(&membership)?;
         Ok(Worker {
             cache: Cache::new(Revisions::new(&context.plan)),
+            membership,
             context,
             bus,
             observer,
@@ -244,7 +246,11 @@ impl<B: Bus> Worker<B> {
 
     /// Reads what there is; without its records, where they would come too early.
     fn poll(&mut self, wait: Duration, is_deaf: bool) -> Result<(), Error> {
-        match self.member.poll(wait)? {
+        let polled = match self.member.poll(wait) {
+            Err(bus::Error::Fenced { .. }) => return self.doubt(),
+            polled => polled?,
+        };
+        match polled {
             Polled::Records(records) if is_deaf || records.is_empty() => Ok(()),
             Polled::Records(records) => self.ingest(Pending { records, row: 0 }),
             Polled::Gained(gained) => {
@@ -279,6 +285,24 @@ impl<B: Bus> Worker<B> {
                 Ok(())
             }
         }
+    }
+
+    /// The group says that another has our name. An outage that swallowed an answer of the brokers looks the same; but who
+    /// has our name has become the writer first, and that the brokers know for sure.
+    fn doubt(&mut self) -> Result<(), Error> {
+        self.give_up(&bus::Error::Fenced { identity: self.context.identity.clone() }.into());
+        self.to_restore.clear();
+        for number in std::mem::take(&mut self.partitions).into_keys() {
+            self.observer.gone(number);
+        }
+        self.writer.abort()?;
+        self.writer.confirm()?;
+        self.is_aborting = false;
+        tracing::warn!(
+            "it was an outage that looked so: this process is still the only one of its name, and joins the group anew"
+        );
+        self.member = self.bus.join(&self.membership)?;
+        Ok(())
     }
 
     fn drop_all(&mut self, places: &[TopicPartition], how: &str) {

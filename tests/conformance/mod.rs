@@ -253,7 +253,7 @@ macro_rules! conforms {
             what_is_not_there_is_told);
         conforms!($rig: writing: outputs_and_offsets_are_committed_as_one, what_was_aborted_is_never_seen,
             what_is_open_is_not_seen_until_it_is_committed, one_mebibyte_passes_and_more_is_refused,
-            of_two_owners_one_goes_on, nothing_is_a_transaction_too);
+            of_two_owners_one_goes_on, a_writer_knows_whether_it_is_the_one, nothing_is_a_transaction_too);
         conforms!($rig: groups: a_member_goes_on_where_the_group_left_off, partitions_are_shared_and_handed_over,
             what_was_not_committed_is_read_again, of_two_of_a_name_one_goes_on,
             who_was_given_up_commits_nothing, twenty_come_and_go,

@@ -155,6 +155,28 @@ pub(crate) fn of_two_owners_one_goes_on<R: Rig>(rig: &R) {
     }
 }
 
+/// Who asks whether it still is the writer is told so, and nothing of the question is ever seen.
+pub(crate) fn a_writer_knows_whether_it_is_the_one<R: Rig>(rig: &R) {
+    let topic = rig.topic("events", 1);
+    let (bus, other_bus) = (rig.bus(), rig.bus());
+    let identity = rig.name("identity");
+    let mut first = bus.writer(&identity, std::slice::from_ref(&topic)).unwrap();
+    first.confirm().unwrap();
+    first.add(&outgoing(0, b"key", b"a")).unwrap();
+    first.commit(None).unwrap();
+    first.confirm().unwrap();
+    if let Ok(mut second) = other_bus.writer(&identity, std::slice::from_ref(&topic)) {
+        assert_eq!(first.confirm(), Err(Error::Fenced { identity }));
+        second.confirm().unwrap();
+        second.add(&outgoing(0, b"key", b"b")).unwrap();
+        second.commit(None).unwrap();
+        assert_eq!(texts(&bus, &topic), ["a", "b"]);
+    } else {
+        first.confirm().unwrap();
+        assert_eq!(texts(&bus, &topic), ["a"]);
+    }
+}
+
 /// Committing or giving up nothing is none of anybody's business.
 pub(crate) fn nothing_is_a_transaction_too<R: Rig>(rig: &R) {
     let topic = rig.topic("events", 1);

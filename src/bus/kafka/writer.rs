@@ -9,7 +9,9 @@ use super::member::KafkaMember;
 use super::native::{Fault, List, Producer, Row, Scratch};
 use super::settings::Connection;
 use super::watched::{Hangs, Watched};
-use crate::bus::{Error, KEY_AND_HEADERS_BYTES_MAX, Outgoing, Progress, RECORD_BYTES_MAX, TopicName, Writer};
+use crate::bus::{
+    Error, KEY_AND_HEADERS_BYTES_MAX, Outgoing, Partition, Progress, RECORD_BYTES_MAX, TopicName, Writer,
+};
 use crate::fail;
 
 /// How long a call of a transaction may take.
@@ -380,6 +382,20 @@ impl Writer for KafkaWriter {
         let committed = self.finish(read);
         self.open_since = self.open_since.filter(|_| committed.is_err());
         self.noted(committed)
+    }
+
+    /// A record that is never committed: the brokers look at who writes it.
+    fn confirm(&mut self) -> Result<(), Error> {
+        self.add(&Outgoing {
+            topic: 0,
+            partition: Partition(0),
+            key: b"confirm",
+            value: None,
+            headers: &[],
+        })?;
+        let sent = self.hand_over().and_then(|()| self.drain());
+        self.noted(sent)?;
+        self.abort()
     }
 
     fn abort(&mut self) -> Result<(), Error> {
