@@ -24,7 +24,7 @@ use super::kafka::{self, Configured};
 use super::output::Outcome;
 
 /// A transaction has no more events than so many: it must be over in time, and be done again in no time.
-const EVENTS_MAX: usize = 10_000;
+pub(super) const EVENTS_MAX: usize = 50_000;
 /// Between two tries to reach what is not there yet.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How often the lag is looked up.

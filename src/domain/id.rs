@@ -373,14 +373,13 @@ impl AgentId {
     /// The text of the id, as it stands in record keys.
     pub fn text(&self) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        /// Where the two digits of each byte stand.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 15)).copied().unwrap_or_default();
         let mut text = [b'-'; 36];
-        let mut slots = text.iter_mut().enumerate().filter(|(i, _)| !matches!(i, 8 | 13 | 18 | 23));
-        for byte in self.0 {
-            for nibble in [byte >> 4, byte] {
-                if let Some((_, slot)) = slots.next() {
-                    *slot = digit(nibble);
-                }
+        for (byte, place) in self.0.iter().zip(PLACES) {
+            if let Some([high, low]) = text.get_mut(place..place + 2) {
+                (*high, *low) = (digit(byte >> 4), digit(*byte));
             }
         }
         text

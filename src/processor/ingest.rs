@@ -131,10 +131,11 @@ impl Worked {
         let contradiction =
             |why| Err(codec::Error::Malformed { record: "Event", why: Malformed::Value(why) });
         let Some(agent) = event.agent else { return Ok(event) };
-        if record.key != Some(&agent.text()) {
+        let key = agent.text();
+        if record.key != Some(&key) {
             return contradiction("its key is not the id of its agent");
         }
-        if partition_for(&agent.text(), context.partitions).0 != self.number {
+        if partition_for(&key, context.partitions).0 != self.number {
             return contradiction("it is in the partition of other agents");
         }
         match &event.what {
