@@ -25,6 +25,8 @@ use super::output::Outcome;
 
 /// A transaction has no more events than so many: it must be over in time, and be done again in no time.
 pub(super) const EVENTS_MAX: usize = 50_000;
+/// Once an hour of the log's time all states are written, for a replay to begin with.
+pub(super) const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Between two tries to reach what is not there yet.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How often the lag is looked up.
@@ -158,6 +160,7 @@ async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Out
             number: number.into(),
             commit_interval: Duration::from_millis(config.processor.commit_interval_ms.into()),
             events_max: EVENTS_MAX,
+            snapshot_interval: SNAPSHOT_INTERVAL,
             keeps_payload: config.privacy.dead_letter_payload == DeadLetterPayload::Full,
         };
         let parts = (Arc::clone(&bus), Arc::clone(&codec), plan.clone());

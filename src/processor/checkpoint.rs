@@ -21,6 +21,8 @@ pub(super) struct Checkpoint {
     pub(super) epoch: Epoch,
     /// Its revision, and the hash of the manifest.
     pub(super) revision: Option<(Uuid, Sha256)>,
+    /// The last snapshot that is whole in the log; 0 where none is.
+    pub(super) snapshot: i64,
 }
 
 impl Checkpoint {
@@ -31,6 +33,7 @@ impl Checkpoint {
         engine_version: 1,
         epoch: Epoch(0),
         revision: None,
+        snapshot: 0,
     };
 
     /// Reads what was committed.
@@ -61,6 +64,7 @@ impl Checkpoint {
             engine_version: u16::try_from(number("engine")?).map_err(|_| odd())?,
             epoch: Epoch(u64::try_from(number("epoch")?).map_err(|_| odd())?),
             revision,
+            snapshot: number("snapshot")?,
         };
         if checkpoint.engine_version > engine::VERSION {
             return Err(Error::NewerEngine { found: checkpoint.engine_version });
@@ -74,9 +78,12 @@ const FORM: &str = "lockstep/1";
 
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Checkpoint { hash, clock, engine_version, epoch, revision } = self;
+        let Checkpoint { hash, clock, engine_version, epoch, revision, snapshot } = self;
         let (clock, epoch) = (clock.as_unix_ms(), epoch.0);
-        write!(f, "{FORM} hash={hash} clock={clock} engine={engine_version} epoch={epoch}")?;
+        write!(
+            f,
+            "{FORM} hash={hash} clock={clock} engine={engine_version} epoch={epoch} snapshot={snapshot}"
+        )?;
         match revision {
             Some((revision, manifest)) => write!(f, " revision={revision} manifest={manifest}"),
             None => Ok(()),
@@ -110,6 +117,7 @@ mod tests {
                 engine_version: engine::VERSION,
                 epoch: Epoch(9),
                 revision,
+                snapshot: 497_123,
             },
         ] {
             assert_eq!(Checkpoint::parse(&checkpoint.to_string()).unwrap(), checkpoint);

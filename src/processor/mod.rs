@@ -13,6 +13,7 @@ mod ingest;
 mod partition;
 mod restore;
 mod revisions;
+mod snapshot;
 mod stage;
 mod tally;
 mod wake_ups;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub events_max: usize,
     /// Whether dead letters keep what could not be read.
     pub keeps_payload: bool,
+    /// How much time of the log is between two snapshots.
+    pub snapshot_interval: Duration,
 }
 
 /// What does not change while a worker runs.

@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::agents::{Agents, Place, state_hash};
 use super::checkpoint::Checkpoint;
 use super::in_force::{Compiled, InForce};
+use super::snapshot::Snapshot;
 use super::stage::Stage;
 use super::tally::Tally;
 use super::wake_ups::WakeUps;
 use super::{Error, Now};
 use crate::bus::{Offset, Progress, TopicName, Writer};
 use crate::codec::{
-    Activated, Commanded, DecidedAs, Decision, Event, EventKind, Order, Set, State, Uuid, What,
+    Activated, Codec, Commanded, DecidedAs, Decision, Event, EventKind, Order, Set, State, Uuid, What,
 };
 use crate::directory::agent_id;
 use crate::domain::{AgentId, Link, Platform, Team, TimeMs};
@@ -40,6 +42,9 @@ pub(super) struct Worked {
     /// Something of it is in the transaction that is open.
     pub(super) is_open: bool,
     pub(super) tally: Tally,
+    /// The last snapshot that is whole, or will be with the transaction that is open.
+    last_snapshot: i64,
+    snapshot: Option<Snapshot>,
 }
 
 /// What one event did to one agent, on its way into the log.
@@ -75,6 +80,8 @@ impl Worked {
             gone: Vec::new(),
             is_open: false,
             tally: Tally::default(),
+            last_snapshot: checkpoint.snapshot,
+            snapshot: None,
         }
     }
 
@@ -335,7 +342,7 @@ impl Worked {
     }
 
     /// The state record of an agent.
-    fn state_of(&self, place: Place) -> Option<(AgentId, State<'_>)> {
+    pub(super) fn state_of(&self, place: Place) -> Option<(AgentId, State<'_>)> {
         let known = self.agents.known(place)?;
         let agent = Cow::Borrowed(self.agents.state(place)?);
         let link = self.agents.link(known)?;
@@ -408,6 +415,7 @@ impl Worked {
             engine_version: self.engine_version,
             epoch: self.in_force.epoch,
             revision: self.in_force.revision,
+            snapshot: self.last_snapshot,
         };
         Progress {
             partition: events.partition(self.number),
@@ -416,9 +424,30 @@ impl Worked {
         }
     }
 
-    /// What was in the transaction is committed.
-    pub(super) fn committed(&mut self) {
+    /// Adds the next part of a snapshot to the transaction, where one is due.
+    pub(super) fn write_snapshot<W: Writer>(&mut self, stage: &mut Stage<'_, W>) -> Result<(), Error> {
+        let Some(mut snapshot) = self.snapshot.take() else { return Ok(()) };
+        if snapshot.write(self.number, stage)? {
+            self.last_snapshot = snapshot.number;
+        } else {
+            self.snapshot = Some(snapshot);
+        }
+        Ok(())
+    }
+
+    /// Whether a part of a snapshot waits to be written.
+    pub(super) const fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// What was in the transaction is committed. A snapshot that is due is taken now: memory is what is in the log.
+    pub(super) fn committed(&mut self, codec: &Codec, snapshot_interval: Duration) -> Result<(), Error> {
         self.is_open = false;
+        let interval_ms = i64::try_from(snapshot_interval.as_millis()).unwrap_or(i64::MAX).max(1);
+        let number = self.clock.as_unix_ms() / interval_ms;
+        if number > self.last_snapshot && self.snapshot.is_none() && self.agents.len() > 0 {
+            self.snapshot = Some(Snapshot::of(self, codec, number)?);
+        }
         let agents = &self.agents;
         let armed = |due: &super::wake_ups::Due| {
             let timer = agents.state(due.place).and_then(AgentState::timer);
@@ -426,6 +455,7 @@ impl Worked {
         };
         // Nobody is armed twice.
         self.wake_ups.sweep(agents.len(), armed);
+        Ok(())
     }
 
     /// How many agents stand so to their target on a platform.

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256 as Hasher};
 use super::Error;
 use crate::bus::{self, Offset, Outgoing, Partition, Record as Consumed, Topic, TopicName, Writer};
 use crate::codec::{
-    Addressee, Buffer, Codec, Command, DeadLetter, Decision, Event, Order, Record, Sha256, State,
+    Addressee, Buffer, Codec, Command, DeadLetter, Decision, Event, Order, Record, Sha256, SnapshotChunk,
+    State,
 };
 use crate::domain::{AgentId, Link, Platform, TimeMs};
 
@@ -27,6 +28,7 @@ const COMMANDS: [usize; 2] = [1, 2];
 const STATE: usize = 3;
 const DECISIONS: usize = 4;
 const DEAD_LETTERS: usize = 5;
+const SNAPSHOTS: usize = 6;
 
 /// A payload that is larger is left out of a dead letter, which would not fit into a record with it.
 const PAYLOAD_BYTES_MAX: usize = 512 << 10;
@@ -116,6 +118,11 @@ impl<W: Writer> Stage<'_, W> {
         self.records += 1;
         let (topic, partition) = (STATE, Partition(partition));
         Ok(self.writer.add(&Outgoing { topic, partition, key, value: None, headers: &[] })?)
+    }
+
+    /// A part of a snapshot.
+    pub(super) fn snapshot(&mut self, partition: u32, part: &SnapshotChunk<'_>) -> Result<(), Error> {
+        self.put((SNAPSHOTS, 0), partition.to_string().as_bytes(), part, "a snapshot")
     }
 
     /// Sets a record aside that could not be read.

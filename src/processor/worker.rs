@@ -400,6 +400,7 @@ impl<B: Bus> Worker<B> {
                 let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
                 worked.wake(now, &mut stage)?;
             }
+            worked.is_open |= worked.has_snapshot();
         }
         self.note_open(0);
         Ok(())
@@ -412,6 +413,7 @@ impl<B: Bus> Worker<B> {
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
             worked.write_states(&mut stage)?;
+            worked.write_snapshot(&mut stage)?;
             progress.push(worked.progress(&self.context.events));
         }
         let begun = Instant::now();
@@ -422,7 +424,7 @@ impl<B: Bus> Worker<B> {
         self.observer.transaction(since.elapsed(), begun.elapsed());
         self.open = None;
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
-            worked.committed();
+            worked.committed(&self.context.codec, self.context.settings.snapshot_interval)?;
             let (number, clock, next) = (worked.number, worked.clock, worked.next);
             self.observer.committed(number, &worked.tally, clock, next);
             worked.tally.clear();

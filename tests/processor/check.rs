@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lockstep::bus::Topic;
 use lockstep::codec::{
-    Buffer, Codec, Command, Commanded, DecidedAs, Decision, Event, Order, State, Uuid, What,
+    Buffer, Codec, Command, Commanded, DecidedAs, Decision, Event, Order, SnapshotChunk, State, Uuid, What,
 };
 use lockstep::domain::{AgentId, Link, Remedy, Team, TeamId, TimeMs};
 use lockstep::engine::{self, AgentState, Effects, Epoch, Reason, Sequence};
@@ -24,6 +24,7 @@ pub(crate) struct Checked {
     pub(crate) agents: usize,
     pub(crate) wake_ups: usize,
     pub(crate) dead_letters: usize,
+    pub(crate) snapshots: usize,
 }
 
 /// An agent as the checker knows him.
@@ -61,11 +62,20 @@ pub(crate) fn check(site: &Site, revisions: &BTreeMap<Uuid, Revision>) -> Checke
     ]
     .map(|topic| witness::read_all(site, topic));
     let committed = witness::committed(site);
+    let mut snapshots = snapshots(site);
     let mut checked = Checked::default();
     for (number, events) in &events {
         let mut replayed = Replayed::new(&site.codec, revisions);
+        let mut due = snapshots.remove(number).unwrap_or_default();
         for seen in events {
+            while due.first_key_value().is_some_and(|(offset, _)| *offset <= seen.offset) {
+                let (offset, snapshot) = due.pop_first().unwrap();
+                checked.snapshots += usize::from(replayed.is_as_in(*number, offset, &snapshot));
+            }
             replayed.apply(seen);
+        }
+        for (offset, snapshot) in &due {
+            checked.snapshots += usize::from(replayed.is_as_in(*number, *offset, snapshot));
         }
         let (next, noted) =
             committed.get(number).unwrap_or_else(|| panic!("partition {number} was never committed"));
@@ -97,7 +107,46 @@ pub(crate) fn check(site: &Site, revisions: &BTreeMap<Uuid, Revision>) -> Checke
     checked
 }
 
+/// A part of a snapshot: its number, how many there are, the hash of all, and states.
+struct SnapshotPart {
+    number: u32,
+    count: u32,
+    hash: u64,
+    states: Vec<(AgentId, Vec<u8>)>,
+}
+
+/// The snapshots of each partition, by their offset.
+fn snapshots(site: &Site) -> BTreeMap<u32, BTreeMap<u64, Vec<SnapshotPart>>> {
+    let mut all: BTreeMap<u32, BTreeMap<u64, Vec<SnapshotPart>>> = BTreeMap::new();
+    for seen in witness::read_all(site, Topic::Snapshots).values().flatten() {
+        let part: SnapshotChunk<'_> = site.codec.decode(seen.value.as_deref().unwrap()).unwrap();
+        let states = part.states.iter().map(|state| (state.agent, state.value.to_vec())).collect();
+        let (number, count, hash) = (part.chunk, part.chunks, part.state_hash.0);
+        let of = all.entry(part.partition as u32).or_default().entry(part.offset as u64).or_default();
+        of.push(SnapshotPart { number, count, hash, states });
+    }
+    all
+}
+
 impl<'r> Replayed<'r> {
+    /// A snapshot that is whole has just the states of now. Tells whether it is whole.
+    fn is_as_in(&self, number: u32, offset: u64, parts: &[SnapshotPart]) -> bool {
+        let mut states = BTreeMap::new();
+        for part in 0..parts[0].count {
+            let Some(part) = parts.iter().find(|one| one.number == part) else { return false };
+            states.extend(part.states.iter().map(|(agent, value)| (*agent, value)));
+        }
+        assert_eq!(states.len(), self.agents.len(), "a snapshot of partition {number} at {offset}");
+        let mut sum = 0_u64;
+        for (agent, value) in states {
+            let body = self.codec.body(value).unwrap();
+            assert!(body == self.body(agent), "{agent} in a snapshot of partition {number} at {offset}");
+            sum = sum.wrapping_add(hash(agent, body));
+        }
+        assert_eq!(sum, parts[0].hash, "the hash of a snapshot of partition {number} at {offset}");
+        true
+    }
+
     fn new(codec: &'r Codec, revisions: &'r BTreeMap<Uuid, Revision>) -> Replayed<'r> {
         let nothing = Revision {
             rules: Vec::new(),
@@ -287,12 +336,16 @@ impl<'r> Replayed<'r> {
             let written = self.codec.body(last[agent.to_string().as_bytes()]).unwrap();
             let body = self.body(*agent);
             assert!(body == written, "the state of {agent} in partition {number} is another one");
-            let (high, low) = agent.as_bytes().split_at(8);
-            let half = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
-            sum = sum.wrapping_add(XxHash3_64::oneshot_with_seed(half(high) ^ half(low), written));
+            sum = sum.wrapping_add(hash(*agent, written));
         }
         sum
     }
+}
+
+fn hash(agent: AgentId, body: &[u8]) -> u64 {
+    let (high, low) = agent.as_bytes().split_at(8);
+    let half = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
+    XxHash3_64::oneshot_with_seed(half(high) ^ half(low), body)
 }
 
 /// The decisions of a partition by agent, in their order.

@@ -54,7 +54,12 @@ fn happen(site: &Site, random: &mut Random, goes_on: impl Fn(usize) -> bool) {
     while goes_on(number) {
         let person = &site.people[random.below(site.people.len() as u64) as usize];
         let what = anything(random, person);
-        source.add(&event(random, person.agent, what));
+        let event = event(random, person.agent, what);
+        source.add(&event);
+        if random.below(10) == 0 {
+            // Fault 16: it is told twice.
+            source.add(&event);
+        }
         number += 1;
         if number % 20 == 0 {
             source.commit();

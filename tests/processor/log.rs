@@ -35,7 +35,9 @@ fn ordinary(test: &str, workers: u32, commit_ms: u64) -> Checked {
     for one in working {
         one.end().unwrap();
     }
-    check(&site, &revisions)
+    let checked = check(&site, &revisions);
+    assert!(checked.snapshots > 0, "{checked:?}");
+    checked
 }
 
 #[test]
@@ -50,6 +52,28 @@ fn it_does_not_matter_how_many_work_and_how_often_they_commit() {
         let checked = ordinary(&format!("workers-{workers}"), workers, commit_ms);
         assert!(checked.commands > 100 && checked.wake_ups > 10, "{checked:?}");
     }
+}
+
+/// Fault 20: ten times as much as on any day comes at once, while nobody works.
+#[test]
+fn a_burst_is_worked_off() {
+    let test = "burst";
+    let mut random = Random::new(test);
+    let site = Site::new(test, 4, 200);
+    let revisions = known(&site, &[&rules()]);
+    let mut source = site.source("source");
+    source.link_all(&mut random);
+    for _ in 0..20_000 {
+        let person = &site.people[random.below(site.people.len() as u64) as usize];
+        let what = anything(&mut random, person);
+        source.add(&event(&mut random, person.agent, what));
+    }
+    source.commit();
+    let working = work(&site, test, 0, 50);
+    settle(&site);
+    working.end().unwrap();
+    let checked = check(&site, &revisions);
+    assert!(checked.events > 20_000, "{checked:?}");
 }
 
 /// Faults 13 and 14: members come and go all the time, also while another restores.

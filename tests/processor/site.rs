@@ -128,6 +128,7 @@ impl Site {
             commit_interval: Duration::from_millis(commit_ms),
             events_max: 10_000,
             keeps_payload: false,
+            snapshot_interval: Duration::from_secs(2),
         }
     }
 
@@ -291,7 +292,9 @@ pub(crate) fn revision(rules: &str) -> Revision {
 /// Something that may happen to an agent.
 pub(crate) fn anything(random: &mut Random, person: &Person) -> What<'static> {
     let now = TimeMs::from_unix_ms(now_ms());
-    let since = now - DurationMs::from_ms(random.below(3_000) as i64);
+    // Fault 17: most are told soon, and some hours late.
+    let late_ms = if random.below(20) == 0 { 7_200_000 } else { 3_000 };
+    let since = now - DurationMs::from_ms(random.below(late_ms) as i64);
     match random.below(100) {
         0..40 => {
             let row = random.below(2) == 0;

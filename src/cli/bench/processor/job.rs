@@ -17,7 +17,7 @@ use lockstep::processor::{Observer, Settings, Stop, Tally, Worker};
 use crate::cli::bench::median;
 use crate::cli::kafka::{self, Configured};
 use crate::cli::output;
-use crate::cli::run::EVENTS_MAX;
+use crate::cli::run::{EVENTS_MAX, SNAPSHOT_INTERVAL};
 
 /// In what Linux counts the CPU of a process (USER_HZ).
 const TICKS_PER_S: f64 = 100.0;
@@ -148,6 +148,7 @@ pub(super) fn run(job: &Job) -> anyhow::Result<()> {
         number: 0,
         commit_interval: Duration::from_millis(job.commit_ms.into()),
         events_max: EVENTS_MAX,
+        snapshot_interval: SNAPSHOT_INTERVAL,
         keeps_payload: false,
     };
     let observer: Arc<dyn Observer> = Arc::clone(&counting) as Arc<dyn Observer>;
