@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use lockstep::bus::kafka::Kafka;
 use lockstep::bus::{self, Bus, Offset, Severity, Topic, TopicsPlan};
-use lockstep::codec::Codec;
+use lockstep::codec::{self, Codec};
 use lockstep::config::{Config, DeadLetterPayload};
 use lockstep::domain::{Platform, Remedy, TimeMs};
 use lockstep::engine::Standing;
@@ -84,7 +84,10 @@ pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
         .enable_all()
         .build()
         .context("the system gives no means to wait for signals")?;
-    runtime.block_on(serve(command, &config, &name))
+    let ended = runtime.block_on(serve(command, &config, &name));
+    // Threads that still wait for the brokers are not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn log(command: &Run) -> anyhow::Result<()> {
@@ -121,8 +124,8 @@ fn name(command: &Run, config: &Config) -> anyhow::Result<String> {
 enum End {
     /// Somebody asked for it.
     Asked,
-    /// A worker cannot go on.
-    Worker(u16, processor::Error),
+    /// A worker cannot go on; without an error it has panicked.
+    Worker(u32, Option<processor::Error>),
 }
 
 async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Outcome> {
@@ -191,37 +194,52 @@ async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Out
             tracing::info!("stopped");
             Ok(Outcome::Done)
         }
-        End::Worker(number, error) => {
+        End::Worker(number, Some(error)) => {
             Err(anyhow::Error::new(error).context(format!("worker {number} cannot go on")))
+        }
+        End::Worker(number, None) => {
+            anyhow::bail!(
+                "worker {number} panicked, which is a bug: what it said stands above; nothing of it was committed"
+            )
         }
     }
 }
 
 /// Reaches what has to be there, and waits for it.
 async fn begin(config: &Config, plan: &TopicsPlan) -> anyhow::Result<(Arc<Kafka>, Arc<Codec>)> {
-    let connection = kafka::connection(&config.bus);
     let mut is_told = false;
-    let bus = loop {
-        let connection = connection.clone();
-        let reached = tokio::task::spawn_blocking(move || Kafka::connect(connection)).await;
-        match reached.context("reaching Kafka")? {
-            Ok(bus) => break Arc::new(bus),
-            Err(error) if error.remedy() == Remedy::Retry => {
+    loop {
+        match reach(config, plan).await {
+            Err(error) if passes(&error) => {
                 if !is_told {
-                    tracing::warn!("{error}; it is tried again until it works");
+                    tracing::warn!("{error:#}; it is tried again until it works");
                 }
                 is_told = true;
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
-            Err(error) => return Err(error.into()),
+            reached => return reached,
         }
+    }
+}
+
+async fn reach(config: &Config, plan: &TopicsPlan) -> anyhow::Result<(Arc<Kafka>, Arc<Codec>)> {
+    let (connection, wanted) = (kafka::connection(&config.bus), plan.clone());
+    let look = move || {
+        let bus = Arc::new(Kafka::connect(connection)?);
+        check_topics(&bus, &wanted)?;
+        anyhow::Ok(bus)
     };
-    let (asked, wanted) = (Arc::clone(&bus), plan.clone());
-    tokio::task::spawn_blocking(move || check_topics(&asked, &wanted))
-        .await
-        .context("looking at the topics")??;
-    let codec = kafka::codec(config).await?;
-    Ok((bus, Arc::new(codec)))
+    let bus = tokio::task::spawn_blocking(look).await.context("reaching Kafka")??;
+    Ok((bus, Arc::new(kafka::codec(config).await?)))
+}
+
+/// Whether an error is one of those that pass by themselves.
+fn passes(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_bus = cause.downcast_ref::<bus::Error>().map(bus::Error::remedy);
+        let of_codec = cause.downcast_ref::<codec::Error>().map(codec::Error::remedy);
+        of_bus.or(of_codec) == Some(Remedy::Retry)
+    })
 }
 
 /// The topics are as they have to be.
@@ -253,7 +271,7 @@ fn work(
     (bus, codec, plan): (Arc<Kafka>, Arc<Codec>, TopicsPlan),
     settings: Settings,
     (ops, stop): (&Ops, &Stop),
-    failed: mpsc::UnboundedSender<(u16, processor::Error)>,
+    failed: mpsc::UnboundedSender<(u32, Option<processor::Error>)>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let number = settings.number;
     let (stop, observer) = (stop.clone(), Arc::new(Watched { ops: ops.clone() }));
@@ -262,6 +280,7 @@ fn work(
     let run = move || {
         let span = tracing::info_span!("worker", number);
         let _inside = span.enter();
+        let mut guard = Guard { failed, number: Some(number) };
         let mut is_told = false;
         let ended = loop {
             let observer: Arc<dyn Observer> = Arc::clone(&observer) as Arc<dyn Observer>;
@@ -282,11 +301,33 @@ fn work(
             }
         };
         if let Err(error) = ended {
-            // Whoever waits for it may be gone.
-            let _ = failed.send((number as u16, error));
+            guard.tell(Some(error));
         }
+        guard.number = None;
     };
     thread::Builder::new().name(format!("worker-{number}")).spawn(run).context("the system gives no thread")
+}
+
+/// Tells that a worker has ended, even where it panics.
+struct Guard {
+    failed: mpsc::UnboundedSender<(u32, Option<processor::Error>)>,
+    /// None once it has ended as it should.
+    number: Option<u32>,
+}
+
+impl Guard {
+    fn tell(&self, error: Option<processor::Error>) {
+        if let Some(number) = self.number {
+            // Whoever waits for it may be gone.
+            let _ = self.failed.send((number, error));
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
 }
 
 /// Asks now and then how many events wait.
@@ -306,6 +347,9 @@ fn watch_lag(
             }
             asked = Instant::now();
             for (partition, next) in metrics.nexts() {
+                if stop.is_asked() {
+                    return;
+                }
                 // That the brokers are away is told by those who need them more.
                 if let Ok(bounds) = bus.bounds(&events.partition(partition)) {
                     metrics.set_lag(partition, bounds.end.0.saturating_sub(next));

@@ -1,6 +1,8 @@
 //! Activations: which revision is in force, since when, and who said so.
 
 use std::borrow::Cow;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::log::{decoded, latest};
 use super::{Control, Error, Revisions, Saved, event, now};
@@ -11,6 +13,10 @@ use crate::engine::Epoch;
 
 /// The keys of activations in `presence.rules`, before their epoch.
 const KEY: &str = "activation/";
+
+/// How long it may take until what was committed can be read.
+const MARKED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A revision was said to be in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +65,14 @@ impl<B: Bus> Control<'_, B> {
     /// The revision is not whole, another operator came meanwhile, or the bus does not take it.
     pub fn activate(&mut self, saved: &Saved, operator: &Operator<'_>) -> Result<Activation, Error> {
         let revision = saved.manifest.revision;
-        Revisions::new(self.plan).load(self.bus, self.codec, revision, Some(saved.hash))?;
+        let begun = Instant::now();
+        loop {
+            match Revisions::new(self.plan).load(self.bus, self.codec, revision, Some(saved.hash)) {
+                // It was committed a moment ago, and the brokers have yet to mark that.
+                Err(Error::NoRevision(_)) if begun.elapsed() < MARKED_WITHIN => thread::sleep(LOOK_AGAIN),
+                loaded => break loaded.map(drop)?,
+            }
+        }
         // This one is control by now: nobody else's activation can come between.
         let last = Activation::all(self.bus, self.codec, self.plan)?.pop();
         let epoch = Epoch(last.map_or(0, |last| last.epoch.0) + 1);

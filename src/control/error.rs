@@ -48,6 +48,16 @@ pub enum Error {
         /// The version that it was checked with.
         found: u16,
     },
+    /// The configuration has another number of partitions than the topic.
+    #[error("{topic} has {found} partitions, and `partitions` of [bus] is {configured}: write {found}")]
+    Partitions {
+        /// The topic.
+        topic: bus::TopicName,
+        /// How many it has.
+        found: u32,
+        /// How many are configured.
+        configured: u32,
+    },
     /// There is nothing to go back to.
     #[error("there is no activation before the one in force: nothing to go back to")]
     NothingBefore,
@@ -67,6 +77,7 @@ impl Error {
             | Error::Damaged { .. }
             | Error::NewerEngine { .. }
             | Error::NothingBefore
+            | Error::Partitions { .. }
             | Error::SameKey(_) => Remedy::Stop,
         }
     }

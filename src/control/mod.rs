@@ -45,6 +45,14 @@ impl<'c, B: Bus> Control<'c, B> {
     /// A topic is missing, or the bus cannot be reached.
     pub fn begin(bus: &'c B, codec: &'c Codec, plan: &'c TopicsPlan) -> Result<Self, Error> {
         let topics: Vec<TopicName> = TOPICS.iter().map(|topic| plan.name(*topic)).collect();
+        // With another count events would go to other partitions than a processor looks for them, or miss some.
+        let events = plan.name(Topic::Events);
+        if let Some(Some(found)) = bus.describe(std::slice::from_ref(&events))?.pop()
+            && found.partitions != plan.partitions
+        {
+            let (found, configured) = (found.partitions, plan.partitions);
+            return Err(Error::Partitions { topic: events, found, configured });
+        }
         let writer = bus.writer(&format!("{}.control", plan.prefix), &topics)?;
         Ok(Control { bus, codec, plan, writer, buffer: Buffer::new() })
     }

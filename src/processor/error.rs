@@ -54,6 +54,16 @@ pub enum Error {
         /// What was found.
         found: StateHash,
     },
+    /// The same, and it may pass: a transaction that another left open hides what comes after it.
+    #[error("the state of {partition} has hash {found}, and {committed} was committed with the offset")]
+    Unsettled {
+        /// The partition of the state.
+        partition: bus::TopicPartition,
+        /// What was committed.
+        committed: StateHash,
+        /// What was found.
+        found: StateHash,
+    },
     /// There is state, and no offset that it belongs to.
     #[error(
         "{partition} has state, and group {group} has no committed offset: the brokers forget offsets of a group that was away for long (offsets.retention.minutes). Delete the topic of the state, so that it is made anew from the events that are kept"
@@ -98,6 +108,7 @@ impl Error {
                 Remedy::Retry => Remedy::Retry,
                 Remedy::Abort | Remedy::Reject | Remedy::Stop => Remedy::Stop,
             },
+            Error::Unsettled { .. } => Remedy::Retry,
             Error::Unwritable { .. }
             | Error::StateHash { .. }
             | Error::NoOffset { .. }

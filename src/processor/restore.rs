@@ -19,12 +19,12 @@ const WAIT: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Restores partitions, all at once: first what was committed, which waits for transactions that are still open, then the
-/// state as it was by then. A state that is not the one that was committed is read once more, and then given up on.
+/// state as it was by then. Where that is not the state that was committed, it may be read again later, until it is final.
 pub(super) fn restore<B: Bus>(
     context: &Context,
     (bus, member, cache): (&B, &B::Member, &mut Cache),
     numbers: &[u32],
-    now: Now,
+    (now, is_final): (Now, bool),
 ) -> Result<Vec<Worked>, Error> {
     let begun = Instant::now();
     let events: Vec<_> = numbers.iter().map(|number| context.events.partition(*number)).collect();
@@ -39,30 +39,13 @@ pub(super) fn restore<B: Bus>(
         let in_force = cache.in_force(context, bus, number, &checkpoint)?;
         tracing::info!(partition = number, next = next.0, epoch = checkpoint.epoch.0, "restoring");
         partitions.insert(number, Worked::new(number, next, &checkpoint, in_force));
-        checkpoints.insert(number, (committed.is_some(), checkpoint, next));
+        checkpoints.insert(number, (committed.is_some(), checkpoint.hash));
     }
     read_states(context, bus, &mut partitions)?;
-    let is_wrong = |worked: &Worked| {
-        checkpoints.get(&worked.number).map(|(_, c, _)| c.hash) != Some(worked.agents.hash())
-    };
-    let wrong: Vec<u32> =
-        partitions.values().filter(|worked| is_wrong(worked)).map(|worked| worked.number).collect();
-    if !wrong.is_empty() {
-        tracing::warn!(partitions = ?wrong, "the state is not the one that was committed: it is read once more");
-        let mut again = BTreeMap::new();
-        for number in wrong {
-            if let Some((_, checkpoint, next)) = checkpoints.get(&number) {
-                let in_force = cache.in_force(context, bus, number, checkpoint)?;
-                again.insert(number, Worked::new(number, *next, checkpoint, in_force));
-            }
+    for worked in partitions.values() {
+        if let Some((was_committed, committed)) = checkpoints.get(&worked.number) {
+            check(context, worked.number, *was_committed, *committed, worked.agents.hash(), is_final)?;
         }
-        read_states(context, bus, &mut again)?;
-        for worked in again.values() {
-            if let Some((was_committed, checkpoint, _)) = checkpoints.get(&worked.number) {
-                check(context, worked.number, *was_committed, checkpoint.hash, worked.agents.hash())?;
-            }
-        }
-        partitions.extend(again);
     }
     let mut restored: Vec<Worked> = partitions.into_values().collect();
     for worked in &mut restored {
@@ -84,10 +67,13 @@ fn check(
     was_committed: bool,
     committed: StateHash,
     found: StateHash,
+    is_final: bool,
 ) -> Result<(), Error> {
     let (partition, group) = (context.state.partition(number), context.group.clone());
     if committed == found {
         Ok(())
+    } else if !is_final {
+        Err(Error::Unsettled { partition, committed, found })
     } else if was_committed {
         Err(Error::StateHash { partition, group, committed, found })
     } else {

@@ -27,6 +27,13 @@ const WAIT_MAX: Duration = Duration::from_millis(200);
 /// How often a trouble that lasts is told again.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
+/// How long it is waited before something that did not work is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How often it is looked whether a trouble is over.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
+/// until the brokers abort it after 15 s, which they look for every 10 s.
+const SETTLED_WITHIN: Duration = Duration::from_secs(28);
 /// How often it is counted how far the agents are from their targets.
 const STANDINGS_EVERY: Duration = Duration::from_secs(5);
 
@@ -104,7 +111,14 @@ pub struct Worker<B: Bus> {
     partitions: BTreeMap<u32, Worked>,
     /// What is ours, and has to be restored first.
     to_restore: BTreeSet<u32>,
-    pending: Option<Pending<<B::Member as Member>::Records>>,
+    /// Until when nothing can be applied, because something is not at hand.
+    blocked_until: Option<Instant>,
+    /// When it may be tried again to restore.
+    restore_at: Instant,
+    /// Since when the state that is read is not the one that was committed.
+    unsettled_since: Option<Instant>,
+    /// When it was looked last whether a trouble is over.
+    looked: Instant,
     /// The transaction failed, and was not given up yet.
     is_aborting: bool,
     /// Since when a transaction is open, and how many events are in it.
@@ -148,7 +162,10 @@ impl<B: Bus> Worker<B> {
             buffer: Buffer::new(),
             partitions: BTreeMap::new(),
             to_restore: BTreeSet::new(),
-            pending: None,
+            blocked_until: None,
+            restore_at: Instant::now(),
+            unsettled_since: None,
+            looked: Instant::now(),
             is_aborting: false,
             open: None,
             last_commit: Instant::now(),
@@ -201,12 +218,13 @@ impl<B: Bus> Worker<B> {
             self.observer.aborted();
             self.begin_again()?;
         }
-        match self.pending.take() {
-            Some(pending) => self.ingest(pending)?,
+        match self.blocked_until {
+            Some(until) if Instant::now() < until => self.poll(self.wait(), true)?,
+            Some(_) => {
+                self.blocked_until = None;
+                self.begin_again()?;
+            }
             None => self.poll(self.wait(), false)?,
-        }
-        if !self.to_restore.is_empty() && !self.is_aborting {
-            self.restore()?;
         }
         self.wake()?;
         self.tell_standings();
@@ -214,7 +232,13 @@ impl<B: Bus> Worker<B> {
         if self.open.is_some() && (is_full || self.until_commit().is_zero()) {
             self.commit()?;
         }
-        Ok(())
+        if !self.to_restore.is_empty() && !self.is_aborting && Instant::now() >= self.restore_at {
+            // Where it does not work nothing else is held up by trying it all the time.
+            self.restore_at = Instant::now() + AGAIN_AFTER;
+            self.restore()?;
+            self.restore_at = Instant::now();
+        }
+        self.look_whether_it_is_better()
     }
 
     /// Counts now and then how far the agents are from their targets.
@@ -263,7 +287,7 @@ impl<B: Bus> Worker<B> {
             }
             Polled::Losing(going) => {
                 // Now, or it is lost with them.
-                let committed = if is_deaf { Ok(()) } else { self.commit() };
+                let committed = if self.is_aborting { Ok(()) } else { self.commit() };
                 if let Err(error) = &committed
                     && error.remedy() == Remedy::Abort
                 {
@@ -291,10 +315,9 @@ impl<B: Bus> Worker<B> {
     /// has our name has become the writer first, and that the brokers know for sure.
     fn doubt(&mut self) -> Result<(), Error> {
         self.give_up(&bus::Error::Fenced { identity: self.context.identity.clone() }.into());
-        self.to_restore.clear();
-        for number in std::mem::take(&mut self.partitions).into_keys() {
-            self.observer.gone(number);
-        }
+        let restoring = std::mem::take(&mut self.to_restore);
+        let worked = std::mem::take(&mut self.partitions);
+        restoring.into_iter().chain(worked.into_keys()).for_each(|number| self.observer.gone(number));
         self.writer.abort()?;
         self.writer.confirm()?;
         self.is_aborting = false;
@@ -342,7 +365,7 @@ impl<B: Bus> Worker<B> {
                     let loaded = self.cache.get(&self.context, &*self.bus, number, wanted);
                     let compiled = match loaded {
                         Ok(compiled) => compiled,
-                        Err(error) => return self.come_back(pending, error),
+                        Err(error) => return self.come_back(error),
                     };
                     let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
                     if let (Some(worked), Some(record)) =
@@ -365,7 +388,7 @@ impl<B: Bus> Worker<B> {
                         let partition = self.context.events.partition(number);
                         let offset =
                             pending.records.get(pending.row).map_or(Offset(0), |record| record.offset);
-                        return self.come_back(pending, Error::Record { partition, offset, why });
+                        return self.come_back(Error::Record { partition, offset, why });
                     }
                 }
             }
@@ -376,13 +399,9 @@ impl<B: Bus> Worker<B> {
         Ok(self.writer.push()?)
     }
 
-    /// Keeps what could not be applied yet.
-    fn come_back(
-        &mut self,
-        pending: Pending<<B::Member as Member>::Records>,
-        error: Error,
-    ) -> Result<(), Error> {
-        self.pending = Some(pending);
+    /// What cannot be applied yet is read again after a while; until then the group hears of us.
+    fn come_back(&mut self, error: Error) -> Result<(), Error> {
+        self.blocked_until = Some(Instant::now() + AGAIN_AFTER);
         Err(error)
     }
 
@@ -437,7 +456,7 @@ impl<B: Bus> Worker<B> {
     fn give_up(&mut self, why: &Error) {
         tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
         self.is_aborting = true;
-        self.pending = None;
+        self.blocked_until = None;
         self.open = None;
         let open: Vec<u32> =
             self.partitions.values().filter(|worked| worked.is_open).map(|worked| worked.number).collect();
@@ -472,7 +491,15 @@ impl<B: Bus> Worker<B> {
         let begun = Instant::now();
         let numbers: Vec<u32> = self.to_restore.iter().copied().collect();
         let from = (&*self.bus, &self.member, &mut self.cache);
-        let restored = restore(&self.context, from, &numbers, Now::get())?;
+        let since = self.unsettled_since.map(|since| since.elapsed());
+        let is_final = since.is_some_and(|since| since > SETTLED_WITHIN);
+        let restored =
+            restore(&self.context, from, &numbers, (Now::get(), is_final)).inspect_err(|error| {
+                if matches!(error, Error::Unsettled { .. }) {
+                    self.unsettled_since.get_or_insert_with(Instant::now);
+                }
+            })?;
+        self.unsettled_since = None;
         let start = |worked: &Worked| (self.context.events.partition(worked.number), worked.next);
         let starts: Vec<_> = restored.iter().map(start).collect();
         match self.member.start(&starts) {
@@ -523,6 +550,20 @@ impl<B: Bus> Worker<B> {
             }
             Some(_) => {}
         }
+    }
+
+    /// Where nothing has to be committed, nothing tells that a trouble is over: so it is asked for.
+    fn look_whether_it_is_better(&mut self) -> Result<(), Error> {
+        let is_idle = self.open.is_none() && self.to_restore.is_empty() && self.blocked_until.is_none();
+        if self.trouble.is_none() || !is_idle || self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if let Some(number) = self.partitions.keys().next() {
+            self.member.committed(&[self.context.events.partition(*number)])?;
+        }
+        self.is_better();
+        Ok(())
     }
 
     fn is_better(&mut self) {
