@@ -89,7 +89,8 @@ impl Kafka {
         self.connection.shown()
     }
 
-    /// Asks until there is an answer, be it the first from this cluster. Ends early where a person has to mend something.
+    /// Asks until there is an answer, be it the first from this cluster. There it ends early where a person has to mend
+    /// something; later the same may pass, as a name does that is not found while its machine restarts.
     fn ask<T>(
         &self,
         operation: &str,
@@ -99,6 +100,7 @@ impl Kafka {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         let mut last = Fault::new(Code::OperationTimedOut, "nobody answered in time");
         let mut hangs_up_since: Option<Instant> = None;
+        let mut is_complaint = false;
         loop {
             match question(self.asking.client()) {
                 Ok(Some(answer)) => return Ok(answer),
@@ -106,25 +108,29 @@ impl Kafka {
                 Err(error) => {
                     let code = error.rdkafka_error_code().filter(|code| *code != Code::OperationTimedOut);
                     if let Some(code) = code {
-                        last = Fault::new(code, &error.to_string());
+                        (last, is_complaint) = (Fault::new(code, &error.to_string()), false);
                     }
                 }
             }
             // What the client says by itself is heard while it is polled.
             self.asking.poll(Duration::ZERO);
             for fault in self.heard.complaints() {
-                if let Some(refused) = explain::refusal(operation, &fault) {
+                if is_first && let Some(refused) = explain::refusal(operation, &fault) {
                     return Err(refused);
                 }
                 // That all brokers are down says less than what came before it.
                 if !fault.is(Code::AllBrokersDown) {
                     hangs_up_since =
                         explain::is_hang_up(&fault).then(|| hangs_up_since.unwrap_or_else(Instant::now));
-                    last = fault;
+                    (last, is_complaint) = (fault, true);
                 }
             }
             if is_first && hangs_up_since.is_some_and(|at| at.elapsed() >= HANG_UPS_FOR) {
                 return Err(explain::hung_up(operation));
+            }
+            if Instant::now() >= deadline && is_complaint && !is_first {
+                let (operation, why) = (operation.to_owned(), explain::cut(&last.text));
+                return Err(Error::Unreachable { operation, servers: self.servers(), why });
             }
             if Instant::now() >= deadline {
                 return Err(explain::outside(operation, &self.servers(), &last));
