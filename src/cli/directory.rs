@@ -9,8 +9,7 @@ use lockstep::bus::kafka::Kafka;
 use lockstep::control::Control;
 use lockstep::document::{Document, Mistakes};
 
-use super::kafka::Configured;
-use super::operator::{Log, Why};
+use super::operator::{Log, Said};
 use super::output::{self, GREEN, Outcome, RED};
 use super::report;
 
@@ -33,12 +32,7 @@ pub(super) struct Import {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    why: Why,
-    #[command(flatten)]
-    configured: Configured,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
+    said: Said,
 }
 
 pub(super) fn run(command: Directory) -> anyhow::Result<Outcome> {
@@ -56,7 +50,7 @@ fn import(command: &Import) -> anyhow::Result<Outcome> {
         unlinked: usize,
         moved: usize,
     }
-    let operator = command.why.operator()?;
+    let operator = command.said.why.operator()?;
     let document = Document::open(&command.file)?;
     let mut mistakes = Mistakes::new();
     let directory = lockstep::directory::Directory::read(&document, &mut mistakes);
@@ -66,11 +60,11 @@ fn import(command: &Import) -> anyhow::Result<Outcome> {
         output::aside(&format!("{}: {RED}not imported{RED:#}: {count}\n", document.name()));
         return Ok(Outcome::Failed);
     };
-    let log = Log::open(&command.configured)?;
+    let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
     let imported = control.import(&directory, &operator)?;
     let lockstep::control::Imported { written, removed, linked, unlinked, moved } = imported;
-    if command.json {
+    if command.said.json {
         output::json(&Told { written, removed, linked, unlinked, moved })?;
     } else {
         output::result(&format!(

@@ -35,6 +35,18 @@ impl Why {
     }
 }
 
+/// What everything has that somebody says to the log.
+#[derive(Args)]
+pub(super) struct Said {
+    #[command(flatten)]
+    pub(super) why: Why,
+    #[command(flatten)]
+    pub(super) configured: Configured,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// The log of a deployment.
 pub(super) struct Log {
     pub(super) bus: Kafka,

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use lockstep::bus::kafka::Kafka;
 use lockstep::bus::{self, Bus, Offset, Severity, Topic, TopicsPlan};
 use lockstep::codec::{self, Codec};
-use lockstep::config::{Config, DeadLetterPayload};
+use lockstep::config::{Config, DeadLetterPayload, Processor};
 use lockstep::domain::{Platform, Remedy, TimeMs};
 use lockstep::engine::Standing;
 use lockstep::http::{Ops, Readiness};
@@ -112,9 +112,8 @@ fn name(command: &Run, config: &Config) -> anyhow::Result<String> {
             .trim()
             .to_owned(),
     };
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     anyhow::ensure!(
-        (1..=100).contains(&name.len()) && name.bytes().all(allowed),
+        Processor::may_be_named(&name),
         "the name {name:?} cannot be part of a group's and a transaction's name: give one with --name, of a-z, A-Z, 0-9, '.', '-' and '_'"
     );
     Ok(name)

@@ -16,8 +16,6 @@ use crate::domain::AccountName;
 /// Where CXone's discovery begins outside of government regions (CXone, authentication).
 const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
 const OPS_PORT: u16 = 9464;
-/// Kafka allows 249 in names; the prefix and more stand before it.
-const NAME_LENGTH_MAX: usize = 100;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
     let bus = bus::check(raw.bus.or(RawBus::default()), secrets, mistakes);
@@ -219,12 +217,14 @@ fn processor(raw: RawProcessor, mistakes: &mut Mistakes) -> Option<Processor> {
     let name = match raw.name.into_given() {
         None => Some(None),
         Some(name) => {
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-            let good = (1..=NAME_LENGTH_MAX).contains(&name.value.len()) && name.value.bytes().all(allowed);
+            let good = Processor::may_be_named(&name.value);
             if !good {
                 mistakes
                     .error(name.place, "value", "`name` cannot be part of a group's and a transaction's name")
-                    .mend(format!("write 1 to {NAME_LENGTH_MAX} of a-z, A-Z, 0-9, '.', '-' and '_'"));
+                    .mend(format!(
+                        "write 1 to {} of a-z, A-Z, 0-9, '.', '-' and '_'",
+                        Processor::NAME_LENGTH_MAX
+                    ));
             }
             good.then_some(Some(name.value))
         }

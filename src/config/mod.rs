@@ -231,6 +231,17 @@ pub struct Ops {
     pub listen: SocketAddr,
 }
 
+impl Processor {
+    /// Kafka allows 249 in names; the prefix and more stand before it.
+    pub(crate) const NAME_LENGTH_MAX: usize = 100;
+
+    /// Whether this can be the name of a process: it stands in names of groups and transactions.
+    pub fn may_be_named(name: &str) -> bool {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        (1..=Self::NAME_LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed)
+    }
+}
+
 impl Config {
     /// Reads a configuration, taking secrets from `secrets`. Every mistake goes to `mistakes`; `None` where
     /// one of them is an error.

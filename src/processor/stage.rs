@@ -44,8 +44,6 @@ pub(super) struct Stage<'s, W> {
     pub(super) name: &'s str,
     /// Whether dead letters keep what could not be read.
     pub(super) keeps_payload: bool,
-    /// So many records are in the transaction.
-    pub(super) records: usize,
 }
 
 impl<W: Writer> Stage<'_, W> {
@@ -58,7 +56,6 @@ impl<W: Writer> Stage<'_, W> {
     ) -> Result<(), Error> {
         self.buffer.clear();
         self.codec.encode(record, self.buffer).map_err(|why| Error::Unwritable { what, why })?;
-        self.records += 1;
         let value = Some(self.buffer.as_slice());
         Ok(self.writer.add(&Outgoing { topic, partition: Partition(partition), key, value, headers: &[] })?)
     }
@@ -108,14 +105,12 @@ impl<W: Writer> Stage<'_, W> {
 
     /// The state whose body was asked for last.
     pub(super) fn state(&mut self, partition: u32, key: &[u8]) -> Result<(), Error> {
-        self.records += 1;
         let (topic, value) = (STATE, Some(self.buffer.as_slice()));
         Ok(self.writer.add(&Outgoing { topic, partition: Partition(partition), key, value, headers: &[] })?)
     }
 
     /// The agent is gone, and his state with him.
     pub(super) fn no_state(&mut self, partition: u32, key: &[u8]) -> Result<(), Error> {
-        self.records += 1;
         let (topic, partition) = (STATE, Partition(partition));
         Ok(self.writer.add(&Outgoing { topic, partition, key, value: None, headers: &[] })?)
     }

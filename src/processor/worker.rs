@@ -91,12 +91,6 @@ impl Observer for Silent {
     fn waiting(&self, _: u32, _: bool) {}
 }
 
-/// Records that were read, and not all applied yet.
-struct Pending<R> {
-    records: R,
-    row: usize,
-}
-
 /// One thread's share of the processor.
 pub struct Worker<B: Bus> {
     context: Context,
@@ -276,7 +270,7 @@ impl<B: Bus> Worker<B> {
         };
         match polled {
             Polled::Records(records) if is_deaf || records.is_empty() => Ok(()),
-            Polled::Records(records) => self.ingest(Pending { records, row: 0 }),
+            Polled::Records(records) => self.ingest(&records),
             Polled::Gained(gained) => {
                 for place in gained {
                     tracing::info!(partition = place.partition.0, "assigned");
@@ -338,25 +332,25 @@ impl<B: Bus> Worker<B> {
         }
     }
 
-    fn ingest(&mut self, mut pending: Pending<<B::Member as Member>::Records>) -> Result<(), Error> {
+    fn ingest(&mut self, records: &<B::Member as Member>::Records) -> Result<(), Error> {
+        let mut at = 0;
         let now = Now::get();
         fail::point("after read");
-        while let Some(first) = pending.records.get(pending.row) {
-            let same = |row: &usize| {
-                pending.records.get(*row).is_some_and(|record| record.partition == first.partition)
-            };
-            let end = (pending.row..pending.records.len()).take_while(same).last().map_or(0, |last| last + 1);
+        while let Some(first) = records.get(at) {
+            let same =
+                |row: &usize| records.get(*row).is_some_and(|record| record.partition == first.partition);
+            let end = (at..records.len()).take_while(same).last().map_or(0, |last| last + 1);
             let number = first.partition.0;
             let Some(worked) = self.partitions.get_mut(&number) else {
                 // It comes again once the partition is restored.
-                pending.row = end;
+                at = end;
                 continue;
             };
             let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
-            let run = (&pending.records, pending.row..end);
+            let run = (records, at..end);
             let taken = worked.take(&self.context, run, (&mut stage, now))?;
             self.note_open(taken.rows);
-            pending.row += taken.rows;
+            at += taken.rows;
             match taken.then {
                 Then::GoOn => {}
                 Then::Load(epoch, revision, hash) => {
@@ -368,13 +362,12 @@ impl<B: Bus> Worker<B> {
                         Err(error) => return self.come_back(error),
                     };
                     let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
-                    if let (Some(worked), Some(record)) =
-                        (self.partitions.get_mut(&number), pending.records.get(pending.row))
+                    if let (Some(worked), Some(record)) = (self.partitions.get_mut(&number), records.get(at))
                     {
                         worked.take_activation(&record, compiled, (&mut stage, now))?;
                         tracing::info!(partition = number, epoch = epoch.0, %revision, "activated");
                     }
-                    pending.row += 1;
+                    at += 1;
                     self.note_open(1);
                     self.commit()?;
                 }
@@ -386,8 +379,7 @@ impl<B: Bus> Worker<B> {
                     self.commit()?;
                     if let Err(why) = self.context.codec.load_blocking(id) {
                         let partition = self.context.events.partition(number);
-                        let offset =
-                            pending.records.get(pending.row).map_or(Offset(0), |record| record.offset);
+                        let offset = records.get(at).map_or(Offset(0), |record| record.offset);
                         return self.come_back(Error::Record { partition, offset, why });
                     }
                 }
@@ -576,5 +568,5 @@ impl<B: Bus> Worker<B> {
 
 fn stage_of<'s, W: Writer>(context: &'s Context, writer: &'s mut W, buffer: &'s mut Buffer) -> Stage<'s, W> {
     let keeps_payload = context.settings.keeps_payload;
-    Stage { writer, codec: &context.codec, buffer, name: &context.writer, keeps_payload, records: 0 }
+    Stage { writer, codec: &context.codec, buffer, name: &context.writer, keeps_payload }
 }

@@ -13,7 +13,7 @@ use lockstep::rules::Revision;
 
 use super::facts::{differences, facts};
 use crate::cli::kafka::Configured;
-use crate::cli::operator::{Log, Why, when};
+use crate::cli::operator::{Log, Said, when};
 use crate::cli::output::{self, DIM, GREEN, Outcome, RED};
 use crate::cli::report;
 
@@ -29,12 +29,7 @@ pub(in crate::cli) struct Apply {
     #[arg(long)]
     activate: bool,
     #[command(flatten)]
-    why: Why,
-    #[command(flatten)]
-    configured: Configured,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
+    said: Said,
 }
 
 #[derive(Args)]
@@ -43,23 +38,13 @@ pub(in crate::cli) struct Activate {
     #[arg(value_name = "REVISION")]
     revision: String,
     #[command(flatten)]
-    why: Why,
-    #[command(flatten)]
-    configured: Configured,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
+    said: Said,
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct RollBack {
     #[command(flatten)]
-    why: Why,
-    #[command(flatten)]
-    configured: Configured,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
+    said: Said,
 }
 
 #[derive(Args)]
@@ -127,9 +112,9 @@ struct SavedRow {
 }
 
 pub(super) fn apply(command: &Apply) -> anyhow::Result<Outcome> {
-    let operator = command.why.operator()?;
+    let operator = command.said.why.operator()?;
     let rules = Document::open(&command.file)?;
-    let log = Log::open(&command.configured)?;
+    let log = Log::open(&command.said.configured)?;
     let mut mistakes = Mistakes::new();
     let directory = match &command.directory {
         None => Some(directory_in_log(&log.bus, &log.codec, &log.plan)?),
@@ -156,7 +141,7 @@ pub(super) fn apply(command: &Apply) -> anyhow::Result<Outcome> {
     let mut control = Control::begin(&log.bus, &log.codec, &log.plan)?;
     let (saved, is_new) = control.save(&revision, &operator)?;
     let activation = if command.activate { Some(control.activate(&saved, &operator)?) } else { None };
-    told(&saved, is_new, activation.as_ref(), command.json)?;
+    told(&saved, is_new, activation.as_ref(), command.said.json)?;
     Ok(Outcome::Done)
 }
 
@@ -200,18 +185,18 @@ fn activated(activation: &Activation, json: bool) -> anyhow::Result<Outcome> {
 }
 
 pub(super) fn activate(command: &Activate) -> anyhow::Result<Outcome> {
-    let operator = command.why.operator()?;
-    let log = Log::open(&command.configured)?;
+    let operator = command.said.why.operator()?;
+    let log = Log::open(&command.said.configured)?;
     let saved = Revisions::new(&log.plan).find(&log.bus, &log.codec, &command.revision)?;
     let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
-    activated(&control.activate(&saved, &operator)?, command.json)
+    activated(&control.activate(&saved, &operator)?, command.said.json)
 }
 
 pub(super) fn roll_back(command: &RollBack) -> anyhow::Result<Outcome> {
-    let operator = command.why.operator()?;
-    let log = Log::open(&command.configured)?;
+    let operator = command.said.why.operator()?;
+    let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
-    activated(&control.roll_back(&operator)?, command.json)
+    activated(&control.roll_back(&operator)?, command.said.json)
 }
 
 pub(super) fn list(command: &List) -> anyhow::Result<Outcome> {

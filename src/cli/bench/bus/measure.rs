@@ -14,6 +14,7 @@ use lockstep::bus::{
 
 use super::scratch::Scratch;
 use super::{Commits, Run, Times};
+use crate::cli::bench::cpu_s;
 
 /// Sizes as in the raw loop (`benches/raw_loop.rs`), so that the two can be compared.
 pub(super) const KEY_BYTES: usize = 15;
@@ -46,13 +47,6 @@ impl Stretch {
             cpu_s_per_million: (cpu_s() - self.cpu_s) * 1e6 / f64::from(records),
         }
     }
-}
-
-/// The CPU time of this process: user and system, in ticks of 10 ms.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn key(agent: u32) -> [u8; KEY_BYTES] {

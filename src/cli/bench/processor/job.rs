@@ -14,13 +14,10 @@ use lockstep::domain::{Platform, TimeMs};
 use lockstep::engine::Standing;
 use lockstep::processor::{Observer, Settings, Stop, Tally, Worker};
 
-use crate::cli::bench::median;
+use crate::cli::bench::{cpu_s, median};
 use crate::cli::kafka::{self, Configured};
 use crate::cli::output;
 use crate::cli::run::{EVENTS_MAX, SNAPSHOT_INTERVAL};
-
-/// In what Linux counts the CPU of a process (USER_HZ).
-const TICKS_PER_S: f64 = 100.0;
 
 /// When a run is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,21 +171,12 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
         seconds: (last - ready).as_secs_f64(),
         second_half_per_s: if second_half > 0.0 { (events - half.0) as f64 / second_half } else { 0.0 },
         records_out: seen.records_out,
-        cpu_s: cpu_s().unwrap_or_default(),
+        cpu_s: cpu_s(),
         rss_mb: rss_mb().unwrap_or_default(),
         ready_ms,
         commit_ms_p50: median(&seen.commit_ms),
         commit_ms_p99: p99,
     })
-}
-
-/// The CPU that this process took, all its threads.
-fn cpu_s() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let (user, system) = (fields.next()?.parse::<f64>().ok()?, fields.next()?.parse::<f64>().ok()?);
-    Some((user + system) / TICKS_PER_S)
 }
 
 /// The most memory that this process ever had resident.
