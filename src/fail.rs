@@ -1,5 +1,5 @@
-//! Points at which a process can be made to end at once, for the tests of what it must live through. Without the feature
-//! `fail-points`, which no release has, there is nothing of it.
+//! Points at which a process can be made to end at once, and a clock that can be set, for the tests of what it must live
+//! through. Without the feature `fail-points`, which no release has, there is nothing of it.
 
 #[cfg(all(feature = "fail-points", not(debug_assertions)))]
 compile_error!("fail-points are for tests: a release must not have them");
@@ -29,3 +29,17 @@ pub fn point(name: &str) {
 #[cfg(not(feature = "fail-points"))]
 #[inline(always)]
 pub const fn point(_: &str) {}
+
+/// How many seconds the clock is ahead: as many as the file says that `LOCKSTEP_CLOCK` names, at any time.
+#[cfg(feature = "fail-points")]
+pub fn clock_ahead_s() -> i64 {
+    let said = std::env::var_os("LOCKSTEP_CLOCK").and_then(|file| std::fs::read_to_string(file).ok());
+    said.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Nothing.
+#[cfg(not(feature = "fail-points"))]
+#[inline(always)]
+pub const fn clock_ahead_s() -> i64 {
+    0
+}

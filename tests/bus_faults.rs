@@ -148,7 +148,7 @@ fn copy(bus: &Kafka, input: &TopicName, output: &TopicName, records: u64) {
 #[test]
 fn a_broker_killed_under_load_costs_nothing_but_time() {
     const RECORDS: u64 = 3_000;
-    let broker = Broker::start("killed");
+    let broker = Broker::start("killed", &[]);
     let (input, output) = (broker.topic("faults.events"), broker.topic("faults.decisions"));
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -178,8 +178,8 @@ fn a_broker_killed_under_load_costs_nothing_but_time() {
         for _ in 0..3 {
             if !is_over.load(Ordering::Relaxed) {
                 std::thread::park_timeout(Duration::from_millis(1_500));
-                broker.fault("kill");
-                broker.fault("restart");
+                broker.fault("kill", 1);
+                broker.fault("restart", 1);
             }
         }
     });
@@ -191,7 +191,7 @@ fn a_broker_killed_under_load_costs_nothing_but_time() {
 
 #[test]
 fn a_commit_at_a_broker_that_hangs_ends_and_is_decided_later() {
-    let broker = Broker::start("hangs");
+    let broker = Broker::start("hangs", &[]);
     let (input, output) = (broker.topic("faults.events"), broker.topic("faults.decisions"));
     let bus = broker.bus();
     let mut member = bus.join(&membership(&input, Some("member"))).unwrap();
@@ -204,7 +204,7 @@ fn a_commit_at_a_broker_that_hangs_ends_and_is_decided_later() {
     writer.add(&outgoing(b"before")).unwrap();
     writer.commit(Some((&member, &[progress(&input, 1)]))).unwrap();
     writer.add(&outgoing(b"while it hangs")).unwrap();
-    broker.fault("pause");
+    broker.fault("pause", 1);
     let begun = Instant::now();
     let error = writer.commit(Some((&member, &[progress(&input, 2)]))).unwrap_err();
     println!("{error} ({} ms)", begun.elapsed().as_millis());
@@ -215,7 +215,7 @@ fn a_commit_at_a_broker_that_hangs_ends_and_is_decided_later() {
     println!("{error} ({} ms)", begun.elapsed().as_millis());
     assert_eq!(error.remedy(), Remedy::Retry, "{error}");
     assert!(begun.elapsed() > Duration::from_secs(26), "{:?}", begun.elapsed());
-    broker.fault("resume");
+    broker.fault("resume", 1);
     persist(|| writer.abort());
     let committed = persist(|| member.committed(&[input.partition(0)]))[0].as_ref().unwrap().next;
     let mut expected = vec!["before", "after"];
@@ -231,7 +231,7 @@ fn a_commit_at_a_broker_that_hangs_ends_and_is_decided_later() {
 /// A process that was stopped for longer than its session, while another took its partition, commits nothing after it.
 #[test]
 fn a_process_that_was_asleep_commits_nothing() {
-    let broker = Broker::start("asleep");
+    let broker = Broker::start("asleep", &[]);
     let (input, output) = (broker.topic("faults.events"), broker.topic("faults.decisions"));
     let bus = broker.bus();
     let mut feeder = bus.writer("faults.feeder", std::slice::from_ref(&input)).unwrap();

@@ -1,4 +1,4 @@
-//! A schema registry that others wrote (srfake, as `tests/registry` runs it) and registries that are none: what is
+//! A schema registry that others wrote (srfake, as `registry/server.rs` runs it) and registries that are none: what is
 //! registered is found by others, what cannot be used is refused, and every failure says what to do.
 
 #![allow(
@@ -9,8 +9,9 @@
     reason = "a test fails loudly"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
+#[path = "registry/server.rs"]
+mod server;
+
 use std::time::Duration;
 
 use lockstep::codec::{
@@ -23,56 +24,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
-/// A password that no output may show.
-const CANARY: &str = "canary-5f1e-hunter2";
-
-/// A registry in a process of its own, which ends with this.
-struct Server {
-    url: Url,
-    process: Child,
-    stdin: Option<ChildStdin>,
-}
+use server::{CANARY, Server};
 
 impl Server {
-    fn start() -> Server {
-        Server::with(&[])
-    }
-
-    fn with(arguments: &[&str]) -> Server {
-        let Some(binary) = std::env::var_os("LOCKSTEP_TEST_REGISTRY") else {
-            panic!(
-                "LOCKSTEP_TEST_REGISTRY is not set: run scripts/test, which builds the schema registry first"
-            );
-        };
-        let mut process = Command::new(binary)
-            .args(arguments)
-            .env("CANARY", CANARY)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("LOCKSTEP_TEST_REGISTRY names the registry");
-        let stdin = process.stdin.take();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Server { url: line.trim().parse().expect("the registry says where it is"), process, stdin }
-    }
-
-    fn registry(&self) -> Registry {
-        Registry::new(self.url.clone(), None, false).unwrap()
-    }
-
-    async fn codec(&self) -> Codec {
-        Codec::registered(self.registry(), "presence").await.unwrap()
-    }
-
-    /// Registers a schema as another program does, and tells its id.
-    async fn register(&self, subject: &str, schema: Value) -> i32 {
-        let url = self.url.join(&format!("subjects/{subject}/versions")).unwrap();
-        let answer = reqwest::Client::new().post(url).json(&schema).send().await.unwrap();
-        let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
-        answer["id"].as_i64().unwrap().try_into().unwrap()
-    }
-
     async fn get(&self, path: &str) -> Value {
         reqwest::get(self.url.join(path).unwrap()).await.unwrap().json().await.unwrap()
     }
@@ -81,14 +35,6 @@ impl Server {
     async fn asked(&self, request: &str) -> usize {
         let asked = self.get("-/requests").await;
         asked.as_array().unwrap().iter().filter(|asked| *asked == request).count()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It ends when its stdin closes, so that it ends too where this is never run.
-        self.stdin.take();
-        let _ = self.process.wait();
     }
 }
 
@@ -193,8 +139,8 @@ fn http(status: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn every_schema_is_registered_under_its_topic_and_record() {
-    let server = Server::start();
-    server.codec().await;
+    let server = Server::start(&[]);
+    server.codec("presence").await;
     let mut subjects: Vec<String> = serde_json::from_value(server.get("subjects").await).unwrap();
     subjects.sort();
     assert_eq!(
@@ -224,8 +170,8 @@ async fn every_schema_is_registered_under_its_topic_and_record() {
 
 #[tokio::test]
 async fn what_one_process_writes_another_one_reads() {
-    let server = Server::start();
-    let (writer, reader) = (server.codec().await, server.codec().await);
+    let server = Server::start(&[]);
+    let (writer, reader) = (server.codec("presence").await, server.codec("presence").await);
     let message = written(&writer);
     assert_eq!(message[0], 0);
     let id = i32::from_be_bytes(message[1..5].try_into().unwrap());
@@ -237,8 +183,8 @@ async fn what_one_process_writes_another_one_reads() {
 
 #[tokio::test]
 async fn what_is_written_under_another_id_is_read_once_that_was_fetched() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     let (mut told_otherwise, _) = schema_of_position();
     told_otherwise["doc"] = json!("The same record.");
     let id = server.register("elsewhere", json!({ "schema": told_otherwise.to_string() })).await;
@@ -251,8 +197,8 @@ async fn what_is_written_under_another_id_is_read_once_that_was_fetched() {
 
 #[tokio::test]
 async fn a_newer_writer_with_one_more_field_is_read() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     let (mut newer, _) = schema_of_position();
     let field = json!({ "name": "note", "type": ["null", "string"], "default": null });
     newer["fields"].as_array_mut().unwrap().push(field);
@@ -271,8 +217,8 @@ async fn a_newer_writer_with_one_more_field_is_read() {
 
 #[tokio::test]
 async fn an_unknown_id_is_asked_once() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     let error = read(&codec, 4_711, &[]).await.unwrap_err();
     assert!(matches!(error, Error::UnknownId(4_711)), "{error}");
     assert_eq!((error.remedy(), error.cause()), (Remedy::Reject, DeadCause::Schema));
@@ -285,8 +231,8 @@ async fn an_unknown_id_is_asked_once() {
 
 #[tokio::test]
 async fn a_schema_that_cannot_be_used_rejects_its_records_and_nothing_else() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     server.register("part", json!({ "schema": "\"string\"" })).await;
     let refers = json!([{ "name": "part", "subject": "part", "version": 1 }]);
     let cases = [
@@ -311,8 +257,8 @@ async fn a_schema_that_cannot_be_used_rejects_its_records_and_nothing_else() {
 
 #[tokio::test]
 async fn a_record_of_another_kind_is_rejected() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     let subject = "presence.dead-letters-lockstep.DeadLetter";
     let id = server.get(&format!("subjects/{subject}/versions/1")).await["id"].as_i64().unwrap();
     let error = read(&codec, id.try_into().unwrap(), &written(&codec)[5..]).await.unwrap_err();
@@ -323,8 +269,8 @@ async fn a_record_of_another_kind_is_rejected() {
 
 #[tokio::test]
 async fn what_was_written_without_a_registry_is_read_with_one() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     let alone = Codec::single_object().unwrap();
     assert_eq!(codec.decode::<Position<'_>>(&written(&alone)).unwrap(), position());
     let error = alone.decode::<Position<'_>>(&written(&codec)).unwrap_err();
@@ -336,20 +282,20 @@ async fn what_was_written_without_a_registry_is_read_with_one() {
 #[tokio::test]
 async fn a_registry_that_is_busy_is_asked_again() {
     for status in ["500", "503", "429"] {
-        let server = Server::with(&["--fail-first", "1", "--fail-status", status]);
+        let server = Server::start(&["--fail-first", "1", "--fail-status", status]);
         let error = not_registered(server.registry()).await;
         assert!(matches!(error, RegistryError::Unavailable { .. }), "{error}");
         assert_eq!(error.remedy(), Remedy::Retry);
         assert!(error.to_string().contains(status), "{error}");
-        server.codec().await;
+        server.codec("presence").await;
     }
 }
 
 /// An id is not unknown because nobody could be asked.
 #[tokio::test]
 async fn a_schema_that_could_not_be_fetched_is_fetched_later() {
-    let server = Server::start();
-    let codec = server.codec().await;
+    let server = Server::start(&[]);
+    let codec = server.codec("presence").await;
     drop(server);
     let Err(Error::Registry(error)) = codec.load(4_711).await else { panic!("nobody was there to be asked") };
     assert_eq!(error.remedy(), Remedy::Retry);
@@ -362,7 +308,7 @@ async fn a_schema_that_could_not_be_fetched_is_fetched_later() {
 async fn a_refusal_says_how_to_mend_it() {
     let cases = [("409", "set another bus prefix"), ("403", "grant it"), ("422", "--fail-first")];
     for (status, mend) in cases {
-        let server = Server::with(&["--fail-first", "1", "--fail-status", status]);
+        let server = Server::start(&["--fail-first", "1", "--fail-status", status]);
         let error = not_registered(server.registry()).await;
         assert!(matches!(error, RegistryError::Refused { .. }), "{error}");
         assert_eq!(error.remedy(), Remedy::Stop);
@@ -373,7 +319,7 @@ async fn a_refusal_says_how_to_mend_it() {
 
 #[tokio::test]
 async fn a_registry_may_want_a_password() {
-    let server = Server::with(&["--user", "lockstep", "--password-env", "CANARY"]);
+    let server = Server::start(&["--user", "lockstep", "--password-env", "CANARY"]);
     let registry = |user: &str, password: &str| {
         let known = Credentials { user: user.to_owned(), password: password.into() };
         assert!(!format!("{known:?}").contains(password), "{known:?}");

@@ -41,7 +41,7 @@ SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one
 
 Examples:
   lockstep run --config lockstep.toml --roles processor
-  lockstep run --log debug,librdkafka=info
+  lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   lockstep run --log-format json 2>> lockstep.log")]
 pub(super) struct Run {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// What is logged: a level, or levels for its parts
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info,librdkafka=error")]
     log: String,
     /// How it is logged, on stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]

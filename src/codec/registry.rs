@@ -170,7 +170,12 @@ impl Registry {
             return Err(RegistryError::Plaintext(url));
         }
         // A registry sends nobody elsewhere, least of all to where it is not encrypted.
-        let client = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).build();
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            // It is asked seldom, and a connection serves only while the runtime is driven that made it.
+            .pool_max_idle_per_host(0)
+            .build();
         let client = client.map_err(|error| RegistryError::Unreachable {
             operation: "preparing TLS".to_owned(),
             url: url.clone(),

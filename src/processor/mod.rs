@@ -24,7 +24,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::bus::{Topic, TopicName, TopicsPlan};
 use crate::codec::Codec;
-use crate::domain::TimeMs;
+use crate::domain::{DurationMs, TimeMs};
+use crate::fail;
 
 pub use error::Error;
 pub use tally::Tally;
@@ -95,7 +96,8 @@ struct Now {
 impl Now {
     fn get() -> Now {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = TimeMs::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let wall = TimeMs::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            + DurationMs::from_seconds(fail::clock_ahead_s());
         Now { instant: Instant::now(), wall }
     }
 }

@@ -99,7 +99,8 @@ impl Worked {
     pub(super) fn arm_all(&mut self, now: Now) {
         for place in self.agents.places() {
             if let Some((armed, generation)) = self.agents.state(place).and_then(AgentState::timer) {
-                self.wake_ups.arm((place, generation), armed.at, self.clock, now, false);
+                let left = self.wake_ups.left(armed.at, self.clock, now.wall);
+                self.wake_ups.arm((place, generation), left, now.instant);
             }
         }
     }
@@ -107,6 +108,7 @@ impl Worked {
     /// Time goes on to when a record was appended.
     pub(super) fn tick(&mut self, appended_at: TimeMs) -> TimeMs {
         self.clock = self.clock.max(appended_at);
+        self.wake_ups.behind = self.clock.since(appended_at);
         self.clock
     }
 
@@ -194,8 +196,11 @@ impl Worked {
 
     fn set_timer(&mut self, place: Place, effects: &Effects, at: TimeMs, now: Now) {
         if let Some(Timer::Arm { at: due, generation, .. }) = effects.timer {
-            let came_early = effects.decision.reason == Reason::EarlyWakeUp;
-            self.wake_ups.arm((place, generation), due, at, now, came_early);
+            let left = match effects.decision.reason {
+                Reason::EarlyWakeUp => self.wake_ups.left_of_early(due, at),
+                _ => self.wake_ups.left(due, at, now.wall),
+            };
+            self.wake_ups.arm((place, generation), left, now.instant);
         }
     }
 

@@ -29,6 +29,12 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// How long it is waited before something that did not work is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// What is given up again and again is tried more seldom, and no more seldom than this.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
+/// Of one partition so many records are dealt with before it is looked at others, and at what the transaction holds.
+const RUN_MAX: usize = 2_000;
+/// A transaction that was over within this may have been larger.
+const OVER_SOON: Duration = Duration::from_secs(2);
 /// How often it is looked whether a trouble is over.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
@@ -117,6 +123,10 @@ pub struct Worker<B: Bus> {
     is_aborting: bool,
     /// Since when a transaction is open, and how many events are in it.
     open: Option<(Instant, usize)>,
+    /// So many events are the most in a transaction now: fewer than the settings say where one was not over in time.
+    events_max: usize,
+    /// So many transactions were given up since the last that was committed.
+    given_up: u32,
     last_commit: Instant,
     standings_told: Instant,
     /// A trouble that lasts: since when, and when it was told last.
@@ -147,6 +157,8 @@ impl<B: Bus> Worker<B> {
         let member = bus.join(&membership)?;
         Ok(Worker {
             cache: Cache::new(Revisions::new(&context.plan)),
+            events_max: context.settings.events_max,
+            given_up: 0,
             membership,
             context,
             bus,
@@ -222,8 +234,7 @@ impl<B: Bus> Worker<B> {
         }
         self.wake()?;
         self.tell_standings();
-        let is_full = self.open.is_some_and(|(_, events)| events >= self.context.settings.events_max);
-        if self.open.is_some() && (is_full || self.until_commit().is_zero()) {
+        if self.open.is_some() && (self.room() == 0 || self.until_commit().is_zero()) {
             self.commit()?;
         }
         if !self.to_restore.is_empty() && !self.is_aborting && Instant::now() >= self.restore_at {
@@ -246,6 +257,11 @@ impl<B: Bus> Worker<B> {
                 self.observer.standings(worked.number, platform, standing, agents);
             }
         }
+    }
+
+    /// How many more events may be in the transaction that is open, or will be.
+    fn room(&self) -> usize {
+        self.events_max.saturating_sub(self.open.map_or(0, |(_, events)| events))
     }
 
     fn until_commit(&self) -> Duration {
@@ -339,7 +355,8 @@ impl<B: Bus> Worker<B> {
         while let Some(first) = records.get(at) {
             let same =
                 |row: &usize| records.get(*row).is_some_and(|record| record.partition == first.partition);
-            let end = (at..records.len()).take_while(same).last().map_or(0, |last| last + 1);
+            let most = self.room().clamp(1, RUN_MAX);
+            let end = (at..records.len()).take(most).take_while(same).last().map_or(at, |last| last + 1);
             let number = first.partition.0;
             let Some(worked) = self.partitions.get_mut(&number) else {
                 // It comes again once the partition is restored.
@@ -384,7 +401,7 @@ impl<B: Bus> Worker<B> {
                     }
                 }
             }
-            if self.open.is_some_and(|(_, events)| events >= self.context.settings.events_max) {
+            if self.room() == 0 {
                 self.commit()?;
             }
         }
@@ -432,6 +449,10 @@ impl<B: Bus> Worker<B> {
         self.writer.commit(Some((&self.member, &progress)))?;
         fail::point("after commit");
         self.last_commit = Instant::now();
+        if since.elapsed() < OVER_SOON {
+            self.events_max = self.events_max.saturating_mul(2).min(self.context.settings.events_max);
+        }
+        self.given_up = 0;
         self.observer.transaction(since.elapsed(), begun.elapsed());
         self.open = None;
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
@@ -449,7 +470,14 @@ impl<B: Bus> Worker<B> {
         tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
         self.is_aborting = true;
         self.blocked_until = None;
-        self.open = None;
+        // Brokers that are slow take a small one in time. Each that is over soon doubles it again.
+        let events = self.open.take().map_or(self.events_max, |(_, events)| events);
+        self.events_max = (events / 2).clamp(1, self.events_max);
+        if self.given_up > 0 {
+            let pause = AGAIN_AFTER.saturating_mul(1 << (self.given_up - 1).min(8));
+            self.restore_at = Instant::now() + pause.min(AGAIN_AFTER_MAX);
+        }
+        self.given_up += 1;
         let open: Vec<u32> =
             self.partitions.values().filter(|worked| worked.is_open).map(|worked| worked.number).collect();
         for number in open {

@@ -67,7 +67,14 @@ impl Crowd {
     ///
     /// Nothing where they do not hold, which would be a mistake in this file.
     pub fn revision() -> Option<rules::Revision> {
-        rules().map(|(revision, _)| revision)
+        rules(0).map(|(revision, _)| revision)
+    }
+
+    /// Other rules: every status has the row of the one before it, so that everybody has another target.
+    ///
+    /// Nothing as in [`Crowd::revision`].
+    pub fn other_revision() -> Option<rules::Revision> {
+        rules(1).map(|(revision, _)| revision)
     }
 
     /// A centre of so many agents, 95 % of them at rest, and a log of so many events.
@@ -287,7 +294,8 @@ fn row(number: u32) -> Option<RowId> {
 }
 
 /// The rules of the crowd, and the one who is linked in its directory.
-fn rules() -> Option<(rules::Revision, Directory)> {
+fn rules(shift: u8) -> Option<(rules::Revision, Directory)> {
+    let partner = |n: u8| (n - 1 + shift) % STATUSES + 1;
     let list = |item: &dyn Fn(u8) -> String| (1..=STATUSES).map(item).collect::<Vec<_>>().join(", ");
     let directory = format!(
         "[salesforce.main]\nstatuses = [{}]\nusers = [{{ id = \"005000000000001\" }}]\n\
@@ -300,11 +308,11 @@ fn rules() -> Option<(rules::Revision, Directory)> {
     );
     let mut text = "[[rule]]\nname = \"All\"\nteams = [\"All\"]\n[rule.cxone_to_salesforce]\n".to_owned();
     for n in 1..=STATUSES {
-        let _ = writeln!(text, "\"Unavailable/C{n}\" = \"S{n}\"");
+        let _ = writeln!(text, "\"Unavailable/C{}\" = \"S{n}\"", partner(n));
     }
     text.push_str("[rule.salesforce_to_cxone]\n");
     for n in 1..=STATUSES {
-        let _ = writeln!(text, "\"S{n}\" = \"Unavailable/C{n}\"");
+        let _ = writeln!(text, "\"S{n}\" = \"Unavailable/C{}\"", partner(n));
     }
     let mut mistakes = Mistakes::new();
     let directory = Directory::read(&Document::new("directory", directory, Syntax::Toml), &mut mistakes)?;
@@ -314,7 +322,7 @@ fn rules() -> Option<(rules::Revision, Directory)> {
 }
 
 fn tables() -> Option<(Tables, Membership)> {
-    let (revision, directory) = rules()?;
+    let (revision, directory) = rules(0)?;
     let tables = Tables::compile(&revision);
     let person = directory.people.first()?;
     let team = person.team.map(|team| Team { account: person.link.cxone.account, team });

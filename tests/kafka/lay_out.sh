@@ -49,7 +49,7 @@ fetch() {
 
 # Half of a broker's start is loading classes. A broker that ran once leaves them to all that follow.
 archive_classes() {
-    local dir="$cache/archive" nodes=1 secure=false measure=false stop_s_max=60
+    local dir="$cache/archive" nodes=1 secure=false measure=false proxied=false stop_s_max=60
     local broker_options=("-XX:ArchiveClassesAtExit=$dir/classes.jsa")
     say "preparing faster starts (once)"
     unfinished=("$dir")
@@ -116,10 +116,15 @@ certificates() {
 }
 
 properties() { # of node $1
-    local base=$((port_base + ports_a_node * ($1 - 1))) names=(PLAINTEXT) listeners='' voters='' in_sync=1 i
+    local base=$((port_base + ports_a_node * ($1 - 1))) names=(PLAINTEXT) listeners='' advertised voters='' in_sync=1 i
     ! $secure || names+=(SSL MTLS SASL_SSL)
     [ "$nodes" -eq 1 ] || in_sync=2
     for i in "${!names[@]}"; do listeners+="${listeners:+,}${names[i]}://127.0.0.1:$((base + i + 1))"; done
+    advertised=$listeners
+    if $proxied; then
+        advertised+=",PROXIED://127.0.0.1:$(proxy_of "$1")"
+        listeners+=",PROXIED://127.0.0.1:$((base + ports_a_node - 2))"
+    fi
     for ((i = 1; i <= nodes; i++)); do
         voters+="${voters:+,}$i@127.0.0.1:$((port_base + ports_a_node * (i - 1)))"
     done
@@ -130,7 +135,7 @@ properties() { # of node $1
 node.id=$1
 controller.quorum.voters=$voters
 listeners=CONTROLLER://127.0.0.1:$base,$listeners
-advertised.listeners=$listeners
+advertised.listeners=$advertised
 log.dirs=$dir/node-$1/data
 default.replication.factor=$nodes
 min.insync.replicas=$in_sync
@@ -158,10 +163,19 @@ super.users=User:ANONYMOUS
 PROPERTIES
 }
 
+# Where the proxy of node $1 listens.
+proxy_of() { echo $((port_base + ports_a_node * $1 - 1)); }
+
 environment() {
+    local n proxies=''
+    for ((n = 1; n <= nodes; n++)); do proxies+="${proxies:+,}127.0.0.1:$(proxy_of "$n")"; done
     tell KAFKA_DIR "$dir"
     tell KAFKA_LIB "$lib"
     tell KAFKA_BOOTSTRAP_SERVERS "$(addresses PLAINTEXT)"
+    if $proxied; then
+        tell KAFKA_PROXIED "$(addresses PROXIED)"
+        tell KAFKA_PROXY "$proxies"
+    fi
     $secure || return 0
     tell KAFKA_SSL_BOOTSTRAP_SERVERS "$(addresses SSL)"
     tell KAFKA_MTLS_BOOTSTRAP_SERVERS "$(addresses MTLS)"

@@ -342,7 +342,8 @@ impl<'r> Replayed<'r> {
     }
 }
 
-fn hash(agent: AgentId, body: &[u8]) -> u64 {
+/// What an agent adds to the hash of his partition.
+pub(crate) fn hash(agent: AgentId, body: &[u8]) -> u64 {
     let (high, low) = agent.as_bytes().split_at(8);
     let half = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
     XxHash3_64::oneshot_with_seed(half(high) ^ half(low), body)

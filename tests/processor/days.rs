@@ -4,20 +4,31 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use lockstep::bus::Topic;
 use lockstep::codec::Command;
 
 use crate::site::{PATIENCE, Random, Site, answer, anything, event};
 use crate::witness::{self, Commands};
 
-/// Waits until all events are dealt with, for a while: nothing new has come, and no timer is out.
+/// Waits until all events are dealt with, and for a while nothing new has come: no timer is out.
 pub(crate) fn settle(site: &Site) {
     let begun = Instant::now();
     let mut quiet_since = Instant::now();
     let mut before = BTreeMap::new();
     // Longer than any timer of the rules.
-    while quiet_since.elapsed() < Duration::from_millis(3_000) {
-        assert!(begun.elapsed() < PATIENCE, "it does not come to rest");
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "it does not come to rest: {before:?}");
         let now = witness::committed(site);
+        if quiet_since.elapsed() >= Duration::from_millis(3_000) {
+            let all = witness::read_all(site, Topic::Events);
+            let is_read = |(number, events): (&u32, &Vec<witness::Seen>)| {
+                let next = now.get(number).map_or(0, |(next, _)| *next);
+                events.last().is_none_or(|last| last.offset < next)
+            };
+            if all.iter().all(is_read) {
+                return;
+            }
+        }
         if now != before {
             (before, quiet_since) = (now, Instant::now());
         }
@@ -36,14 +47,15 @@ pub(crate) fn days(site: &Site, random: &mut Random, events: usize) {
     });
 }
 
-/// Things happen to everybody, and the platforms answer, until it is over.
+/// Things happen to everybody, and the platforms answer, until it is over and so many have happened: while a source cannot
+/// write, nothing does.
 #[cfg(feature = "fail-points")]
 pub(crate) fn days_until(site: &Site, random: &mut Random, is_over: &AtomicBool) {
     std::thread::scope(|scope| {
         scope.spawn(|| platforms(site, is_over));
-        happen(site, random, |_| {
+        happen(site, random, |number| {
             std::thread::park_timeout(Duration::from_millis(3));
-            !is_over.load(Ordering::Relaxed)
+            number < 1_000 || !is_over.load(Ordering::Relaxed)
         });
     });
 }

@@ -2,25 +2,35 @@
 //! without. Each test has a witness that its fault happened.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use lockstep::bus::Topic;
+use lockstep::codec::{Event, What};
 
 use crate::broker::Broker;
 use crate::check::check;
 use crate::days::{self, days_until, settle};
-use crate::process::Process;
-use crate::site::{Random, Site, revision, rules};
+use crate::process::{self, Process};
+use crate::site::{Brokers, Random, Site, revision, rules};
+use crate::witness;
 
 fn known(site: &Site) -> BTreeMap<lockstep::codec::Uuid, lockstep::rules::Revision> {
     BTreeMap::from([(site.activate(&rules()).revision, revision(&rules()))])
 }
 
-fn pause(ms: u64) {
+pub(crate) fn pause(ms: u64) {
     std::thread::park_timeout(Duration::from_millis(ms));
 }
 
+/// How long a fault lasts: a short time, and in `scripts/soak` as long as it should.
+pub(crate) fn short_or_long(short_ms: u64, long_ms: u64) -> u64 {
+    if std::env::var_os("LOCKSTEP_SOAK").is_some() { long_ms } else { short_ms }
+}
+
 /// Runs faults while things happen, then lets it come to rest, and checks.
-fn through(site: &Site, random: &mut Random, faults: impl FnOnce() -> Process + Send) {
+pub(crate) fn through(site: &Site, random: &mut Random, faults: impl FnOnce() -> Process + Send) {
     let revisions = known(site);
     site.source("links").link_all(random);
     let is_over = AtomicBool::new(false);
@@ -110,6 +120,42 @@ fn one_that_was_asleep_does_no_harm() {
     kept.unwrap().end();
 }
 
+/// Fault 15: the clock of the processor's machine is set two hours ahead, and back.
+#[test]
+fn the_clock_is_set() {
+    const HOUR_MS: i64 = 3_600_000;
+    let test = "clock";
+    let mut random = Random::new(test);
+    let site = Site::new(test, 4, 60);
+    let file = process::config(&site).with_file_name("clock");
+    let set = |ahead_s: i64| {
+        let next = file.with_extension("next");
+        fs::write(&next, ahead_s.to_string()).unwrap();
+        fs::rename(next, &file).unwrap();
+    };
+    through(&site, &mut random, || {
+        let process = Process::start(&site, "p", &[("LOCKSTEP_CLOCK", file.to_str().unwrap())]);
+        process.says("ready", 1);
+        for ahead_s in [7_200, -7_200, 0] {
+            pause(3_000);
+            set(ahead_s);
+        }
+        pause(3_000);
+        process
+    });
+    // Wake-ups say when the processor wrote them, by its clock.
+    let events = witness::read_all(&site, Topic::Events);
+    let ahead = events.values().flatten().filter_map(|seen| {
+        let event: Event<'_> = site.codec.decode(seen.value.as_deref()?).ok()?;
+        matches!(event.what, What::WakeUp(_))
+            .then(|| (event.written_at.as_unix_ms() - seen.at_ms + HOUR_MS / 2).div_euclid(HOUR_MS))
+    });
+    let mut by_hours = BTreeMap::new();
+    ahead.for_each(|hours| *by_hours.entry(hours).or_insert(0) += 1);
+    println!("wake-ups by how many hours the clock was ahead: {by_hours:?}");
+    assert!([-2, 0, 2].iter().all(|hours| by_hours.contains_key(hours)), "{by_hours:?}");
+}
+
 /// Fault 43: SIGTERM under load ends it cleanly, within ten seconds.
 #[test]
 fn it_stops_when_it_is_asked_to() {
@@ -132,16 +178,16 @@ fn it_stops_when_it_is_asked_to() {
 fn the_broker_is_killed() {
     let test = "broker-killed";
     let mut random = Random::new(test);
-    let broker = Broker::start(test);
-    let site = Site::at(broker.servers.clone(), test, 4, 60);
+    let broker = Broker::start(test, &[]);
+    let site = Site::at(Brokers::one(broker.servers.clone()), test, 4, 60);
     through(&site, &mut random, || {
         let process = Process::start(&site, "p", &[]);
         process.says("ready", 1);
         for _ in 0..2 {
             pause(1_500);
-            broker.fault("kill");
+            broker.fault("kill", 1);
             pause(500);
-            broker.fault("restart");
+            broker.fault("restart", 1);
         }
         process.says("does not answer", 1);
         pause(3_000);

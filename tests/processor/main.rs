@@ -14,13 +14,23 @@
 #[path = "../kafka/broker.rs"]
 mod broker;
 mod check;
+#[cfg(feature = "fail-points")]
+mod cluster;
 mod days;
 #[cfg(feature = "fail-points")]
 mod faults;
 mod log;
 #[cfg(feature = "fail-points")]
+mod network;
+#[cfg(feature = "fail-points")]
 mod operators;
 #[cfg(feature = "fail-points")]
 mod process;
+#[cfg(feature = "fail-points")]
+#[path = "../kafka/proxy.rs"]
+mod proxy;
+#[path = "../registry/server.rs"]
+mod server;
 mod site;
+mod versions;
 mod witness;

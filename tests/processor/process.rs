@@ -9,16 +9,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::site::{PATIENCE, Site};
+use crate::site::{Brokers, PATIENCE, Site};
 
 /// The configuration of a site, in a folder of its own.
 pub(crate) fn config(site: &Site) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&site.plan.prefix);
     fs::create_dir_all(&folder).unwrap();
     let config = folder.join("lockstep.toml");
-    let (servers, prefix, partitions) = (&site.servers, &site.plan.prefix, site.plan.partitions);
+    let (prefix, partitions) = (&site.plan.prefix, site.plan.partitions);
+    let Brokers { servers, through, replicas } = &site.brokers;
+    let servers = through.as_ref().unwrap_or(servers).replace(',', "\", \"");
+    let (factor, in_sync_min) = (replicas.replication_factor, replicas.in_sync_min);
     let text = format!(
-        "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = 1\nmin_insync_replicas = 1\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
+        "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = {factor}\nmin_insync_replicas = {in_sync_min}\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
     );
     fs::write(&config, text).unwrap();
     config
@@ -76,6 +79,14 @@ impl Process {
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.lock().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// The most memory that it had.
+    pub(crate) fn rss_peak_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.lock().unwrap().id());
+        let status = fs::read_to_string(status).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     fn has_ended(&self) -> bool {

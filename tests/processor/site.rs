@@ -23,7 +23,7 @@ use lockstep::processor::{self, Observer, Settings, Stop, Worker};
 use lockstep::rules::{self, Revision};
 
 /// Waiting for something that has to come. Only a test that fails waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn servers() -> String {
     std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
@@ -80,9 +80,25 @@ pub(crate) struct Person {
     pub(crate) team: TeamId,
 }
 
+/// The brokers of a deployment.
+pub(crate) struct Brokers {
+    pub(crate) servers: String,
+    /// What a processor is told instead, where it is not to reach them directly.
+    pub(crate) through: Option<String>,
+    pub(crate) replicas: Replicas,
+}
+
+impl Brokers {
+    /// One node.
+    pub(crate) fn one(servers: String) -> Brokers {
+        let replicas = Replicas { replication_factor: 1, in_sync_min: 1 };
+        Brokers { servers, through: None, replicas }
+    }
+}
+
 /// A deployment.
 pub(crate) struct Site {
-    pub(crate) servers: String,
+    pub(crate) brokers: Brokers,
     pub(crate) plan: TopicsPlan,
     pub(crate) codec: Arc<Codec>,
     pub(crate) people: Vec<Person>,
@@ -90,25 +106,25 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(test: &str, partitions: u32, people: u32) -> Site {
-        Site::at(servers(), test, partitions, people)
+        Site::at(Brokers::one(servers()), test, partitions, people)
     }
 
-    pub(crate) fn at(servers: String, test: &str, partitions: u32, people: u32) -> Site {
+    pub(crate) fn at(brokers: Brokers, test: &str, partitions: u32, people: u32) -> Site {
         let plan = TopicsPlan {
             prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
             partitions,
             retention_days: 7,
-            replicas: Replicas { replication_factor: 1, in_sync_min: 1 },
+            replicas: brokers.replicas,
         };
         let people = (1..=people).map(person).collect();
         let codec = Arc::new(Codec::single_object().unwrap());
-        let site = Site { servers, plan, codec, people };
+        let site = Site { brokers, plan, codec, people };
         site.bus().create(&site.plan.specs()).unwrap();
         site
     }
 
     pub(crate) fn bus(&self) -> Kafka {
-        let (servers, further) = (vec![self.servers.clone()], Vec::new());
+        let (servers, further) = (vec![self.brokers.servers.clone()], Vec::new());
         let prefix = self.plan.prefix.clone();
         Kafka::connect(Connection { servers, prefix, tls: None, sasl: None, further }).unwrap()
     }

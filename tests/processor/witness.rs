@@ -21,7 +21,7 @@ pub(crate) struct Seen {
 
 fn consumer(site: &Site, group: &str) -> BaseConsumer {
     ClientConfig::new()
-        .set("bootstrap.servers", &site.servers)
+        .set("bootstrap.servers", &site.brokers.servers)
         .set("group.id", group)
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")

@@ -128,7 +128,8 @@ impl Heard {
         locked(&self.complaints).drain(..).collect()
     }
 
-    /// Passes a line of librdkafka's log on, at its level (that of syslog).
+    /// Passes a line of librdkafka's log on. `level` is that of syslog, and one too high for who operates Lockstep: what
+    /// concerns him is told by errors, and librdkafka says *error* each time that a broker cannot be reached.
     pub(in crate::bus::kafka) fn log(&self, level: i32, facility: &str, line: &str) {
         let client = self.role.as_str();
         // Who hangs up before the first answer is told in the log only.
@@ -138,10 +139,10 @@ impl Heard {
         match level {
             // It repeats at every client which properties are for the other kind.
             _ if facility == "CONFWARN" => {}
-            ..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
-            4 => tracing::warn!(target: "librdkafka", client, facility, "{line}"),
-            5 | 6 => tracing::info!(target: "librdkafka", client, facility, "{line}"),
-            7.. => tracing::debug!(target: "librdkafka", client, facility, "{line}"),
+            ..=2 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
+            3 => tracing::warn!(target: "librdkafka", client, facility, "{line}"),
+            4 => tracing::info!(target: "librdkafka", client, facility, "{line}"),
+            5.. => tracing::debug!(target: "librdkafka", client, facility, "{line}"),
         }
     }
 }
