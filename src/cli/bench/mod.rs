@@ -13,6 +13,11 @@ use super::output::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Bench {
+    /// How long new rules take for all agents of a partition, and how much memory
+    #[command(
+        after_help = "Examples:\n  lockstep bench activation --config lockstep.toml\n  lockstep bench activation --agents 50000 --json"
+    )]
+    Activation(processor::Activation),
     /// How fast records go to Kafka and back, and what a commit costs
     #[command(
         after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json"
@@ -35,7 +40,7 @@ pub(super) enum Bench {
     Processor(processor::Processor),
     /// How long a processor takes from its start until all states are back
     #[command(
-        after_help = "Examples:\n  lockstep bench restore --config lockstep.toml\n  lockstep bench restore --agents 100000 --runs 5 --json"
+        after_help = "Examples:\n  lockstep bench restore --config lockstep.toml\n  lockstep bench restore --agents 100000 --after-kill\n  lockstep bench restore --agents 100000 --runs 5 --json"
     )]
     Restore(processor::Restore),
     /// How long a rules file takes to check against the directory of a large centre
@@ -45,6 +50,7 @@ pub(super) enum Bench {
 
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command {
+        Bench::Activation(command) => processor::activation(&command),
         Bench::Bus(command) => bus::run(&command),
         Bench::Codec(command) => codec::run(&command),
         Bench::Engine(command) => engine::run(&command),

@@ -62,13 +62,9 @@ impl Centre {
         let bus = kafka::connect(&config)?;
         bus.create(&plan.specs())?;
         let codec = Codec::single_object()?;
-        let revision = Crowd::revision().context("the rules of the benchmark have mistakes")?;
-        let mut control = Control::begin(&bus, &codec, &plan)?;
-        let (saved, _) = control.save(&revision, &operator())?;
-        control.activate(&saved, &operator())?;
         let writer = bus.writer(&format!("{}.source", plan.prefix), &[plan.name(Topic::Events)])?;
         let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Centre {
+        let mut centre = Centre {
             config: configured.config.clone(),
             bus,
             codec,
@@ -80,7 +76,19 @@ impl Centre {
             round: 0,
             events: 0,
             properties: kafka::connection(&config.bus).common(),
-        })
+        };
+        centre.activate(false)?;
+        Ok(centre)
+    }
+
+    /// Puts rules into force by which everybody has another target; in turn these and those from before.
+    pub(super) fn activate(&mut self, is_other: bool) -> anyhow::Result<()> {
+        let revision = if is_other { Crowd::other_revision() } else { Crowd::revision() };
+        let revision = revision.context("the rules of the benchmark have mistakes")?;
+        let mut control = Control::begin(&self.bus, &self.codec, &self.plan)?;
+        let (saved, _) = control.save(&revision, &operator())?;
+        control.activate(&saved, &operator())?;
+        Ok(())
     }
 
     pub(super) fn job(&self, commit_ms: u16, until: JobUntil) -> Job {

@@ -26,6 +26,8 @@ pub(super) enum Until {
     Events(u64),
     /// All partitions are ready.
     Ready,
+    /// An event was committed.
+    FirstCommit,
     /// The process that waits for it ends.
     Killed,
 }
@@ -55,6 +57,8 @@ pub(super) struct Figures {
     pub(super) rss_mb: f64,
     /// From the start of the process to the last partition that is ready.
     pub(super) ready_ms: f64,
+    /// From the start of the process to the first event that was committed.
+    pub(super) first_commit_ms: f64,
     pub(super) commit_ms_p50: f64,
     pub(super) commit_ms_p99: f64,
 }
@@ -91,8 +95,11 @@ impl Observer for Counting {
     fn ready(&self, _: u32, _: usize, _: Duration) {
         if self.ready.fetch_add(1, Ordering::Relaxed) + 1 == u64::from(self.partitions) {
             self.seen().ready = Some(Instant::now());
-            if self.wanted == Until::Ready {
-                self.stop.ask();
+            match self.wanted {
+                Until::Ready => self.stop.ask(),
+                // Who is going to kill it waits for that.
+                Until::Killed => drop(output::result("ready\n")),
+                Until::Events(_) | Until::FirstCommit => {}
             }
         }
     }
@@ -105,10 +112,10 @@ impl Observer for Counting {
         let decisions: u64 = tally.decisions.iter().map(|(_, count)| count).sum();
         seen.records_out += decisions + tally.states + tally.commands.salesforce + tally.commands.cxone;
         seen.commits.push((events, Instant::now()));
-        if let Until::Events(wanted) = self.wanted
-            && events >= wanted
-        {
-            self.stop.ask();
+        match self.wanted {
+            Until::Events(wanted) if events >= wanted => self.stop.ask(),
+            Until::FirstCommit if events > 0 => self.stop.ask(),
+            _ => {}
         }
     }
 
@@ -159,8 +166,10 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
     let ready = seen.ready.context("not all partitions were ready")?;
     let now_ms =
         SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?.as_millis();
-    let since_ready = ready.elapsed().as_secs_f64() * 1e3;
-    let ready_ms = now_ms as f64 - job.started_ms as f64 - since_ready;
+    let from_start_ms =
+        |at: Instant| now_ms as f64 - job.started_ms as f64 - at.elapsed().as_secs_f64() * 1e3;
+    let ready_ms = from_start_ms(ready);
+    let first = seen.commits.iter().find(|(count, _)| *count > 0).copied();
     let (events, last) = seen.commits.last().copied().unwrap_or((0, ready));
     let half = seen.commits.iter().find(|(count, _)| *count >= events / 2).copied().unwrap_or((0, ready));
     let second_half = (last - half.1).as_secs_f64();
@@ -174,6 +183,7 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
         cpu_s: cpu_s(),
         rss_mb: rss_mb().unwrap_or_default(),
         ready_ms,
+        first_commit_ms: first.map_or(0.0, |(_, at)| from_start_ms(at)),
         commit_ms_p50: median(&seen.commit_ms),
         commit_ms_p99: p99,
     })

@@ -1,8 +1,10 @@
 //! `lockstep bench processor` and `lockstep bench restore`: events of a centre at work, through a real Kafka and back.
 
+mod activation;
 mod centre;
 mod job;
 mod latency;
+mod restore;
 
 use std::process::{Command as Process, Stdio};
 
@@ -13,6 +15,9 @@ use serde::Serialize;
 use super::median;
 use crate::cli::kafka::Configured;
 use crate::cli::output::{self, Outcome};
+
+pub(super) use activation::Activation;
+pub(super) use restore::Restore;
 
 use centre::Centre;
 use job::{Figures, Job, Until};
@@ -53,27 +58,6 @@ pub(in crate::cli) struct Processor {
     job: Option<String>,
 }
 
-#[derive(Args)]
-pub(in crate::cli) struct Restore {
-    #[command(flatten)]
-    configured: Configured,
-    /// Agents whose states are restored
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10..=5_000_000))]
-    agents: u32,
-    /// Partitions
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
-    partitions: u32,
-    /// How often it is measured
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// The processor's core, by `taskset`; without it the system places it
-    #[arg(long, value_name = "CORE")]
-    core: Option<u32>,
-    /// Print the figures as one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 /// Medians, and what was seen at least and at most.
 #[derive(Serialize)]
 struct Spread {
@@ -89,6 +73,14 @@ impl Spread {
         let (min, max) = (all.first().copied(), all.last().copied());
         Spread { median: median(&all), min: min.unwrap_or_default(), max: max.unwrap_or_default() }
     }
+}
+
+pub(super) fn activation(command: &Activation) -> anyhow::Result<Outcome> {
+    activation::run(command)
+}
+
+pub(super) fn restore(command: &Restore) -> anyhow::Result<Outcome> {
+    restore::run(command)
 }
 
 pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
@@ -167,52 +159,6 @@ fn throughput(command: &Processor) -> anyhow::Result<Outcome> {
     text.push_str(&line("commit, p50 ms", &told.commit_ms_p50, 1));
     text.push_str(&line("commit, p99 ms", &told.commit_ms_p99, 1));
     output::result(&text)?;
-    Ok(Outcome::Done)
-}
-
-pub(super) fn restore(command: &Restore) -> anyhow::Result<Outcome> {
-    #[derive(Serialize)]
-    struct Told {
-        agents: u32,
-        partitions: u32,
-        runs: usize,
-        /// From the start of the process to the last partition that is ready.
-        restore_ms: Spread,
-        cpu_s: Spread,
-        rss_mb: Spread,
-    }
-    output::aside(&format!("the states of {} agents are made ...\n", command.agents));
-    let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
-    centre.begin(command.core)?;
-    let mut runs = Vec::new();
-    for number in 1..=command.runs {
-        output::aside(&format!("run {number} of {} ...\n", command.runs));
-        runs.push(in_a_process(&centre.job(50, Until::Ready), command.core)?);
-    }
-    let told = Told {
-        agents: command.agents,
-        partitions: command.partitions,
-        runs: runs.len(),
-        restore_ms: Spread::of(&runs, |run| run.ready_ms),
-        cpu_s: Spread::of(&runs, |run| run.cpu_s),
-        rss_mb: Spread::of(&runs, |run| run.rss_mb),
-    };
-    if command.json {
-        output::json(&told)?;
-        return Ok(Outcome::Done);
-    }
-    let Told { restore_ms, cpu_s, rss_mb, .. } = &told;
-    output::result(&format!(
-        "{} agents, {} partitions, {} runs\nstart to ready  {:.0} ms ({:.0} to {:.0}), {:.2} CPU-s, {:.0} MiB resident at most\n",
-        told.agents,
-        told.partitions,
-        told.runs,
-        restore_ms.median,
-        restore_ms.min,
-        restore_ms.max,
-        cpu_s.median,
-        rss_mb.median
-    ))?;
     Ok(Outcome::Done)
 }
 
