@@ -28,6 +28,8 @@ use lockstep::domain::Remedy;
 use broker::Broker;
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long an outage may keep an answer back before it is asked for again.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_millis(100);
 
 impl Broker {
@@ -76,7 +78,7 @@ fn membership(topic: &TopicName, name: Option<&str>) -> Membership {
 /// Where the group left off.
 fn start(member: &mut KafkaMember, topic: &TopicName) -> Result<(), Error> {
     let place = topic.partition(0);
-    let committed = member.committed(std::slice::from_ref(&place))?;
+    let committed = member.committed(std::slice::from_ref(&place), ANSWER_MAX)?;
     let next = committed[0].as_ref().map_or(Offset(0), |committed| committed.next);
     member.start(&[(place, next)])
 }
@@ -217,7 +219,7 @@ fn a_commit_at_a_broker_that_hangs_ends_and_is_decided_later() {
     assert!(begun.elapsed() > Duration::from_secs(26), "{:?}", begun.elapsed());
     broker.fault("resume", 1);
     persist(|| writer.abort());
-    let committed = persist(|| member.committed(&[input.partition(0)]))[0].as_ref().unwrap().next;
+    let committed = persist(|| member.committed(&[input.partition(0)], ANSWER_MAX))[0].as_ref().unwrap().next;
     let mut expected = vec!["before", "after"];
     if committed == Offset(2) {
         expected.insert(1, "while it hangs");

@@ -268,11 +268,16 @@ pub trait Member: Send {
     /// The partitions are not his any more, or the bus cannot be reached.
     fn start(&mut self, at: &[(TopicPartition, Offset)]) -> Result<(), Error>;
 
-    /// How far the group has read these partitions, in their order; waits until no transaction is open on that.
+    /// How far the group has read these partitions, in their order; waits so long for an answer, and until no transaction
+    /// is open on that.
     ///
     /// # Errors
-    /// The bus cannot be reached, or the wait took too long.
-    fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error>;
+    /// The bus cannot be reached, or the wait was too short.
+    fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> Result<Vec<Option<Committed>>, Error>;
 }
 
 /// Writes, one transaction after the other: all of one is seen, or nothing.

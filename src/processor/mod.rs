@@ -10,6 +10,7 @@ mod checkpoint;
 mod error;
 mod in_force;
 mod ingest;
+mod observer;
 mod partition;
 mod restore;
 mod revisions;
@@ -28,8 +29,9 @@ use crate::domain::{DurationMs, TimeMs};
 use crate::fail;
 
 pub use error::Error;
+pub use observer::{Observer, Silent};
 pub use tally::Tally;
-pub use worker::{Observer, Silent, Stop, Worker};
+pub use worker::{Stop, Worker};
 
 /// For so many events at once states are brought near.
 const AHEAD: usize = 32;

@@ -18,19 +18,19 @@ const WAIT: Duration = Duration::from_millis(100);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// Restores partitions, all at once: first what was committed, which waits for transactions that are still open, then the
+/// Restores partitions, all at once: first what was committed, waiting so long for transactions that are still open, then the
 /// state as it was by then. Where that is not the state that was committed, it may be read again later, until it is final.
 pub(super) fn restore<B: Bus>(
     context: &Context,
     (bus, member, cache): (&B, &B::Member, &mut Cache),
     numbers: &[u32],
-    (now, is_final): (Now, bool),
+    (now, wait, is_final): (Now, Duration, bool),
 ) -> Result<Vec<Worked>, Error> {
     let begun = Instant::now();
     let events: Vec<_> = numbers.iter().map(|number| context.events.partition(*number)).collect();
     let mut partitions = BTreeMap::new();
     let mut checkpoints = BTreeMap::new();
-    for (place, committed) in events.iter().zip(member.committed(&events)?) {
+    for (place, committed) in events.iter().zip(member.committed(&events, wait)?) {
         let number = place.partition.0;
         let (next, checkpoint) = match &committed {
             Some(Committed { next, metadata }) => (*next, Checkpoint::parse(metadata)?),

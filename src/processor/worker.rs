@@ -10,16 +10,14 @@ use super::partition::Worked;
 use super::restore::restore;
 use super::revisions::Cache;
 use super::stage::{OUTPUTS, Stage};
-use super::tally::Tally;
-use super::{Context, Error, Now, Settings};
+use super::{Context, Error, Now, Observer, Settings};
 use crate::bus::{
     self, Bus, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition, TopicsPlan,
     Writer,
 };
 use crate::codec::{Buffer, Codec};
 use crate::control::Revisions;
-use crate::domain::{Platform, Remedy, TimeMs};
-use crate::engine::Standing;
+use crate::domain::Remedy;
 use crate::fail;
 
 /// The longest time in which nothing is looked at: whether it is to stop, above all.
@@ -35,6 +33,10 @@ const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
 const RUN_MAX: usize = 2_000;
 /// A transaction that was over within this may have been larger.
 const OVER_SOON: Duration = Duration::from_secs(2);
+/// How long it is waited to hear what was committed: as long as another's transaction is open on it there is no answer.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// The same, while other partitions are worked on, which it holds up.
+const ANSWER_MAX_AT_WORK: Duration = Duration::from_secs(1);
 /// How often it is looked whether a trouble is over.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
@@ -57,44 +59,6 @@ impl Stop {
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
-}
-
-/// Hears what becomes of a worker's partitions.
-pub trait Observer: Send + Sync {
-    /// A partition came, and is being restored.
-    fn restoring(&self, partition: u32);
-    /// A partition is worked on.
-    fn ready(&self, partition: u32, agents: usize, took: Duration);
-    /// A partition is worked on no more.
-    fn gone(&self, partition: u32);
-    /// A transaction was committed: what it held of a partition, and the time of its last event.
-    fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset);
-    /// So many agents of a partition stand so to their target on a platform.
-    fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64);
-    /// How long a transaction was open, and how long its commit took.
-    fn transaction(&self, open: Duration, commit: Duration);
-    /// A transaction was given up.
-    fn aborted(&self);
-    /// A numbered invariant does not hold.
-    fn violated(&self, invariant: &'static str);
-    /// A worker waits for the bus or the schema registry, or no more.
-    fn waiting(&self, worker: u32, is_waiting: bool);
-}
-
-/// Hears nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn restoring(&self, _: u32) {}
-    fn ready(&self, _: u32, _: usize, _: Duration) {}
-    fn gone(&self, _: u32) {}
-    fn committed(&self, _: u32, _: &Tally, _: TimeMs, _: Offset) {}
-    fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
-    fn transaction(&self, _: Duration, _: Duration) {}
-    fn aborted(&self) {}
-    fn violated(&self, _: &'static str) {}
-    fn waiting(&self, _: u32, _: bool) {}
 }
 
 /// One thread's share of the processor.
@@ -513,8 +477,9 @@ impl<B: Bus> Worker<B> {
         let from = (&*self.bus, &self.member, &mut self.cache);
         let since = self.unsettled_since.map(|since| since.elapsed());
         let is_final = since.is_some_and(|since| since > SETTLED_WITHIN);
+        let wait = if self.partitions.is_empty() { ANSWER_MAX } else { ANSWER_MAX_AT_WORK };
         let restored =
-            restore(&self.context, from, &numbers, (Now::get(), is_final)).inspect_err(|error| {
+            restore(&self.context, from, &numbers, (Now::get(), wait, is_final)).inspect_err(|error| {
                 if matches!(error, Error::Unsettled { .. }) {
                     self.unsettled_since.get_or_insert_with(Instant::now);
                 }
@@ -580,7 +545,7 @@ impl<B: Bus> Worker<B> {
         }
         self.looked = Instant::now();
         if let Some(number) = self.partitions.keys().next() {
-            self.member.committed(&[self.context.events.partition(*number)])?;
+            self.member.committed(&[self.context.events.partition(*number)], ANSWER_MAX_AT_WORK)?;
         }
         self.is_better();
         Ok(())

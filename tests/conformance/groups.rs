@@ -290,7 +290,7 @@ pub(crate) fn who_was_given_up_commits_nothing<R: Rig>(rig: &R) {
     assert!(matches!(error, Error::Fenced { .. } | Error::Evicted { .. }), "{error}");
     writer.abort().unwrap();
     assert_eq!(texts(&bus, &output), Vec::<String>::new());
-    assert_eq!(second.committed(&[input.partition(0)]).unwrap(), [None]);
+    assert_eq!(second.committed(&[input.partition(0)], PATIENCE).unwrap(), [None]);
     assert_eq!(poll_some(&mut second, 1)[0].text(), "a");
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
     }
     let member = join(&bus, &membership(rig, &input, Some("copier")), PARTITIONS as usize);
     for partition in 0..PARTITIONS {
-        let committed = member.committed(&[input.partition(partition)]).unwrap();
+        let committed = member.committed(&[input.partition(partition)], PATIENCE).unwrap();
         let expected = format!("copied {}", RECORDS / PARTITIONS as usize);
         assert_eq!(committed[0].as_ref().unwrap().metadata, expected);
     }
@@ -129,7 +129,7 @@ pub(crate) fn copy<R: Rig>() {
         let records = match member.poll(WAIT).unwrap() {
             Polled::Records(records) => records,
             Polled::Gained(gained) => {
-                for (place, committed) in gained.iter().zip(member.committed(&gained).unwrap()) {
+                for (place, committed) in gained.iter().zip(member.committed(&gained, PATIENCE).unwrap()) {
                     let metadata = committed.map(|committed| committed.metadata).unwrap_or_default();
                     let count = metadata.strip_prefix("copied ").map_or(0, |count| count.parse().unwrap());
                     copied[place.partition.0 as usize] = count;

@@ -181,7 +181,7 @@ pub(crate) fn join<B: Bus>(bus: &B, membership: &Membership, partitions: usize) 
 
 /// Starts partitions where the group left off.
 pub(crate) fn start(member: &mut impl Member, gained: &[TopicPartition]) {
-    let committed = member.committed(gained).unwrap();
+    let committed = member.committed(gained, PATIENCE).unwrap();
     let at = gained
         .iter()
         .zip(committed)

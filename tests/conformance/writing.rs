@@ -13,7 +13,7 @@ pub(crate) fn outputs_and_offsets_are_committed_as_one<R: Rig>(rig: &R) {
     let member = join(&bus, &membership(rig, &input, Some("member")), 2);
     let mut writer = bus.writer(&rig.name("writer"), &outputs).unwrap();
     let places = [input.partition(0), input.partition(1)];
-    assert_eq!(member.committed(&places).unwrap(), [None, None]);
+    assert_eq!(member.committed(&places, PATIENCE).unwrap(), [None, None]);
     // Metadata is text; some of it is long, some is empty, some is not ASCII.
     let long = "0123456789abcdef".repeat(16);
     for (round, metadata) in ["", "hash=0f1e;epoch=7", "Für später: ☕", &long].into_iter().enumerate() {
@@ -22,17 +22,17 @@ pub(crate) fn outputs_and_offsets_are_committed_as_one<R: Rig>(rig: &R) {
             let value = round.to_string();
             writer.add(&Outgoing { topic, ..outgoing(1, b"key", value.as_bytes()) }).unwrap();
         }
-        let before = member.committed(&places).unwrap();
+        let before = member.committed(&places, PATIENCE).unwrap();
         let all =
             [progress(places[0].clone(), 10 + round, metadata), progress(places[1].clone(), 20 + round, "")];
         if round % 2 == 1 {
             rig.push_to_log(&mut writer, &outputs[0].partition(1));
             writer.abort().unwrap();
-            assert_eq!(member.committed(&places).unwrap(), before, "an abort committed offsets");
+            assert_eq!(member.committed(&places, PATIENCE).unwrap(), before, "an abort committed offsets");
             continue;
         }
         writer.commit(Some((&member, &all))).unwrap();
-        let committed = member.committed(&places).unwrap();
+        let committed = member.committed(&places, PATIENCE).unwrap();
         for (committed, progress) in committed.iter().zip(&all) {
             let committed = committed.as_ref().unwrap();
             assert_eq!((committed.next, &committed.metadata), (progress.next, &progress.metadata));

@@ -215,10 +215,14 @@ impl Member for KafkaMember {
         Ok(())
     }
 
-    fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+    fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> Result<Vec<Option<Committed>>, Error> {
         let operation = "asking for the committed offsets";
         let list = List::of(partitions.iter().map(|place| (place, UNKNOWN)));
-        let answer = self.consumer.committed(&list, ANSWER_TIMEOUT);
+        let answer = self.consumer.committed(&list, wait);
         let answer = answer.map_err(|fault| self.failed(operation, &fault))?;
         partitions
             .iter()

@@ -181,7 +181,7 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
         second_half_per_s: if second_half > 0.0 { (events - half.0) as f64 / second_half } else { 0.0 },
         records_out: seen.records_out,
         cpu_s: cpu_s(),
-        rss_mb: rss_mb().unwrap_or_default(),
+        rss_mb: memory_mb("self", "VmHWM:").unwrap_or_default(),
         ready_ms,
         first_commit_ms: first.map_or(0.0, |(_, at)| from_start_ms(at)),
         commit_ms_p50: median(&seen.commit_ms),
@@ -189,9 +189,9 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
     })
 }
 
-/// The most memory that this process ever had resident.
-fn rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// Memory that a process has resident (`VmRSS:`), or ever had (`VmHWM:`).
+pub(super) fn memory_mb(process: &str, which: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }

@@ -12,7 +12,7 @@ use lockstep::bus::{Bus, From, Reader, Records, Topic, Until};
 use lockstep::codec::{Decision, Uuid};
 
 use super::centre::Centre;
-use super::job::Until as JobUntil;
+use super::job::{Until as JobUntil, memory_mb};
 use super::{Processor, child};
 use crate::cli::output::{self, Outcome};
 
@@ -33,6 +33,14 @@ struct Told {
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
+    /// Resident in the processor, after each tenth of the time.
+    rss_mb: Vec<f64>,
+}
+
+/// What was seen of a processor while events came.
+struct Measured {
+    took_ms: Vec<f64>,
+    rss_mb: Vec<f64>,
 }
 
 pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
@@ -41,10 +49,10 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
     let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
     centre.begin(command.core)?;
     let mut processor = child(&centre.job(command.commit_ms, JobUntil::Killed), command.core)?;
-    let measured = measure(&mut centre, rate, command.seconds);
+    let measured = measure(&mut centre, rate, command.seconds, processor.id());
     let _ = processor.kill();
     let _ = processor.wait();
-    let mut took = measured?;
+    let Measured { took_ms: mut took, rss_mb } = measured?;
     took.sort_by(f64::total_cmp);
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
     let told = Told {
@@ -56,12 +64,14 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
         p50_ms: at(0.5),
         p99_ms: at(0.99),
         max_ms: took.last().copied().unwrap_or_default(),
+        rss_mb,
     };
     if command.json {
         output::json(&told)?;
     } else {
+        let rss: Vec<String> = told.rss_mb.iter().map(|mb| format!("{mb:.0}")).collect();
         output::result(&format!(
-            "{} events/s for {} s, {} partitions, commits every {} ms: event to committed decision p50 {:.0} ms, p99 {:.0} ms, at most {:.0} ms ({} decisions)\n",
+            "{} events/s for {} s, {} partitions, commits every {} ms: event to committed decision p50 {:.0} ms, p99 {:.0} ms, at most {:.0} ms ({} decisions)\nMiB resident after each tenth of the time: {}\n",
             told.rate,
             told.seconds,
             told.partitions,
@@ -69,14 +79,15 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
             told.p50_ms,
             told.p99_ms,
             told.max_ms,
-            told.decisions
+            told.decisions,
+            rss.join(", ")
         ))?;
     }
     Ok(Outcome::Done)
 }
 
-/// Writes events at a rate, while another thread reads decisions; tells how long each took, in ms.
-fn measure(centre: &mut Centre, rate: u32, seconds: u32) -> anyhow::Result<Vec<f64>> {
+/// Writes events at a rate for a processor, while another thread reads decisions; tells how long each took.
+fn measure(centre: &mut Centre, rate: u32, seconds: u32, processor: u32) -> anyhow::Result<Measured> {
     let decisions = centre.plan.name(Topic::Decisions);
     let starts: Vec<_> =
         (0..centre.plan.partitions).map(|partition| (decisions.partition(partition), From::End)).collect();
@@ -106,22 +117,24 @@ fn measure(centre: &mut Centre, rate: u32, seconds: u32) -> anyhow::Result<Vec<f
                 }
             }
         });
-        let wrote = write(centre, rate, seconds, &written);
+        let wrote = write(centre, (rate, seconds), processor, &written);
         is_over.store(true, Ordering::Relaxed);
         let took = reading.join().map_err(|_| anyhow::anyhow!("the reader of decisions panicked"))?;
-        wrote.and(took)
+        Ok(Measured { rss_mb: wrote?, took_ms: took? })
     })
 }
 
+/// Tells how much memory the processor had after each tenth of the time.
 fn write(
     centre: &mut Centre,
-    rate: u32,
-    seconds: u32,
+    (rate, seconds): (u32, u32),
+    processor: u32,
     written: &Mutex<HashMap<Uuid, Instant>>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<f64>> {
     let begun = Instant::now();
     let length = Duration::from_secs(seconds.into()) + WARM_UP;
     let mut number = 0_u64;
+    let mut rss_mb = Vec::new();
     while begun.elapsed() < length {
         let due = (begun.elapsed().as_secs_f64() * f64::from(rate)) as u64;
         if due > number {
@@ -140,7 +153,13 @@ fn write(
             number = due;
             centre.commit()?;
         }
+        if begun.elapsed()
+            > WARM_UP + Duration::from_secs(seconds.into()).mul_f64((rss_mb.len() + 1) as f64 / 10.0)
+        {
+            rss_mb.push(memory_mb(&processor.to_string(), "VmRSS:").unwrap_or_default());
+        }
         std::thread::sleep(TICK);
     }
-    Ok(())
+    rss_mb.push(memory_mb(&processor.to_string(), "VmRSS:").unwrap_or_default());
+    Ok(rss_mb)
 }
