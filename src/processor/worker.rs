@@ -202,10 +202,15 @@ impl<B: Bus> Worker<B> {
             self.commit()?;
         }
         if !self.to_restore.is_empty() && !self.is_aborting && Instant::now() >= self.restore_at {
-            // Where it does not work nothing else is held up by trying it all the time.
-            self.restore_at = Instant::now() + AGAIN_AFTER;
-            self.restore()?;
+            let begun = Instant::now();
+            let restored = self.restore();
             self.restore_at = Instant::now();
+            if restored.is_err() {
+                // What is worked on has as much time as is taken from it.
+                let taken = if self.partitions.is_empty() { Duration::ZERO } else { begun.elapsed() };
+                self.restore_at += taken.max(AGAIN_AFTER);
+            }
+            restored?;
         }
         self.look_whether_it_is_better()
     }

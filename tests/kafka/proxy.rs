@@ -20,6 +20,8 @@ pub(crate) enum How {
     Silent,
     /// So many bytes a second pass to the broker on each connection.
     Slow(u32),
+    /// Each answer comes so late.
+    Late(Duration),
     /// The next request of this kind is caught; all else passes.
     Catch(Request, Caught),
     /// It is over.
@@ -73,7 +75,8 @@ impl Proxy {
         let (accepting, broker) = (Arc::clone(&shared), broker.to_owned());
         thread::spawn(move || {
             for client in listener.incoming() {
-                match *accepting.how() {
+                let how = *accepting.how();
+                match how {
                     How::Over => return,
                     How::Cut => {}
                     // A broker that is not there refuses; so does this, by hanging up.
@@ -162,6 +165,10 @@ impl Shared {
     fn answer(&self, mut client: &TcpStream, mut server: &TcpStream, asked: &Asked) {
         while let Some(frame) = frame(&mut server) {
             self.wait_while_silent();
+            let how = *self.how();
+            if let How::Late(by) = how {
+                self.wait(by);
+            }
             match asked.lock().unwrap().pop_front().flatten() {
                 Some(Caught::Unanswered) => return,
                 Some(Caught::Late(by)) => self.wait(by),

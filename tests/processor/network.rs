@@ -89,6 +89,28 @@ fn the_end_of_a_transaction_is_not_answered() {
     });
 }
 
+/// Every answer takes longer than a client first waits for one: it starts, decides, and restores all the same.
+#[test]
+fn every_answer_is_late() {
+    const LATE: Duration = Duration::from_millis(400);
+    let test = "late";
+    let mut random = Random::new(test);
+    let (_broker, proxy, site) = behind_a_proxy(test, 20);
+    proxy.set(How::Late(LATE));
+    through(&site, &mut random, || {
+        let begun = Instant::now();
+        let first = Process::start(&site, "p", &[]);
+        first.says("ready", 1);
+        assert!(begun.elapsed() > LATE * 5, "no answer was late");
+        pause(4_000);
+        first.end();
+        let second = Process::start(&site, "p", &[]);
+        second.says("ready", 1);
+        proxy.set(How::Open);
+        second
+    });
+}
+
 /// Back-pressure: a broker that takes little makes the processor slow, and not large.
 #[test]
 fn a_slow_broker_costs_no_memory() {

@@ -32,7 +32,7 @@ pub use writer::KafkaWriter;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who hangs up on us for so long means us.
 const HANG_UPS_FOR: Duration = Duration::from_secs(3);
-/// How often it is looked whether they said something else meanwhile.
+/// How soon it is looked whether they said something else meanwhile; each time it takes twice as long.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A Kafka cluster.
@@ -80,7 +80,7 @@ impl Kafka {
         let heard = Arc::new(Heard::new("asking"));
         let asking = connection.common().create_with_context(Listening(Arc::clone(&heard)));
         let kafka = Kafka { asking: asking.map_err(|error| explain::creation(&error))?, connection, heard };
-        kafka.ask("reaching Kafka", true, |client| Ok(client.fetch_cluster_id(LOOK_AGAIN)))?;
+        kafka.ask("reaching Kafka", true, |client, wait| Ok(client.fetch_cluster_id(wait)))?;
         Ok(kafka)
     }
 
@@ -95,14 +95,15 @@ impl Kafka {
         &self,
         operation: &str,
         is_first: bool,
-        question: impl Fn(&Client<Listening>) -> Result<Option<T>, KafkaError>,
+        question: impl Fn(&Client<Listening>, Duration) -> Result<Option<T>, KafkaError>,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let mut wait = LOOK_AGAIN;
         let mut last = Fault::new(Code::OperationTimedOut, "nobody answered in time");
         let mut hangs_up_since: Option<Instant> = None;
         let mut is_complaint = false;
         loop {
-            match question(self.asking.client()) {
+            match question(self.asking.client(), wait) {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => {}
                 Err(error) => {
@@ -112,6 +113,9 @@ impl Kafka {
                     }
                 }
             }
+            // A question that is not answered in time costs its connection: who asks each time for an answer sooner than a
+            // slow broker gives one never gets it.
+            wait = (wait * 2).min(deadline.saturating_duration_since(Instant::now())).max(LOOK_AGAIN);
             // What the client says by itself is heard while it is polled.
             self.asking.poll(Duration::ZERO);
             for fault in self.heard.complaints() {
@@ -141,8 +145,8 @@ impl Kafka {
     /// How many partitions a topic has.
     fn partitions(&self, topic: &TopicName) -> Result<u32, Error> {
         let operation = format!("looking for topic {topic}");
-        let metadata = self.ask(&operation, false, |client| {
-            client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some)
+        let metadata = self.ask(&operation, false, |client, wait| {
+            client.fetch_metadata(Some(topic.as_str()), wait).map(Some)
         })?;
         let found = metadata.topics().iter().find(|found| found.name() == topic.as_str());
         let Some(found) = found else { return Err(Error::UnknownTopic(topic.clone())) };

@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::Fault;
-use super::{ANSWER_TIMEOUT, Kafka, LOOK_AGAIN, Listening, explain};
+use super::{ANSWER_TIMEOUT, Kafka, Listening, explain};
 use crate::bus::{Error, Found, TopicName, TopicSpec};
 
 /// A client for administration.
@@ -54,7 +54,7 @@ pub(super) fn describe(kafka: &Kafka, topics: &[TopicName]) -> Result<Vec<Option
 fn shape(kafka: &Kafka, topic: &TopicName) -> Result<Option<Found>, Error> {
     let operation = format!("looking for topic {topic}");
     let metadata = kafka
-        .ask(&operation, false, |client| client.fetch_metadata(Some(topic.as_str()), LOOK_AGAIN).map(Some))?;
+        .ask(&operation, false, |client, wait| client.fetch_metadata(Some(topic.as_str()), wait).map(Some))?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic.as_str()) else {
         return Ok(None);
     };
