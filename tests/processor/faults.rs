@@ -29,6 +29,9 @@ pub(crate) fn short_or_long(short_ms: u64, long_ms: u64) -> u64 {
     if std::env::var_os("LOCKSTEP_SOAK").is_some() { long_ms } else { short_ms }
 }
 
+/// What a processor says of brokers that are away: it depends on what it was doing.
+pub(crate) const TROUBLE: [&str; 2] = ["does not answer", "a transaction is given up"];
+
 /// Runs faults while things happen, then lets it come to rest, and checks.
 pub(crate) fn through(site: &Site, random: &mut Random, faults: impl FnOnce() -> Process + Send) {
     let revisions = known(site);
@@ -189,7 +192,7 @@ fn the_broker_is_killed() {
             pause(500);
             broker.fault("restart", 1);
         }
-        process.says("does not answer", 1);
+        process.says_one_of(&TROUBLE, 1);
         pause(3_000);
         process
     });

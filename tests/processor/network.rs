@@ -8,7 +8,7 @@ use lockstep::codec::What;
 use crate::broker::Broker;
 use crate::check::check;
 use crate::days::settle;
-use crate::faults::{pause, short_or_long, through};
+use crate::faults::{TROUBLE, pause, short_or_long, through};
 use crate::process::Process;
 use crate::proxy::{Caught, How, Proxy, Request};
 use crate::site::{Brokers, PATIENCE, Random, Site, event, operator};
@@ -45,8 +45,7 @@ fn the_network_is_cut() {
             pause(ms);
             proxy.set(How::Open);
         }
-        process.says("a transaction is given up", 1);
-        process.says("does not answer", 1);
+        process.says_one_of(&TROUBLE, 2);
         pause(3_000);
         process
     });

@@ -63,8 +63,14 @@ impl Process {
 
     /// Waits until it has said something so often.
     pub(crate) fn says(&self, what: &str, times: usize) {
+        self.says_one_of(&[what], times);
+    }
+
+    /// Waits until it has said one of several things so often.
+    pub(crate) fn says_one_of(&self, what: &[&str], times: usize) {
         let begun = Instant::now();
-        while self.log().lines().filter(|line| line.contains(what)).count() < times {
+        let says = |line: &&str| what.iter().any(|what| line.contains(what));
+        while self.log().lines().filter(says).count() < times {
             assert!(
                 begun.elapsed() < PATIENCE,
                 "{} does not say {what:?} {times} times:\n{}",
