@@ -1,10 +1,12 @@
 //! What can go wrong with a bus, and what to do about it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{KEY_AND_HEADERS_BYTES_MAX, Offset, RECORD_BYTES_MAX, TopicName, TopicPartition};
 use crate::domain::Remedy;
 
 /// What went wrong with the bus.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// Nobody answers, for now.
     #[error("{operation}: the bus at {servers} does not answer: {why}")]
@@ -77,6 +79,14 @@ pub enum Error {
         /// The identity.
         identity: String,
     },
+    /// Another process owns the directory.
+    #[error("{directory} is owned by {holder}: end that one first, or name another directory")]
+    Owned {
+        /// The directory.
+        directory: String,
+        /// Who owns it.
+        holder: String,
+    },
     /// The group has given this member up: others may have its partitions.
     #[error(
         "{operation}: the group {group} has given this member up; it was silent for too long, or the group was reordered"
@@ -132,6 +142,7 @@ impl Error {
             | Error::UnknownPartition { .. }
             | Error::OutOfRange { .. }
             | Error::Fenced { .. }
+            | Error::Owned { .. }
             | Error::Odd { .. }
             | Error::Closed { .. } => Remedy::Stop,
         }

@@ -1,8 +1,10 @@
 //! A log of records in topics and partitions, that several processes share.
 //!
-//! What is written here is the contract; [`kafka`] keeps it, and `tests/conformance` asks every implementation for it.
+//! What is written here is the contract; [`kafka`] and [`embedded`] keep it, and `tests/conformance` asks every implementation for it.
 //! Calls block, so they belong on a thread of their own and never on that of an async runtime.
 
+mod any;
+pub mod embedded;
 mod error;
 pub mod kafka;
 mod partitioner;
@@ -13,8 +15,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::TimeMs;
 
+pub use any::{Any, AnyBus};
 pub use error::Error;
 pub use partitioner::partition_for;
 pub use topics::{Difference, Found, Kept, Replicas, Severity, Topic, TopicSpec, TopicsPlan};
@@ -25,19 +30,20 @@ pub const RECORD_BYTES_MAX: usize = 1 << 20;
 pub const KEY_AND_HEADERS_BYTES_MAX: usize = 64 << 10;
 
 /// The whole name of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct TopicName(Arc<str>);
 
 /// One of a topic's partitions, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Partition(pub u32);
 
 /// A record's place in its partition, from 0. Offsets rise and have gaps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Offset(pub u64);
 
 /// A partition of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TopicPartition {
     /// The topic.
     pub topic: TopicName,
@@ -85,7 +91,7 @@ pub struct Header<'b> {
 }
 
 /// Where reading a partition begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum From {
     /// At the oldest record that is kept.
     Beginning,
@@ -93,7 +99,7 @@ pub enum From {
     /// [`Error::OutOfRange`], and never skipped over in silence.
     Offset(Offset),
     /// At the first record that was appended then or later; at the end, where there is none.
-    Time(TimeMs),
+    Time(#[serde(with = "time_ms")] TimeMs),
     /// At the end, as it is when the reader is made: what is appended after that is read.
     End,
 }
@@ -108,7 +114,7 @@ pub enum Until {
 }
 
 /// Who reads a topic together with others, each partition by one of them at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The group, as the bus knows it.
     pub group: String,
@@ -121,7 +127,7 @@ pub struct Membership {
 }
 
 /// How far a group has read a partition, and what was noted with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Committed {
     /// The first record that it has not dealt with.
     pub next: Offset,
@@ -130,7 +136,7 @@ pub struct Committed {
 }
 
 /// How far a partition has been read, to be committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The partition.
     pub partition: TopicPartition,
@@ -336,6 +342,33 @@ impl TopicName {
     /// One of its partitions.
     pub fn partition(&self, partition: u32) -> TopicPartition {
         TopicPartition { topic: self.clone(), partition: Partition(partition) }
+    }
+}
+
+impl std::convert::From<String> for TopicName {
+    fn from(name: String) -> TopicName {
+        TopicName(name.into())
+    }
+}
+
+impl std::convert::From<TopicName> for String {
+    fn from(name: TopicName) -> String {
+        name.as_str().to_owned()
+    }
+}
+
+/// A time as it goes from process to process.
+mod time_ms {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::domain::TimeMs;
+
+    pub(super) fn serialize<S: Serializer>(time: &TimeMs, to: S) -> Result<S::Ok, S::Error> {
+        time.as_unix_ms().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<TimeMs, D::Error> {
+        i64::deserialize(from).map(TimeMs::from_unix_ms)
     }
 }
 

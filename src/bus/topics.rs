@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{RECORD_BYTES_MAX, TopicName};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -39,7 +41,7 @@ pub enum Topic {
 }
 
 /// How long a topic keeps its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kept {
     /// For so many days.
     Days(u16),
@@ -48,7 +50,7 @@ pub enum Kept {
 }
 
 /// On how many machines a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replicas {
     /// So many copies are kept.
     pub replication_factor: u16,
@@ -57,7 +59,7 @@ pub struct Replicas {
 }
 
 /// A topic as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicSpec {
     /// Its whole name.
     pub name: TopicName,
@@ -83,7 +85,7 @@ pub struct TopicsPlan {
 }
 
 /// A topic as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// How many partitions it has.
     pub partitions: u32,

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use lockstep::config;
 
-use super::kafka::Configured;
+use super::deployment::Configured;
 use super::output::{self, Outcome};
 use super::report;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use lockstep::bus::kafka::Kafka;
+use lockstep::bus::AnyBus;
 use lockstep::control::Control;
 use lockstep::document::{Document, Mistakes};
 
@@ -61,7 +61,7 @@ fn import(command: &Import) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Failed);
     };
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
     let imported = control.import(&directory, &operator)?;
     let lockstep::control::Imported { written, removed, linked, unlinked, moved } = imported;
     if command.said.json {

@@ -2,8 +2,8 @@
 
 mod bench;
 mod config;
+mod deployment;
 mod directory;
-mod kafka;
 mod operator;
 mod output;
 mod report;
@@ -45,7 +45,7 @@ enum Command {
     /// Say who is who
     #[command(subcommand)]
     Directory(directory::Directory),
-    /// Make and check the topics on Kafka
+    /// Make and check the topics
     #[command(subcommand)]
     Topics(topics::Topics),
     /// Run Lockstep: everything, or some of its roles
@@ -84,14 +84,16 @@ pub(crate) fn main() -> ExitCode {
 fn is_fenced(error: &anyhow::Error) -> bool {
     use lockstep::{bus, control, processor};
     error.chain().any(|cause| {
-        matches!(cause.downcast_ref::<bus::Error>(), Some(bus::Error::Fenced { .. }))
-            || matches!(
-                cause.downcast_ref::<processor::Error>(),
-                Some(processor::Error::Bus(bus::Error::Fenced { .. }))
-            )
-            || matches!(
-                cause.downcast_ref::<control::Error>(),
-                Some(control::Error::Bus(bus::Error::Fenced { .. }))
-            )
+        let of_bus = cause.downcast_ref::<bus::Error>();
+        let of_processor = cause.downcast_ref::<processor::Error>().and_then(|error| match error {
+            processor::Error::Bus(error) => Some(error),
+            _ => None,
+        });
+        let of_control = cause.downcast_ref::<control::Error>().and_then(|error| match error {
+            control::Error::Bus(error) => Some(error),
+            _ => None,
+        });
+        let error = of_bus.or(of_processor).or(of_control);
+        matches!(error, Some(bus::Error::Fenced { .. } | bus::Error::Owned { .. }))
     })
 }

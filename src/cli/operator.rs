@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use anyhow::Context;
 use clap::Args;
 
-use lockstep::bus::TopicsPlan;
-use lockstep::bus::kafka::Kafka;
+use lockstep::bus::{AnyBus, TopicsPlan};
 use lockstep::codec::{Codec, Operator};
 
-use super::kafka::{self, Configured};
+use super::deployment::{self, Configured};
 
 /// Why somebody does something that stays in the log.
 #[derive(Args)]
@@ -49,7 +48,7 @@ pub(super) struct Said {
 
 /// The log of a deployment.
 pub(super) struct Log {
-    pub(super) bus: Kafka,
+    pub(super) bus: AnyBus,
     pub(super) codec: Codec,
     pub(super) plan: TopicsPlan,
 }
@@ -57,14 +56,14 @@ pub(super) struct Log {
 impl Log {
     /// Reaches it.
     pub(super) fn open(configured: &Configured) -> anyhow::Result<Log> {
-        let config = configured.load()?;
-        let bus = kafka::connect(&config)?;
+        let deployment = configured.load()?;
+        let bus = deployment.bus()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("the system gives no means to ask the schema registry")?;
-        let codec = runtime.block_on(kafka::codec(&config))?;
-        Ok(Log { bus, codec, plan: kafka::topics(&config) })
+        let codec = runtime.block_on(deployment::codec(&deployment.config))?;
+        Ok(Log { bus, codec, plan: deployment.topics() })
     }
 }
 

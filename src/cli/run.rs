@@ -10,8 +10,7 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
-use lockstep::bus::kafka::Kafka;
-use lockstep::bus::{self, Bus, Offset, Severity, Topic, TopicsPlan};
+use lockstep::bus::{self, AnyBus, Bus, Offset, Severity, Topic, TopicsPlan};
 use lockstep::codec::{self, Codec};
 use lockstep::config::{Config, DeadLetterPayload, Processor};
 use lockstep::domain::{Platform, Remedy, TimeMs};
@@ -20,7 +19,7 @@ use lockstep::http::{Ops, Readiness};
 use lockstep::metrics::Metrics;
 use lockstep::processor::{self, Observer, Settings, Stop, Tally, Worker};
 
-use super::kafka::{self, Configured};
+use super::deployment::{self, Configured, Deployment};
 use super::output::Outcome;
 
 /// A transaction has no more events than so many: it must be over in time, and be done again in no time.
@@ -41,6 +40,7 @@ SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one
 
 Examples:
   lockstep run --config lockstep.toml --roles processor
+  lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   lockstep run --log-format json 2>> lockstep.log")]
 pub(super) struct Run {
@@ -77,14 +77,14 @@ enum LogFormat {
 }
 
 pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
-    let config = command.configured.load()?;
-    let name = name(command, &config)?;
+    let deployment = Arc::new(command.configured.load()?);
+    let name = name(command, &deployment.config)?;
     log(command)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the system gives no means to wait for signals")?;
-    let ended = runtime.block_on(serve(command, &config, &name));
+    let ended = runtime.block_on(serve(command, &deployment, &name));
     // Threads that still wait for the brokers are not waited for.
     runtime.shutdown_background();
     ended
@@ -127,10 +127,11 @@ enum End {
     Worker(u32, Option<processor::Error>),
 }
 
-async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Outcome> {
+async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyhow::Result<Outcome> {
+    let config = &deployment.config;
     let stop = Stop::default();
     let mut signals = Signals::new()?;
-    let plan = kafka::topics(config);
+    let plan = deployment.topics();
     let ops = Ops {
         metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
         readiness: Arc::new(Readiness::default()),
@@ -149,7 +150,7 @@ async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Out
     let (over, ended) = tokio::sync::oneshot::channel::<()>();
     let until = async { ended.await.unwrap_or_default() };
     let server = tokio::spawn(ops.clone().serve(listener, until));
-    let beginning = begin(config, &plan);
+    let beginning = begin(deployment, &plan);
     let (bus, codec) = tokio::select! {
         begun = beginning => begun?,
         () = signals.next() => return Ok(Outcome::Done),
@@ -205,10 +206,10 @@ async fn serve(command: &Run, config: &Config, name: &str) -> anyhow::Result<Out
 }
 
 /// Reaches what has to be there, and waits for it.
-async fn begin(config: &Config, plan: &TopicsPlan) -> anyhow::Result<(Arc<Kafka>, Arc<Codec>)> {
+async fn begin(deployment: &Arc<Deployment>, plan: &TopicsPlan) -> anyhow::Result<(Arc<AnyBus>, Arc<Codec>)> {
     let mut is_told = false;
     loop {
-        match reach(config, plan).await {
+        match reach(deployment, plan).await {
             Err(error) if passes(&error) => {
                 if !is_told {
                     tracing::warn!("{error:#}; it is tried again until it works");
@@ -221,15 +222,19 @@ async fn begin(config: &Config, plan: &TopicsPlan) -> anyhow::Result<(Arc<Kafka>
     }
 }
 
-async fn reach(config: &Config, plan: &TopicsPlan) -> anyhow::Result<(Arc<Kafka>, Arc<Codec>)> {
-    let (connection, wanted) = (kafka::connection(&config.bus), plan.clone());
+async fn reach(deployment: &Arc<Deployment>, plan: &TopicsPlan) -> anyhow::Result<(Arc<AnyBus>, Arc<Codec>)> {
+    let (ours, wanted) = (Arc::clone(deployment), plan.clone());
     let look = move || {
-        let bus = Arc::new(Kafka::connect(connection)?);
+        let bus = Arc::new(ours.own_bus()?);
+        if ours.data.is_some() {
+            // Nobody else has to be asked how they should be.
+            bus.create(&wanted.specs())?;
+        }
         check_topics(&bus, &wanted)?;
         anyhow::Ok(bus)
     };
-    let bus = tokio::task::spawn_blocking(look).await.context("reaching Kafka")??;
-    Ok((bus, Arc::new(kafka::codec(config).await?)))
+    let bus = tokio::task::spawn_blocking(look).await.context("reaching the bus")??;
+    Ok((bus, Arc::new(deployment::codec(&deployment.config).await?)))
 }
 
 /// Whether an error is one of those that pass by themselves.
@@ -242,7 +247,7 @@ fn passes(error: &anyhow::Error) -> bool {
 }
 
 /// The topics are as they have to be.
-fn check_topics(bus: &Kafka, plan: &TopicsPlan) -> anyhow::Result<()> {
+fn check_topics(bus: &AnyBus, plan: &TopicsPlan) -> anyhow::Result<()> {
     let specs = plan.specs();
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let found = bus.describe(&names)?;
@@ -267,7 +272,7 @@ fn check_topics(bus: &Kafka, plan: &TopicsPlan) -> anyhow::Result<()> {
 
 /// Starts a worker on a thread of its own.
 fn work(
-    (bus, codec, plan): (Arc<Kafka>, Arc<Codec>, TopicsPlan),
+    (bus, codec, plan): (Arc<AnyBus>, Arc<Codec>, TopicsPlan),
     settings: Settings,
     (ops, stop): (&Ops, &Stop),
     failed: mpsc::UnboundedSender<(u32, Option<processor::Error>)>,
@@ -331,7 +336,7 @@ impl Drop for Guard {
 
 /// Asks now and then how many events wait.
 fn watch_lag(
-    bus: Arc<Kafka>,
+    bus: Arc<AnyBus>,
     plan: &TopicsPlan,
     metrics: Arc<Metrics>,
     stop: &Stop,

@@ -6,10 +6,9 @@ use std::fmt::Write;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use lockstep::bus::kafka::Kafka;
-use lockstep::bus::{Bus, Difference, Found, Severity, Topic, TopicSpec};
+use lockstep::bus::{AnyBus, Bus, Difference, Found, Severity, Topic, TopicSpec};
 
-use super::kafka::{self, Configured};
+use super::deployment::{Configured, Deployment};
 use super::output::{self, DIM, GREEN, Outcome, RED, YELLOW};
 use super::report;
 
@@ -132,9 +131,9 @@ struct Seen {
     differences: Vec<Difference>,
 }
 
-fn see(kafka: &Kafka, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>> {
+fn see(bus: &AnyBus, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>> {
     let names: Vec<_> = specs.iter().map(|(_, spec)| spec.name.clone()).collect();
-    let found = kafka.describe(&names)?;
+    let found = bus.describe(&names)?;
     let seen = |((topic, spec), found): (&(Topic, TopicSpec), Option<Found>)| Seen {
         topic: *topic,
         spec: spec.clone(),
@@ -145,21 +144,21 @@ fn see(kafka: &Kafka, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>>
     Ok(specs.iter().zip(found).map(seen).collect())
 }
 
-fn specs(configured: &Configured) -> anyhow::Result<(lockstep::config::Config, Vec<(Topic, TopicSpec)>)> {
-    let config = configured.load()?;
-    let plan = kafka::topics(&config);
+fn specs(configured: &Configured) -> anyhow::Result<(Deployment, Vec<(Topic, TopicSpec)>)> {
+    let deployment = configured.load()?;
+    let plan = deployment.topics();
     let specs = Topic::ALL.into_iter().map(|topic| (topic, plan.spec(topic))).collect();
-    Ok((config, specs))
+    Ok((deployment, specs))
 }
 
 fn create(look: &Look) -> anyhow::Result<Outcome> {
-    let (config, specs) = specs(&look.configured)?;
-    let kafka = kafka::connect(&config)?;
-    let before = see(&kafka, &specs)?;
+    let (deployment, specs) = specs(&look.configured)?;
+    let bus = deployment.bus()?;
+    let before = see(&bus, &specs)?;
     let missing: Vec<TopicSpec> =
         before.iter().filter(|seen| !seen.was_there).map(|seen| seen.spec.clone()).collect();
-    kafka.create(&missing)?;
-    let mut after = see(&kafka, &specs)?;
+    bus.create(&missing)?;
+    let mut after = see(&bus, &specs)?;
     for (seen, before) in after.iter_mut().zip(&before) {
         seen.was_there = before.was_there;
     }
@@ -172,8 +171,8 @@ fn create(look: &Look) -> anyhow::Result<Outcome> {
 }
 
 fn check(look: &Look) -> anyhow::Result<Outcome> {
-    let (config, specs) = specs(&look.configured)?;
-    let seen = see(&kafka::connect(&config)?, &specs)?;
+    let (deployment, specs) = specs(&look.configured)?;
+    let seen = see(&deployment.bus()?, &specs)?;
     let text = |seen: &Seen| {
         if seen.differences.is_empty() {
             format!("{}: {GREEN}as it should be{GREEN:#}\n", seen.spec.name)
@@ -185,11 +184,11 @@ fn check(look: &Look) -> anyhow::Result<Outcome> {
 }
 
 fn describe(command: &Describe) -> anyhow::Result<Outcome> {
-    let (config, specs) = specs(&command.look.configured)?;
+    let (deployment, specs) = specs(&command.look.configured)?;
     let all = if command.offline {
         specs.into_iter().map(|(topic, spec)| Seen::unasked(topic, spec)).collect()
     } else {
-        see(&kafka::connect(&config)?, &specs)?
+        see(&deployment.bus()?, &specs)?
     };
     print(&command.look, &all, |seen| described(seen, command.offline))?;
     // That something differs is told; what was asked for was done.

@@ -5,9 +5,6 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 
 const PARTITIONS: u32 = 2;
-const RECORDS: usize = 3_000;
-/// The ignored test that every implementation's file has: it runs [`copy`].
-const CHILD: &str = "child_that_copies";
 
 /// Where a child kills itself; after so many records.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +27,7 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
     let outputs = [rig.topic("state", PARTITIONS), rig.topic("decisions", PARTITIONS)];
     let bus = rig.bus();
     let mut writer = bus.writer(&rig.name("feeder"), std::slice::from_ref(&input)).unwrap();
-    for number in 0..RECORDS {
+    for number in 0..R::COPIED {
         writer.add(&outgoing(number as u32 % PARTITIONS, b"key", number.to_string().as_bytes())).unwrap();
     }
     writer.commit(None).unwrap();
@@ -40,7 +37,9 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
     for moment in MOMENTS.into_iter().cycle().take(10) {
         let mut child = spawn(rig, moment, 1 + random.below(150));
         if matches!(moment, Moment::Any) {
-            std::thread::park_timeout(Duration::from_millis(300 + random.below(400)));
+            std::thread::park_timeout(Duration::from_millis(
+                R::WORKS_FOR_MS.start + random.below(R::WORKS_FOR_MS.end - R::WORKS_FOR_MS.start),
+            ));
             let _ = child.kill();
         }
         let status = await_end(&mut child);
@@ -55,7 +54,7 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
         let all = read_all(&bus, output, PARTITIONS);
         for partition in 0..PARTITIONS {
             let of = all.iter().filter(|record| record.partition == partition).map(Owned::text);
-            let expected = (0..RECORDS).filter(|number| *number as u32 % PARTITIONS == partition);
+            let expected = (0..R::COPIED).filter(|number| *number as u32 % PARTITIONS == partition);
             let expected: Vec<String> = expected.map(|number| number.to_string()).collect();
             assert!(of.collect::<Vec<_>>() == expected, "{output}/{partition} differs");
         }
@@ -63,14 +62,14 @@ pub(crate) fn killed_at_any_moment_nothing_is_lost_or_twice<R: Rig>(rig: &R) {
     let member = join(&bus, &membership(rig, &input, Some("copier")), PARTITIONS as usize);
     for partition in 0..PARTITIONS {
         let committed = member.committed(&[input.partition(partition)], PATIENCE).unwrap();
-        let expected = format!("copied {}", RECORDS / PARTITIONS as usize);
+        let expected = format!("copied {}", R::COPIED / PARTITIONS as usize);
         assert_eq!(committed[0].as_ref().unwrap().metadata, expected);
     }
 }
 
 fn spawn<R: Rig>(rig: &R, moment: Moment, after: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([CHILD, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([R::CHILD, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("LOCKSTEP_TEST_CHILD", rig.names())
         .env("LOCKSTEP_TEST_MOMENT", format!("{moment:?}"))
         .env("LOCKSTEP_TEST_AFTER", after.to_string())
@@ -125,7 +124,7 @@ pub(crate) fn copy<R: Rig>() {
     let mut writer = bus.writer(&rig.name("copier"), &outputs).unwrap();
     let mut member = bus.join(&membership(&rig, &input, Some("copier"))).unwrap();
     let mut copied = [0; PARTITIONS as usize];
-    while copied.iter().sum::<usize>() < RECORDS {
+    while copied.iter().sum::<usize>() < R::COPIED {
         let records = match member.poll(WAIT).unwrap() {
             Polled::Records(records) => records,
             Polled::Gained(gained) => {

@@ -21,6 +21,13 @@ pub(crate) const WAIT: Duration = Duration::from_millis(100);
 
 /// An implementation, and names of a test's own.
 pub(crate) trait Rig: Sized + Send + Sync + 'static {
+    /// The ignored test that every implementation has: it runs [`killed::copy`].
+    const CHILD: &'static str = "child_that_copies";
+    /// How many records the children copy.
+    const COPIED: usize = 3_000;
+    /// How long a child works that is killed at any moment.
+    const WORKS_FOR_MS: std::ops::Range<u64> = 300..700;
+
     type Bus: Bus;
 
     /// The rig of these names; another process that gives the same shares the topics.

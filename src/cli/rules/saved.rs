@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use lockstep::bus::kafka::Kafka;
+use lockstep::bus::AnyBus;
 use lockstep::control::{Activation, Control, Revisions, Saved, directory_in_log};
 use lockstep::directory::Directory;
 use lockstep::document::{Document, Mistakes};
 use lockstep::rules::Revision;
 
 use super::facts::{differences, facts};
-use crate::cli::kafka::Configured;
+use crate::cli::deployment::Configured;
 use crate::cli::operator::{Log, Said, when};
 use crate::cli::output::{self, DIM, GREEN, Outcome, RED};
 use crate::cli::report;
@@ -188,14 +188,14 @@ pub(super) fn activate(command: &Activate) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
     let saved = Revisions::new(&log.plan).find(&log.bus, &log.codec, &command.revision)?;
-    let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
     activated(&control.activate(&saved, &operator)?, command.said.json)
 }
 
 pub(super) fn roll_back(command: &RollBack) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, Kafka> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
     activated(&control.roll_back(&operator)?, command.said.json)
 }
 

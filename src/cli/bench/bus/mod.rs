@@ -6,7 +6,7 @@ mod scratch;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::kafka::{self, Configured};
+use crate::cli::deployment::{self, Configured};
 use crate::cli::output::{self, Outcome};
 
 use super::median;
@@ -92,11 +92,12 @@ struct Run {
 }
 
 pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
-    let config = command.configured.load()?;
-    let replicas = kafka::topics(&config).replicas;
-    let kafka = kafka::connect(&config)?;
+    let deployment = command.configured.load()?;
+    let replicas = deployment.topics().replicas;
+    let kafka = deployment.kafka()?;
     output::aside(&format!("topics of this run's own are made at {} ...\n", kafka.servers()));
-    let scratch = Scratch::new(&kafka, &kafka::connection(&config.bus), command.partitions, replicas)?;
+    let connection = deployment::connection(&deployment.config.bus);
+    let scratch = Scratch::new(&kafka, &connection, command.partitions, replicas)?;
     let [mut produce, mut batch, mut poll, mut exactly_once] = [const { Vec::new() }; 4];
     for run in 1..=command.runs {
         output::aside(&format!("run {run} of {} ...\n", command.runs));

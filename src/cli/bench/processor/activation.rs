@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::centre::Centre;
 use super::job::Until;
 use super::{Spread, in_a_process};
-use crate::cli::kafka::Configured;
+use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
 #[derive(Args)]

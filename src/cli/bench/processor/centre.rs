@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -28,7 +27,7 @@ use lockstep::simulate::Crowd;
 use super::in_a_process;
 use super::job::{Job, Until as JobUntil};
 use crate::cli::bench::bus::delete_topics;
-use crate::cli::kafka::{self, Configured};
+use crate::cli::deployment::{self, Configured};
 use crate::cli::output;
 
 /// So many events are in a transaction that writes the log.
@@ -39,7 +38,7 @@ const STATUSES: u32 = 20;
 
 /// Its topics go with it.
 pub(super) struct Centre {
-    config: PathBuf,
+    configured: Configured,
     pub(super) bus: Kafka,
     pub(super) codec: Codec,
     pub(super) plan: TopicsPlan,
@@ -55,17 +54,18 @@ pub(super) struct Centre {
 
 impl Centre {
     pub(super) fn new(configured: &Configured, partitions: u32, agents: u32) -> anyhow::Result<Centre> {
-        let mut config = configured.load()?;
+        let mut deployment = configured.load()?;
+        let config = &mut deployment.config;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
         config.bus.prefix = format!("{}.bench-{}-{}", config.bus.prefix, std::process::id(), now.as_millis());
-        let plan = TopicsPlan { partitions, ..kafka::topics(&config) };
-        let bus = kafka::connect(&config)?;
+        let plan = TopicsPlan { partitions, ..deployment.topics() };
+        let bus = deployment.kafka()?;
         bus.create(&plan.specs())?;
         let codec = Codec::single_object()?;
         let writer = bus.writer(&format!("{}.source", plan.prefix), &[plan.name(Topic::Events)])?;
         let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
         let mut centre = Centre {
-            config: configured.config.clone(),
+            configured: configured.clone(),
             bus,
             codec,
             plan,
@@ -75,7 +75,7 @@ impl Centre {
             written: 0,
             round: 0,
             events: 0,
-            properties: kafka::connection(&config.bus).common(),
+            properties: deployment::connection(&deployment.config.bus).common(),
         };
         centre.activate(false)?;
         Ok(centre)
@@ -94,7 +94,7 @@ impl Centre {
     pub(super) fn job(&self, commit_ms: u16, until: JobUntil) -> Job {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Job {
-            config: self.config.clone(),
+            config: self.configured.config.clone(),
             prefix: self.plan.prefix.clone(),
             partitions: self.plan.partitions,
             commit_ms,

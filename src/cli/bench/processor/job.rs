@@ -15,7 +15,7 @@ use lockstep::engine::Standing;
 use lockstep::processor::{Observer, Settings, Stop, Tally, Worker};
 
 use crate::cli::bench::{cpu_s, median};
-use crate::cli::kafka::{self, Configured};
+use crate::cli::deployment::Configured;
 use crate::cli::output;
 use crate::cli::run::{EVENTS_MAX, SNAPSHOT_INTERVAL};
 
@@ -35,7 +35,7 @@ pub(super) enum Until {
 /// What a process is to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    pub(super) config: PathBuf,
+    pub(super) config: Option<PathBuf>,
     pub(super) prefix: String,
     pub(super) partitions: u32,
     pub(super) commit_ms: u16,
@@ -134,10 +134,10 @@ impl Observer for Counting {
 
 /// Does a job, and prints what was measured.
 pub(super) fn run(job: &Job) -> anyhow::Result<()> {
-    let mut config = Configured { config: job.config.clone() }.load()?;
-    config.bus.prefix.clone_from(&job.prefix);
-    let plan = TopicsPlan { partitions: job.partitions, ..kafka::topics(&config) };
-    let bus = Arc::new(kafka::connect(&config)?);
+    let mut deployment = Configured { config: job.config.clone(), data: None }.load()?;
+    deployment.config.bus.prefix.clone_from(&job.prefix);
+    let plan = TopicsPlan { partitions: job.partitions, ..deployment.topics() };
+    let bus = Arc::new(deployment.own_bus()?);
     let stop = Stop::default();
     let counting = Arc::new(Counting {
         wanted: job.until,

@@ -13,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::median;
-use crate::cli::kafka::Configured;
+use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
 pub(super) use activation::Activation;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::centre::Centre;
 use super::job::Until;
 use super::{Spread, child, in_a_process};
-use crate::cli::kafka::Configured;
+use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
 /// Who is killed has worked for so long.

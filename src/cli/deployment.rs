@@ -1,35 +1,50 @@
-//! From a configuration to the bus.
+//! Which deployment a command is about, and the way to it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use lockstep::bus::embedded::{Embedded, Settings};
 use lockstep::bus::kafka::{ClientCertificate, Connection, Kafka, Sasl, Tls};
-use lockstep::bus::{Replicas, TopicsPlan};
+use lockstep::bus::{Any, AnyBus, Replicas, TopicsPlan};
 use lockstep::codec::{Codec, Credentials, Registry};
 use lockstep::config::{self, Config, Property, SecretStore};
-use lockstep::document::{Document, Error, Mistakes};
+use lockstep::document::{Document, Error, Mistakes, Syntax};
 use secrecy::SecretString;
 
 use super::{output, report};
 
-/// Which configuration a command takes.
-#[derive(Args)]
+/// The file that is read where none is named.
+const FILE: &str = "lockstep.toml";
+
+/// Which deployment a command is about.
+#[derive(Args, Clone)]
 pub(super) struct Configured {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "lockstep.toml")]
-    pub(super) config: PathBuf,
+    /// The configuration; default: lockstep.toml
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// A directory that holds everything, on this machine alone and without a Kafka; no configuration is needed, and of one
+    /// that is named only the rest holds
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
 }
 
 impl Configured {
+    fn file(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(FILE))
+    }
+
     /// The file as it is written.
     pub(super) fn document(&self) -> anyhow::Result<Document> {
-        match Document::open(&self.config) {
+        if self.data.is_some() && self.config.is_none() {
+            return Ok(Document::new("the configuration of --data", "", Syntax::Toml));
+        }
+        match Document::open(self.file()) {
             Err(Error::Io { path, source }) if source.kind() == ErrorKind::NotFound => {
                 let path = path.display();
                 anyhow::bail!(
-                    "there is no {path}: begin one with `lockstep config init --out {path}`, or name yours with --config"
+                    "there is no {path}: begin one with `lockstep config init --out {path}`, or name yours with --config; or with --data a directory, where there is no Kafka"
                 )
             }
             opened => Ok(opened?),
@@ -38,7 +53,7 @@ impl Configured {
 
     /// What it resolves to, with every mistake in it.
     pub(super) fn read(&self, document: &Document) -> (Option<Config>, Mistakes) {
-        let folder = self.config.parent().unwrap_or(Path::new(""));
+        let folder = self.file().parent().unwrap_or(Path::new(""));
         let env = |name: &str| std::env::var_os(name);
         let mut mistakes = Mistakes::new();
         let config = Config::read(document, &SecretStore { folder, env: &env }, &mut mistakes);
@@ -49,20 +64,62 @@ impl Configured {
     ///
     /// # Errors
     /// It cannot be used.
-    pub(super) fn load(&self) -> anyhow::Result<Config> {
+    pub(super) fn load(&self) -> anyhow::Result<Deployment> {
         let document = self.document()?;
         let (config, mistakes) = self.read(&document);
         output::aside(&report::text(&document, &mistakes));
-        config.ok_or_else(|| {
+        let config = config.ok_or_else(|| {
             let count = report::count(mistakes.errors(), mistakes.warnings());
             anyhow::anyhow!("{} cannot be used: {count}", document.name())
-        })
+        })?;
+        Ok(Deployment { config, data: self.data.clone() })
     }
 }
 
-/// Reaches the Kafka of a configuration.
-pub(super) fn connect(config: &Config) -> anyhow::Result<Kafka> {
-    Ok(Kafka::connect(connection(&config.bus))?)
+/// A deployment: its configuration, and the directory that holds everything, where it has no Kafka.
+pub(super) struct Deployment {
+    pub(super) config: Config,
+    pub(super) data: Option<PathBuf>,
+}
+
+impl Deployment {
+    /// Reaches its bus, which may be another process's.
+    pub(super) fn bus(&self) -> anyhow::Result<AnyBus> {
+        Ok(match &self.data {
+            Some(path) => Any::Embedded(Embedded::open(path, Settings::default())?),
+            None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
+        })
+    }
+
+    /// Its bus, for who runs it: of a directory he is the owner.
+    pub(super) fn own_bus(&self) -> Result<AnyBus, lockstep::bus::Error> {
+        Ok(match &self.data {
+            Some(path) => Any::Embedded(Embedded::own(path, Settings::default())?),
+            None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
+        })
+    }
+
+    /// Its Kafka, for what only a Kafka has.
+    pub(super) fn kafka(&self) -> anyhow::Result<Kafka> {
+        anyhow::ensure!(self.data.is_none(), "this is about a Kafka: name a configuration, and no --data");
+        Ok(Kafka::connect(connection(&self.config.bus))?)
+    }
+
+    /// Its topics.
+    pub(super) fn topics(&self) -> TopicsPlan {
+        let bus = &self.config.bus;
+        let replicas =
+            Replicas { replication_factor: bus.replication_factor, in_sync_min: bus.min_insync_replicas };
+        TopicsPlan {
+            prefix: bus.prefix.clone(),
+            partitions: bus.partitions.into(),
+            retention_days: self.config.privacy.retention_days,
+            replicas: match self.data {
+                Some(_) => Replicas { replication_factor: 1, in_sync_min: 1 },
+                None => replicas,
+            },
+        }
+    }
 }
 
 /// How records of a configuration are written and read.
@@ -74,20 +131,6 @@ pub(super) async fn codec(config: &Config) -> anyhow::Result<Codec> {
     });
     let registry = Registry::new(known.url.clone(), credentials, config.bus.allow_plaintext)?;
     Ok(Codec::registered(registry, &config.bus.prefix).await?)
-}
-
-/// The topics of a configuration.
-pub(super) fn topics(config: &Config) -> TopicsPlan {
-    let bus = &config.bus;
-    TopicsPlan {
-        prefix: bus.prefix.clone(),
-        partitions: bus.partitions.into(),
-        retention_days: config.privacy.retention_days,
-        replicas: Replicas {
-            replication_factor: bus.replication_factor,
-            in_sync_min: bus.min_insync_replicas,
-        },
-    }
 }
 
 /// How the Kafka of a configuration is reached.

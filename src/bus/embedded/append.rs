@@ -1,0 +1,181 @@
+//! Writing: all of a transaction at once, with how far its member has read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::batch::{self, Head};
+use super::groups::Session;
+use super::owner::{Core, End, Fsync, Owner, gone, read_note};
+use super::request::{Answer, Appended, Claim, Written};
+use super::store::{Changes, Fault};
+use crate::bus::{Committed, Error, Offset, Partition, Progress, TopicName};
+
+/// So much is free again before a disk that was full is written again.
+const ROOM_AGAIN_BYTES: u64 = 16 << 20;
+const COMMITTING: &str = "committing a transaction";
+
+impl Owner {
+    /// Somebody becomes the one who writes as an identity; who was it before is fenced.
+    pub(super) fn claim(&self, identity: String, topics: &[TopicName]) -> Result<Answer, Error> {
+        let mut core = self.core();
+        let partitions = topics.iter().map(|topic| {
+            let known = core.topics.get(topic).ok_or_else(|| Error::UnknownTopic(topic.clone()))?;
+            Ok(known.partitions.len() as u32)
+        });
+        let partitions = partitions.collect::<Result<_, Error>>()?;
+        let epoch = core.epochs.entry(identity.clone()).or_default();
+        *epoch += 1;
+        let epoch = *epoch;
+        Ok(Answer::Claimed(Claim { owner: core.number, identity, epoch }, partitions))
+    }
+
+    /// Whether somebody is still the one who writes, and whether there is somewhere to write. Who wrote at an owner before
+    /// this one goes on, if nobody else has become the one meanwhile.
+    pub(super) fn confirm(&self, claim: Claim) -> Result<Answer, Error> {
+        let operation = "beginning a transaction anew";
+        let mut core = self.core();
+        if claim.owner == core.number || core.epochs.contains_key(&claim.identity) {
+            check(&core, &claim)?;
+        }
+        let was_full = self.was_full.load(Ordering::Relaxed);
+        self.has_room(operation, 0)?;
+        if was_full {
+            // What the store did in the background may have failed as well, and it does not say so.
+            self.close_store();
+        }
+        self.open_again(&mut core, operation)?;
+        let epoch = *core.epochs.entry(claim.identity.clone()).or_insert(1);
+        Ok(Answer::Claimed(Claim { owner: core.number, identity: claim.identity, epoch }, Vec::new()))
+    }
+
+    /// Appends batches, and notes how far a member has read: all of it, or nothing.
+    pub(super) fn append(
+        &self,
+        claim: &Claim,
+        batches: &[Appended],
+        read: Option<&(Session, Vec<Progress>)>,
+        written: Written,
+    ) -> Result<(), Error> {
+        let mut core = self.core();
+        check(&core, claim)?;
+        if let Some((session, all)) = read {
+            let places = all.iter().map(|progress| &progress.partition);
+            core.groups.owns(session, places).map_err(|why| gone(why, session, COMMITTING))?;
+        }
+        self.has_room(COMMITTING, written.iter().map(Vec::len).sum()).map_err(given_up)?;
+        let mut changes = Changes::default();
+        let mut ends = BTreeMap::new();
+        let now = (self.settings.clock)();
+        for (appended, mut bytes) in batches.iter().zip(written) {
+            let at = &appended.partition;
+            let (place, end) = core.find(at)?;
+            let end: &mut End = ends.entry(at.clone()).or_insert(end);
+            // However the clock is set, times never fall.
+            end.appended_at = end.appended_at.max(now);
+            let next = Offset(end.next.0 + appended.span);
+            let (first, bytes_before) = (end.next, end.bytes);
+            let head =
+                Head { appended_at: end.appended_at, first, next, bytes_before, records: appended.records };
+            batch::seal(&mut bytes, &head);
+            end.next = next;
+            end.bytes += bytes.len() as u64;
+            changes.batches.push((place, first, bytes));
+        }
+        if let Some((session, all)) = read {
+            for progress in all {
+                let note = Committed { next: progress.next, metadata: progress.metadata.clone() };
+                let note = serde_json::to_vec(&note).map_err(|why| odd(&why))?;
+                changes.notes.push((read_note(&session.group, &progress.partition), note));
+            }
+        }
+        self.write(changes)?;
+        for (at, end) in ends {
+            let known = core.topics.get_mut(&at.topic);
+            if let Some(known) = known.and_then(|known| known.partitions.get_mut(at.partition.0 as usize)) {
+                *known = end;
+            }
+        }
+        drop(core);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn write(&self, changes: Changes) -> Result<(), Error> {
+        let is_synced = self.settings.fsync == Fsync::EachCommit;
+        let written = match self.store().as_ref() {
+            None => {
+                return Err(given_up(self.failed(COMMITTING, Fault::Broken("a write failed".to_owned()))));
+            }
+            Some(store) => store.write(changes, is_synced),
+        };
+        written.map_err(|fault| {
+            // Some of it may be there; the store finds out when it is opened again.
+            self.close_store();
+            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
+            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
+            Error::Undecided {
+                operation: COMMITTING.to_owned(),
+                why: self.failed(COMMITTING, fault).to_string(),
+            }
+        })
+    }
+
+    /// Whether the disk has room for so many bytes more. The store is not let run into a full disk: what it does in the
+    /// background would fail as well.
+    pub(super) fn has_room(&self, operation: &str, bytes: usize) -> Result<(), Error> {
+        let free =
+            free_bytes(&self.directory).map_err(|error| self.failed(operation, Fault::of_io(error)))?;
+        // Once it was full there must be a little more, or what is begun would not be ended.
+        let more = if self.was_full.load(Ordering::Relaxed) { ROOM_AGAIN_BYTES } else { 2 * bytes as u64 };
+        let is_full = free < self.settings.free_bytes_min.saturating_add(more);
+        self.was_full.store(is_full, Ordering::Relaxed);
+        if !is_full {
+            return Ok(());
+        }
+        let (free, least) = (free >> 20, self.settings.free_bytes_min >> 20);
+        Err(Error::Unreachable {
+            operation: operation.to_owned(),
+            servers: self.directory.display().to_string(),
+            why: format!(
+                "its disk is full, {free} MiB are free and {least} are left to others: make space, and it goes on"
+            ),
+        })
+    }
+}
+
+/// Nothing of the transaction was written.
+fn given_up(error: Error) -> Error {
+    match error {
+        Error::Unreachable { operation, why, .. } => Error::Aborted { operation, why },
+        other => other,
+    }
+}
+
+fn check(core: &Core, claim: &Claim) -> Result<(), Error> {
+    let epoch = core.epochs.get(&claim.identity);
+    if claim.owner != core.number && epoch.is_none() {
+        let why = "the directory has another owner than when it began".to_owned();
+        return Err(Error::Aborted { operation: COMMITTING.to_owned(), why });
+    }
+    if claim.owner == core.number && epoch == Some(&claim.epoch) {
+        Ok(())
+    } else {
+        Err(Error::Fenced { identity: claim.identity.clone() })
+    }
+}
+
+fn odd(why: &serde_json::Error) -> Error {
+    Error::Odd { operation: COMMITTING.to_owned(), why: why.to_string() }
+}
+
+/// What is free for us on a folder's disk.
+fn free_bytes(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// A topic's partitions.
+pub(super) fn all_partitions(partitions: usize) -> impl Iterator<Item = Partition> {
+    (0..partitions as u32).map(Partition)
+}

@@ -1,0 +1,203 @@
+//! The directory: what may be in it, whose it is, and who has it now.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bus::Error;
+
+/// The layout of what is in it. Another is another number.
+const LAYOUT: &str = "lockstep data, layout 1\n";
+/// What may be in it.
+const NAMES: [&str; 6] = ["layout", "machine", "lock", "socket", "store", "closed"];
+/// A socket's path may be so long, by what systems have room for.
+const SOCKET_BYTES_MAX: usize = 100;
+
+/// Who has a directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Holder {
+    pub(super) pid: u32,
+    /// When it took the directory, in ms since 1970.
+    pub(super) since_ms: i64,
+    /// How it was called, without what may be secret.
+    pub(super) command: String,
+}
+
+/// A directory that nobody else has, until this is dropped or the process ends, however it ends.
+pub(super) struct Held {
+    _lock: File,
+}
+
+/// A directory that is there or can be made.
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn new(path: &Path) -> Result<Directory, Error> {
+        let path = std::path::absolute(path).map_err(|error| refused(path, &error))?;
+        let directory = Directory { path };
+        if directory.socket().as_os_str().len() > SOCKET_BYTES_MAX {
+            return Err(Error::Refused {
+                operation: opening(&directory.path),
+                why: format!("its path is longer than the {SOCKET_BYTES_MAX} bytes that a socket may have"),
+                mend: "name a directory with a shorter path, or a link to this one".to_owned(),
+            });
+        }
+        Ok(directory)
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.path.join("socket")
+    }
+
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    /// Takes it. `Err` of the holder, where somebody has it; a lock that a process left when it was killed, or the machine
+    /// when it went down, is nobody's.
+    pub(super) fn take(&self, now_ms: i64) -> Result<Result<Held, Option<Holder>>, Error> {
+        let failed = |error: io::Error| refused(&self.path, &error);
+        self.begin()?;
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.path.join("lock"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Err(self.holder())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        self.check()?;
+        let holder = Holder { pid: std::process::id(), since_ms: now_ms, command: command() };
+        let told = serde_json::to_vec(&holder).unwrap_or_default();
+        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&told)).map_err(failed)?;
+        Ok(Ok(Held { _lock: lock }))
+    }
+
+    /// Who has it, as far as he has said.
+    fn holder(&self) -> Option<Holder> {
+        let mut text = String::new();
+        File::open(self.path.join("lock")).ok()?.read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Makes it, where it is not there. One that holds other things is not ours.
+    fn begin(&self) -> Result<(), Error> {
+        let failed = |error: io::Error| refused(&self.path, &error);
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
+        let layout = self.path.join("layout");
+        match std::fs::read_to_string(&layout) {
+            Ok(found) if found == LAYOUT => return Ok(()),
+            Ok(found) => return Err(self.other_layout(&found)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            Err(_) => {}
+        }
+        let mut all = std::fs::read_dir(&self.path).map_err(failed)?;
+        // A process that was killed while it made it has left nothing but this.
+        if let Some(other) = all.find_map(|entry| entry.ok().filter(|entry| entry.file_name() != "machine")) {
+            return Err(Error::Refused {
+                operation: opening(&self.path),
+                why: format!(
+                    "it is no data directory of Lockstep's, and holds {}",
+                    other.file_name().display()
+                ),
+                mend: "name one that is absent or empty".to_owned(),
+            });
+        }
+        std::fs::write(self.path.join("machine"), machine()).map_err(failed)?;
+        // Last, and whole.
+        let new = self.path.join("layout.new");
+        std::fs::write(&new, LAYOUT).and_then(|()| std::fs::rename(&new, &layout)).map_err(failed)
+    }
+
+    /// Whether what is in it is what may be, and from here.
+    fn check(&self) -> Result<(), Error> {
+        let failed = |error: io::Error| refused(&self.path, &error);
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if !NAMES.iter().any(|known| name == *known) && name != "layout.new" {
+                return Err(Error::Refused {
+                    operation: opening(&self.path),
+                    why: format!("{} in it is not Lockstep's", name.display()),
+                    mend: "move it somewhere else: nobody else may write here".to_owned(),
+                });
+            }
+        }
+        let file = self.path.join("machine");
+        match std::fs::read_to_string(&file) {
+            Ok(found) if found == machine() => Ok(()),
+            Ok(found) => Err(Error::Refused {
+                operation: opening(&self.path),
+                why: format!(
+                    "it was used on another machine ({}) before",
+                    found.lines().next().unwrap_or_default()
+                ),
+                mend: format!(
+                    "two copies would both go on, each for itself: make sure that the other is used no more, then delete {}",
+                    file.display()
+                ),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::write(&file, machine()).map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn other_layout(&self, found: &str) -> Error {
+        let number = |text: &str| text.trim().strip_prefix("lockstep data, layout ")?.parse::<u32>().ok();
+        let (why, mend) = match (number(found), number(LAYOUT)) {
+            (Some(found), Some(ours)) if found > ours => (
+                format!("it has layout {found}, and this Lockstep knows {ours}"),
+                "upgrade this Lockstep".to_owned(),
+            ),
+            (Some(found), Some(ours)) => (
+                format!("it has layout {found} of an older Lockstep, and this one knows {ours}"),
+                "copy it with the Lockstep that made it: `lockstep copy --from DIR --to OTHER`".to_owned(),
+            ),
+            _ => (
+                format!("{} does not say which layout it has", self.path.join("layout").display()),
+                "put a copy of the directory in its place, or name another".to_owned(),
+            ),
+        };
+        Error::Refused { operation: opening(&self.path), why, mend }
+    }
+}
+
+fn opening(path: &Path) -> String {
+    format!("opening the data directory {}", path.display())
+}
+
+fn refused(path: &Path, error: &io::Error) -> Error {
+    let mend = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make space on its disk",
+        ErrorKind::ReadOnlyFilesystem => "name one on a disk that is not mounted read-only",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "name a directory, or one that is absent",
+        _ => "name a directory that this user may write",
+    };
+    Error::Refused { operation: opening(path), why: error.to_string(), mend: mend.to_owned() }
+}
+
+/// The program and its first arguments, up to the first option: values of options may be secret.
+fn command() -> String {
+    let mut words = std::env::args();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().map_or_else(String::new, |name| name.display().to_string());
+    let words = words.take_while(|word| !word.starts_with('-'));
+    std::iter::once(program).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// This machine: its name, and what tells it from another of the name.
+fn machine() -> String {
+    let read =
+        |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    format!("{}\n{}\n", read("/proc/sys/kernel/hostname"), read("/etc/machine-id"))
+}
