@@ -1,15 +1,13 @@
-//! A centre of a benchmark's own on a Kafka: its topics, its rules, and what happens to its agents.
+//! A centre of a benchmark's own: its topics, its rules, and what happens to its agents.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use rdkafka::ClientConfig;
 
-use lockstep::bus::kafka::{Kafka, KafkaWriter};
 use lockstep::bus::{
-    Bus, From, Outgoing, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until, Writer,
+    AnyBus, Bus, From, Outgoing, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until, Writer,
     partition_for,
 };
 use lockstep::codec::{
@@ -27,7 +25,7 @@ use lockstep::simulate::Crowd;
 use super::in_a_process;
 use super::job::{Job, Until as JobUntil};
 use crate::cli::bench::bus::delete_topics;
-use crate::cli::deployment::{self, Configured};
+use crate::cli::deployment::{self, Configured, Deployment};
 use crate::cli::output;
 
 /// So many events are in a transaction that writes the log.
@@ -39,62 +37,92 @@ const STATUSES: u32 = 20;
 /// Its topics go with it.
 pub(super) struct Centre {
     configured: Configured,
-    pub(super) bus: Kafka,
+    deployment: Deployment,
+    /// None while the process that is measured has the directory to itself.
+    open: Option<Open>,
     pub(super) codec: Codec,
     pub(super) plan: TopicsPlan,
     pub(super) agents: Vec<(AgentId, Link)>,
-    writer: KafkaWriter,
     buffer: Buffer,
     written: usize,
     /// Rounds that were made.
     round: u32,
     events: u64,
-    properties: ClientConfig,
+}
+
+/// The bus, and who writes the log.
+struct Open {
+    writer: <AnyBus as Bus>::Writer,
+    bus: AnyBus,
 }
 
 impl Centre {
     pub(super) fn new(configured: &Configured, partitions: u32, agents: u32) -> anyhow::Result<Centre> {
         let mut deployment = configured.load()?;
-        let config = &mut deployment.config;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-        config.bus.prefix = format!("{}.bench-{}-{}", config.bus.prefix, std::process::id(), now.as_millis());
+        let name = format!("bench-{}-{}", std::process::id(), now.as_millis());
+        let config = &mut deployment.config;
+        config.bus.prefix = format!("{}.{name}", config.bus.prefix);
+        deployment.data = deployment.data.map(|data| data.join(name));
         let plan = TopicsPlan { partitions, ..deployment.topics() };
-        let bus = deployment.kafka()?;
-        bus.create(&plan.specs())?;
-        let codec = Codec::single_object()?;
-        let writer = bus.writer(&format!("{}.source", plan.prefix), &[plan.name(Topic::Events)])?;
+        deployment.bus()?.create(&plan.specs())?;
         let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
+        let configured = Configured { config: configured.config.clone(), data: deployment.data.clone() };
         let mut centre = Centre {
-            configured: configured.clone(),
-            bus,
-            codec,
+            configured,
+            deployment,
+            open: None,
+            codec: Codec::single_object()?,
             plan,
             agents,
-            writer,
             buffer: Buffer::new(),
             written: 0,
             round: 0,
             events: 0,
-            properties: deployment::connection(&deployment.config.bus).common(),
         };
         centre.activate(false)?;
         Ok(centre)
+    }
+
+    fn open(&mut self) -> anyhow::Result<&mut Open> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let bus = self.deployment.bus()?;
+                let topics = [self.plan.name(Topic::Events)];
+                let writer = bus.writer(&format!("{}.source", self.plan.prefix), &topics)?;
+                Open { writer, bus }
+            }
+        };
+        Ok(self.open.insert(open))
+    }
+
+    /// The bus; of a directory that a processor has to itself, by way of him.
+    pub(super) fn bus(&mut self) -> anyhow::Result<&AnyBus> {
+        Ok(&self.open()?.bus)
     }
 
     /// Puts rules into force by which everybody has another target; in turn these and those from before.
     pub(super) fn activate(&mut self, is_other: bool) -> anyhow::Result<()> {
         let revision = if is_other { Crowd::other_revision() } else { Crowd::revision() };
         let revision = revision.context("the rules of the benchmark have mistakes")?;
-        let mut control = Control::begin(&self.bus, &self.codec, &self.plan)?;
+        self.open()?;
+        let bus = &self.open.as_ref().context("a bus that was opened")?.bus;
+        let mut control = Control::begin(bus, &self.codec, &self.plan)?;
         let (saved, _) = control.save(&revision, &operator())?;
         control.activate(&saved, &operator())?;
         Ok(())
     }
 
-    pub(super) fn job(&self, commit_ms: u16, until: JobUntil) -> Job {
+    /// What a process is to do, for whom a directory is set free.
+    pub(super) fn job(&mut self, commit_ms: u16, until: JobUntil) -> Job {
+        if self.deployment.data.is_some() {
+            self.open = None;
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Job {
             config: self.configured.config.clone(),
+            data: self.configured.data.clone(),
             prefix: self.plan.prefix.clone(),
             partitions: self.plan.partitions,
             commit_ms,
@@ -188,6 +216,7 @@ impl Centre {
 
     /// Adds an event to the transaction.
     pub(super) fn add(&mut self, agent: AgentId, id: Uuid, what: What<'_>) -> anyhow::Result<()> {
+        self.open()?;
         let event = Event {
             id,
             agent: Some(agent),
@@ -201,7 +230,8 @@ impl Centre {
         self.codec.encode(&event, &mut self.buffer)?;
         let key = agent.text();
         let (partition, value) = (partition_for(&key, self.plan.partitions), Some(self.buffer.as_slice()));
-        self.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] })?;
+        let open = self.open.as_mut().context("a bus that was opened")?;
+        open.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] })?;
         self.written += 1;
         self.events += 1;
         Ok(())
@@ -209,22 +239,23 @@ impl Centre {
 
     pub(super) fn commit(&mut self) -> anyhow::Result<()> {
         self.written = 0;
-        Ok(self.writer.commit(None)?)
+        Ok(self.open()?.writer.commit(None)?)
     }
 
     /// Where each partition of the log ends.
-    fn ends(&self) -> anyhow::Result<Vec<From>> {
-        let events = self.plan.name(Topic::Events);
-        let end = |partition| Ok(From::Offset(self.bus.bounds(&events.partition(partition))?.end));
-        (0..self.plan.partitions).map(end).collect()
+    fn ends(&mut self) -> anyhow::Result<Vec<From>> {
+        let (events, partitions) = (self.plan.name(Topic::Events), self.plan.partitions);
+        let bus = self.bus()?;
+        let end = |partition| Ok(From::Offset(bus.bounds(&events.partition(partition))?.end));
+        (0..partitions).map(end).collect()
     }
 
     /// The time of each agent's event since then, as a processor's clock has it.
-    fn read_times(&self, starts: &[From]) -> anyhow::Result<Vec<TimeMs>> {
+    fn read_times(&mut self, starts: &[From]) -> anyhow::Result<Vec<TimeMs>> {
         let events = self.plan.name(Topic::Events);
         let places: Vec<_> =
             (0..).zip(starts).map(|(partition, from)| (events.partition(partition), *from)).collect();
-        let mut reader = self.bus.reader(&places, Until::End)?;
+        let mut reader = self.bus()?.reader(&places, Until::End)?;
         let mut times = vec![TimeMs::ZERO; self.agents.len()];
         let mut clocks: BTreeMap<Partition, TimeMs> = BTreeMap::new();
         loop {
@@ -248,8 +279,16 @@ impl Centre {
 
 impl Drop for Centre {
     fn drop(&mut self) {
-        let names: Vec<TopicName> = Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
-        if let Err(error) = delete_topics(&self.properties, &names) {
+        self.open = None;
+        let gone = match &self.deployment.data {
+            Some(data) => std::fs::remove_dir_all(data).map_err(anyhow::Error::from),
+            None => {
+                let names: Vec<TopicName> =
+                    Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
+                delete_topics(&deployment::connection(&self.deployment.config.bus).common(), &names)
+            }
+        };
+        if let Err(error) = gone {
             output::aside(&format!("the topics {}.* could not be deleted: {error:#}\n", self.plan.prefix));
         }
     }

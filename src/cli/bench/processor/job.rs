@@ -36,6 +36,7 @@ pub(super) enum Until {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) config: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     pub(super) prefix: String,
     pub(super) partitions: u32,
     pub(super) commit_ms: u16,
@@ -134,7 +135,7 @@ impl Observer for Counting {
 
 /// Does a job, and prints what was measured.
 pub(super) fn run(job: &Job) -> anyhow::Result<()> {
-    let mut deployment = Configured { config: job.config.clone(), data: None }.load()?;
+    let mut deployment = Configured { config: job.config.clone(), data: job.data.clone() }.load()?;
     deployment.config.bus.prefix.clone_from(&job.prefix);
     let plan = TopicsPlan { partitions: job.partitions, ..deployment.topics() };
     let bus = Arc::new(deployment.own_bus()?);

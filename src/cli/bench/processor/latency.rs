@@ -13,7 +13,7 @@ use lockstep::codec::{Decision, Uuid};
 
 use super::centre::Centre;
 use super::job::{Until as JobUntil, memory_mb};
-use super::{Processor, child};
+use super::{Processor, child, is_ready};
 use crate::cli::output::{self, Outcome};
 
 /// What comes at first is not counted: topics and connections are cold.
@@ -49,7 +49,8 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
     let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
     centre.begin(command.core)?;
     let mut processor = child(&centre.job(command.commit_ms, JobUntil::Killed), command.core)?;
-    let measured = measure(&mut centre, rate, command.seconds, processor.id());
+    let measured =
+        is_ready(&mut processor).and_then(|()| measure(&mut centre, rate, command.seconds, processor.id()));
     let _ = processor.kill();
     let _ = processor.wait();
     let Measured { took_ms: mut took, rss_mb } = measured?;
@@ -91,7 +92,7 @@ fn measure(centre: &mut Centre, rate: u32, seconds: u32, processor: u32) -> anyh
     let decisions = centre.plan.name(Topic::Decisions);
     let starts: Vec<_> =
         (0..centre.plan.partitions).map(|partition| (decisions.partition(partition), From::End)).collect();
-    let mut reader = centre.bus.reader(&starts, Until::Stopped)?;
+    let mut reader = centre.bus()?.reader(&starts, Until::Stopped)?;
     let written: Mutex<HashMap<Uuid, Instant>> = Mutex::default();
     let is_over = AtomicBool::new(false);
     let codec = lockstep::codec::Codec::single_object()?;

@@ -6,6 +6,7 @@ mod job;
 mod latency;
 mod restore;
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command as Process, Stdio};
 
 use anyhow::Context;
@@ -182,4 +183,13 @@ fn child(job: &Job, core: Option<u32>) -> anyhow::Result<std::process::Child> {
     let job = serde_json::to_string(job).context("the job of a benchmark")?;
     command.args(["bench", "processor", "--job", &job]).stdout(Stdio::piped()).stdin(Stdio::null());
     command.spawn().context("starting the process that is measured (taskset is of util-linux)")
+}
+
+/// Waits until a process that works until it is killed has said that it is ready.
+fn is_ready(process: &mut std::process::Child) -> anyhow::Result<()> {
+    let stdout = process.stdout.take().context("the output of the process that is measured")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).context("waiting for the process that is measured")?;
+    anyhow::ensure!(!line.is_empty(), "the process that is measured has ended before it was ready");
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! From the start of a process to where it works again.
 
-use std::io::{BufRead, BufReader};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::centre::Centre;
 use super::job::Until;
-use super::{Spread, child, in_a_process};
+use super::{Spread, child, in_a_process, is_ready};
 use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
@@ -64,7 +63,7 @@ pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
         output::aside(&format!("run {number} of {} ...\n", command.runs));
         let until = if command.after_kill {
             centre.rounds(1)?;
-            work_and_die(&centre, command.core)?;
+            work_and_die(&mut centre, command.core)?;
             Until::FirstCommit
         } else {
             Until::Ready
@@ -102,11 +101,9 @@ pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
 }
 
 /// A processor that is killed while it works.
-fn work_and_die(centre: &Centre, core: Option<u32>) -> anyhow::Result<()> {
+fn work_and_die(centre: &mut Centre, core: Option<u32>) -> anyhow::Result<()> {
     let mut process = child(&centre.job(50, Until::Killed), core)?;
-    let mut line = String::new();
-    let stdout = process.stdout.take().context("the output of the process that is killed")?;
-    BufReader::new(stdout).read_line(&mut line).context("waiting for the process that is killed")?;
+    is_ready(&mut process)?;
     thread::sleep(WORKS_FOR);
     process.kill().context("killing a process")?;
     process.wait().context("waiting for the process that was killed")?;
