@@ -9,7 +9,7 @@ use lockstep::bus::{Bus, Error, From, Kept, Reader, Records, TopicName, Until};
 use lockstep::domain::Remedy;
 
 use super::{Place, topic, write};
-use crate::conformance::{Random, WAIT};
+use crate::conformance::{Random, WAIT, texts};
 
 fn told(path: &Path) -> String {
     let error = Embedded::own(path, Settings::default()).err().expect("it opens");
@@ -132,7 +132,12 @@ fn a_byte_that_is_another_is_told() {
     assert_eq!(read_or_told(&place.0, &all).unwrap(), all.len());
     let store = place.0.join("store");
     let (mut seen, mut harmless) = (0, 0);
-    for path in files(&store) {
+    // What the store notes of its own files it reads before anything else, and stops at that.
+    let holds_records = |path: &PathBuf| {
+        let path = path.to_string_lossy();
+        ["jnl", "/tables/", "/blobs/"].iter().any(|part| path.contains(part))
+    };
+    for path in files(&store).into_iter().filter(holds_records) {
         let length = fs::metadata(&path).unwrap().len();
         for _ in 0..4 {
             if length == 0 {
@@ -180,4 +185,57 @@ fn copy_all(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// A machine that went down in the middle of a write: some pages of it are there, and the end too. It is given up, and nothing
+/// else; the directory opens.
+#[test]
+fn a_write_that_the_power_cut_off_is_given_up() {
+    let (place, copy) = (Place::new(), Place::new());
+    let bus = place.own();
+    let topic = topic(&bus, "events", Kept::Days(7));
+    for text in ["first", "second", "the one that is cut off"] {
+        write(&bus, &topic, &[text.to_owned()]);
+    }
+    // As it lies there while somebody has it open.
+    copy_all(&place.0, &copy.0);
+    let journal = copy.0.join("store").join("0.jnl");
+    let mut bytes = fs::read(&journal).unwrap();
+    let at = bytes.windows(7).rposition(|window| window == b"cut off").unwrap();
+    bytes[at..at + 7].fill(0);
+    fs::write(&journal, bytes).unwrap();
+    for _ in 0..2 {
+        assert_eq!(texts(&copy.own(), &topic), ["first", "second"]);
+    }
+}
+
+/// What was told is told again, however often it is tried.
+#[test]
+fn damage_is_told_each_time() {
+    let place = Place::new();
+    let bus = place.own();
+    let topic = topic(&bus, "events", Kept::Days(7));
+    write(&bus, &topic, &["the last one".to_owned()]);
+    drop(bus);
+    let journal = place.0.join("store").join("0.jnl");
+    let mut bytes = fs::read(&journal).unwrap();
+    let at = bytes.windows(8).rposition(|window| window == b"last one").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    for _ in 0..2 {
+        let error = told(&place.0);
+        assert!(error.contains("0.jnl, byte"), "{error}");
+    }
+}
+
+/// A process that was killed while it made the directory.
+#[test]
+fn a_directory_that_was_begun_is_made() {
+    let place = Place::new();
+    fs::create_dir(&place.0).unwrap();
+    for name in ["machine", "layout.new", "lock"] {
+        fs::write(place.0.join(name), "").unwrap();
+    }
+    drop(place.own());
+    assert!(fs::read_to_string(place.0.join("layout")).unwrap().contains("layout 1"));
 }

@@ -64,6 +64,9 @@ impl Owner {
             core.groups.owns(session, places).map_err(|why| gone(why, session, COMMITTING))?;
         }
         self.has_room(COMMITTING, written.iter().map(Vec::len).sum()).map_err(given_up)?;
+        if batches.len() != written.len() {
+            return Err(nonsense());
+        }
         let mut changes = Changes::default();
         let mut ends = BTreeMap::new();
         let now = (self.settings.clock)();
@@ -73,7 +76,11 @@ impl Owner {
             let end: &mut End = ends.entry(at.clone()).or_insert(end);
             // However the clock is set, times never fall.
             end.appended_at = end.appended_at.max(now);
-            let next = Offset(end.next.0 + appended.span);
+            let next = end.next.0.checked_add(appended.span).map(Offset);
+            let is_sound = bytes.len() >= batch::HEAD_BYTES
+                && appended.records > 0
+                && appended.span >= u64::from(appended.records);
+            let next = next.filter(|_| is_sound).ok_or_else(nonsense)?;
             let (first, bytes_before) = (end.next, end.bytes);
             let head =
                 Head { appended_at: end.appended_at, first, next, bytes_before, records: appended.records };
@@ -163,6 +170,11 @@ fn check(core: &Core, claim: &Claim) -> Result<(), Error> {
     } else {
         Err(Error::Fenced { identity: claim.identity.clone() })
     }
+}
+
+/// What was sent is no transaction: only a program of another version sends such.
+fn nonsense() -> Error {
+    Error::Odd { operation: COMMITTING.to_owned(), why: "what was sent is no transaction".to_owned() }
 }
 
 fn odd(why: &serde_json::Error) -> Error {

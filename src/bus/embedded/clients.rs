@@ -58,11 +58,14 @@ fn records(
     batches: Read,
 ) -> Result<EmbeddedRecords, Error> {
     let mut records = EmbeddedRecords::default();
+    let mut read = places.to_vec();
     for (number, bytes) in of.iter().zip(batches) {
-        if let Some((place, next)) = places.get_mut(*number) {
+        if let Some((place, next)) = read.get_mut(*number) {
             *next = records.add(place, bytes, *next)?.max(*next);
         }
     }
+    // Only once all of it can be given: nothing is passed over.
+    places.clone_from_slice(&read);
     Ok(records)
 }
 

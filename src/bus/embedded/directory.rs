@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::owner::sync_folder;
 use crate::bus::Error;
 
 /// The layout of what is in it. Another is another number.
 const LAYOUT: &str = "lockstep data, layout 1\n";
 /// What may be in it.
 const NAMES: [&str; 6] = ["layout", "machine", "lock", "socket", "store", "closed"];
+/// What is there before `layout` is.
+const BEGUN: [&str; 3] = ["machine", "layout.new", "lock"];
 /// A socket's path may be so long, by what systems have room for.
 const SOCKET_BYTES_MAX: usize = 100;
 
@@ -101,8 +104,9 @@ impl Directory {
             Err(_) => {}
         }
         let mut all = std::fs::read_dir(&self.path).map_err(failed)?;
-        // A process that was killed while it made it has left nothing but this.
-        if let Some(other) = all.find_map(|entry| entry.ok().filter(|entry| entry.file_name() != "machine")) {
+        // A process that was killed while it made it has left nothing but these.
+        let is_other = |entry: &std::fs::DirEntry| !BEGUN.iter().any(|name| entry.file_name() == *name);
+        if let Some(other) = all.find_map(|entry| entry.ok().filter(is_other)) {
             return Err(Error::Refused {
                 operation: opening(&self.path),
                 why: format!(
@@ -112,10 +116,11 @@ impl Directory {
                 mend: "name one that is absent or empty".to_owned(),
             });
         }
-        std::fs::write(self.path.join("machine"), machine()).map_err(failed)?;
+        write_synced(&self.path.join("machine"), &machine()).map_err(failed)?;
         // Last, and whole.
         let new = self.path.join("layout.new");
-        std::fs::write(&new, LAYOUT).and_then(|()| std::fs::rename(&new, &layout)).map_err(failed)
+        let written = write_synced(&new, LAYOUT).and_then(|()| std::fs::rename(&new, &layout));
+        written.and_then(|()| sync_folder(&self.path)).map_err(failed)
     }
 
     /// Whether what is in it is what may be, and from here.
@@ -133,7 +138,7 @@ impl Directory {
         }
         let file = self.path.join("machine");
         match std::fs::read_to_string(&file) {
-            Ok(found) if found == machine() => Ok(()),
+            Ok(found) if is_here(&found, &machine()) => Ok(()),
             Ok(found) => Err(Error::Refused {
                 operation: opening(&self.path),
                 why: format!(
@@ -146,7 +151,7 @@ impl Directory {
                 ),
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::write(&file, machine()).map_err(failed)
+                write_synced(&file, &machine()).map_err(failed)
             }
             Err(error) => Err(failed(error)),
         }
@@ -161,7 +166,7 @@ impl Directory {
             ),
             (Some(found), Some(ours)) => (
                 format!("it has layout {found} of an older Lockstep, and this one knows {ours}"),
-                "copy it with the Lockstep that made it: `lockstep copy --from DIR --to OTHER`".to_owned(),
+                "use the Lockstep that made it".to_owned(),
             ),
             _ => (
                 format!("{} does not say which layout it has", self.path.join("layout").display()),
@@ -170,6 +175,21 @@ impl Directory {
         };
         Error::Refused { operation: opening(&self.path), why, mend }
     }
+}
+
+/// Whether what was noted is this machine. Its name may change; without an id it is all there is.
+fn is_here(noted: &str, here: &str) -> bool {
+    let id = |text: &str| text.lines().nth(1).map(str::to_owned).filter(|id| !id.is_empty());
+    match (id(noted), id(here)) {
+        (Some(noted), Some(here)) => noted == here,
+        _ => noted == here,
+    }
+}
+
+fn write_synced(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(file)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn opening(path: &Path) -> String {

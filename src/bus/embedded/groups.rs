@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::bus::TopicPartition;
 
 /// Who is silent for longer is given up.
-pub(super) const SILENT_MAX: Duration = Duration::from_secs(60);
+pub(super) const SILENT_MAX: Duration = Duration::from_secs(300);
 
 /// A member, from joining until it goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,7 +45,7 @@ impl Mark {
     }
 }
 
-/// Looks at the journals in a folder. `was_closed` is whether the last process closed the store; then nothing was being written.
+/// Looks at the journals in a folder, and cuts off what was being written. `was_closed` is whether the last process closed the store; then nothing was being written.
 pub(super) fn check(folder: &Path, was_closed: bool) -> Result<(), Fault> {
     let mut journals: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(folder).map_err(Fault::of_io)? {
@@ -64,6 +64,11 @@ pub(super) fn check(folder: &Path, was_closed: bool) -> Result<(), Fault> {
         if is_damaged(bytes.get(end..).unwrap_or_default(), is_whole) {
             let place = format!("{}, byte {end}", path.display());
             return Err(Fault::Damaged { place, why: "transactions follow that were committed".to_owned() });
+        }
+        if end < bytes.len() {
+            // Where the machine went down, pages of it may be there and others not: the store would stop at that.
+            let file = fs::File::options().write(true).open(path).map_err(Fault::of_io)?;
+            file.set_len(end as u64).and_then(|()| file.sync_all()).map_err(Fault::of_io)?;
         }
     }
     Ok(())

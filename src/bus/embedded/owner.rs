@@ -1,6 +1,7 @@
 //! Who has the directory: he answers everybody who reads and writes it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch;
 use super::groups::{Gone, Groups, Session, Turn};
+use super::journal;
 use super::request::{Answer, Read, Request, Written};
 use super::store::{Changes, Fault, Place, Store};
 use crate::bus::{Committed, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec};
@@ -171,7 +173,8 @@ impl Owner {
         };
         self.close_store();
         synced.map_err(|fault| self.failed(operation, fault))?;
-        let written = std::fs::File::create(self.directory.join(CLOSED)).and_then(|file| file.sync_all());
+        let closed = std::fs::File::create(self.directory.join(CLOSED)).and_then(|file| file.sync_all());
+        let written = closed.and_then(|()| sync_folder(&self.directory));
         written.map_err(|error| self.failed(operation, Fault::of_io(error)))
     }
 
@@ -186,9 +189,14 @@ impl Owner {
         if self.store().is_some() {
             return Ok(());
         }
-        // From now on it is not closed, whatever happens.
-        let was_closed = std::fs::remove_file(self.directory.join(CLOSED)).is_ok();
-        let store = Store::open(&self.folder, was_closed).map_err(failed)?;
+        let closed = self.directory.join(CLOSED);
+        if self.folder.is_dir() {
+            // Damage is told again and again: until then it stays closed.
+            journal::check(&self.folder, closed.exists()).map_err(failed)?;
+        }
+        let opened = std::fs::remove_file(&closed).and_then(|()| sync_folder(&self.directory));
+        opened.or_else(absent).map_err(|error| failed(Fault::of_io(error)))?;
+        let store = Store::open(&self.folder).map_err(failed)?;
         let mut topics = BTreeMap::new();
         for (_, note) in store.notes(&[TOPIC]).map_err(failed)? {
             let made: Made = serde_json::from_slice(&note).map_err(|why| {
@@ -404,6 +412,15 @@ impl Owner {
             self.failed(operation, Fault::Damaged { place: self.folder.display().to_string(), why })
         })
     }
+}
+
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// What was made or removed in a folder is so after the power failed as well.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
 }
 
 /// Why a member cannot go on, as it is told.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ use fjall::{
     Slice,
 };
 
-use super::journal::{self, MARK, Mark};
+use super::journal::{MARK, Mark};
 use crate::bus::Offset;
 
 /// What is kept in memory of what was read. The system's cache of files is behind it.
@@ -84,21 +85,24 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens what is in a folder, or begins it. What was being written when a process died is there whole or not at all.
-    /// Where the last process has closed it, nothing was being written.
-    pub(super) fn open(folder: &Path, was_closed: bool) -> Result<Store, Fault> {
-        if folder.is_dir() {
-            journal::check(folder, was_closed)?;
-        }
+    pub(super) fn open(folder: &Path) -> Result<Store, Fault> {
         let fault = |error| Fault::of(error, || folder.display().to_string());
-        let database = Database::builder(folder)
-            .cache_size(CACHE_BYTES)
-            .max_journaling_size(JOURNAL_BYTES_MAX)
-            // What is in a journal must be found in it (`journal`).
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .worker_threads(WORKERS)
-            .open()
-            .map_err(fault)?;
+        let open = || {
+            Database::builder(folder)
+                .cache_size(CACHE_BYTES)
+                .max_journaling_size(JOURNAL_BYTES_MAX)
+                // What is in a journal must be found in it (`journal`).
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .worker_threads(WORKERS)
+                .open()
+        };
+        // Some of its files it believes, and panics where they say what cannot be.
+        let database = catch_unwind(AssertUnwindSafe(open)).map_err(|_| Fault::Damaged {
+            place: folder.display().to_string(),
+            why: "the store cannot be opened, as it says above".to_owned(),
+        })?;
+        let database = database.map_err(fault)?;
         let options = || {
             KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES).manual_journal_persist(true)
         };
@@ -231,6 +235,9 @@ impl Fault {
     pub(super) fn of_io(error: io::Error) -> Fault {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Fault::Full,
+            ErrorKind::NotFound | ErrorKind::InvalidData => {
+                Fault::Damaged { place: "a file of the store".to_owned(), why: error.to_string() }
+            }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Fault::Forbidden(error),
             _ => Fault::Broken(error.to_string()),
         }
