@@ -195,9 +195,13 @@ impl Shared {
         drop(self.changed.wait_while(self.how(), |how| *how == How::Silent).unwrap());
     }
 
+    /// No longer than it is slow: what waits passes then.
     fn wait_while_slow(&self, bytes: usize) {
-        let How::Slow(bytes_a_second) = *self.how() else { return };
-        self.wait(Duration::from_secs_f64(bytes as f64 / f64::from(bytes_a_second)));
+        let how = self.how();
+        let slow = *how;
+        let How::Slow(bytes_a_second) = slow else { return };
+        let by = Duration::from_secs_f64(bytes as f64 / f64::from(bytes_a_second));
+        drop(self.changed.wait_timeout_while(how, by, |how| *how == slow).unwrap());
     }
 
     /// Waits, but not longer than this is needed.
