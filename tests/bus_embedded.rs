@@ -60,17 +60,22 @@ impl Drop for Folder {
 const COPIED: usize = 40_000;
 const WORKS_FOR_MS: std::ops::Range<u64> = 20..60;
 
-/// For its owner. Processes that a test starts ask over his socket.
-struct InDirectory(Folder);
+/// A directory for its owner, or over his socket. Processes that a test starts ask over the socket.
+struct Reached<const OVER_SOCKET: bool>(Folder);
 
-impl Rig for InDirectory {
-    const CHILD: &'static str = "in_directory::child_that_copies";
+type InDirectory = Reached<false>;
+type OverSocket = Reached<true>;
+
+impl<const OVER_SOCKET: bool> Rig for Reached<OVER_SOCKET> {
+    const CHILD: &'static str =
+        if OVER_SOCKET { "over_socket::child_that_copies" } else { "in_directory::child_that_copies" };
     const COPIED: usize = COPIED;
     const WORKS_FOR_MS: std::ops::Range<u64> = WORKS_FOR_MS;
+
     type Bus = Embedded;
 
-    fn named(names: String) -> InDirectory {
-        InDirectory(Folder::named(names))
+    fn named(names: String) -> Self {
+        Reached(Folder::named(names))
     }
 
     fn names(&self) -> &str {
@@ -78,42 +83,9 @@ impl Rig for InDirectory {
     }
 
     fn bus(&self) -> Embedded {
-        self.0.bus.clone()
-    }
-
-    fn quickly_compacted(&self) -> TopicName {
-        let name = self.topic_name("state");
-        self.0.compacted(&name);
-        name
-    }
-
-    fn compact(&self, topic: &TopicName, _: usize) {
-        self.0.bus.compact(topic).unwrap();
-    }
-
-    fn log_end(&self, _: &TopicPartition) -> Option<Offset> {
-        None
-    }
-}
-
-/// For everybody else.
-struct OverSocket(Folder);
-
-impl Rig for OverSocket {
-    const CHILD: &'static str = "over_socket::child_that_copies";
-    const COPIED: usize = COPIED;
-    const WORKS_FOR_MS: std::ops::Range<u64> = WORKS_FOR_MS;
-    type Bus = Embedded;
-
-    fn named(names: String) -> OverSocket {
-        OverSocket(Folder::named(names))
-    }
-
-    fn names(&self) -> &str {
-        &self.0.names
-    }
-
-    fn bus(&self) -> Embedded {
+        if !OVER_SOCKET {
+            return self.0.bus.clone();
+        }
         let bus = Embedded::open(&self.0.path, Settings::default()).unwrap();
         assert!(!bus.is_owner());
         bus

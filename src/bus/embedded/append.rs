@@ -9,7 +9,7 @@ use super::groups::Session;
 use super::owner::{Core, End, Fsync, Owner, gone, read_note};
 use super::request::{Answer, Appended, Claim, Written};
 use super::store::{Changes, Fault};
-use crate::bus::{Committed, Error, Offset, Partition, Progress, TopicName};
+use crate::bus::{Committed, Error, Offset, Progress, TopicName};
 
 /// So much is free again before a disk that was full is written again.
 const ROOM_AGAIN_BYTES: u64 = 16 << 20;
@@ -120,7 +120,6 @@ impl Owner {
             // Some of it may be there; the store finds out when it is opened again.
             self.close_store();
             self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
-            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
             Error::Undecided {
                 operation: COMMITTING.to_owned(),
                 why: self.failed(COMMITTING, fault).to_string(),
@@ -185,9 +184,4 @@ fn odd(why: &serde_json::Error) -> Error {
 fn free_bytes(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// A topic's partitions.
-pub(super) fn all_partitions(partitions: usize) -> impl Iterator<Item = Partition> {
-    (0..partitions as u32).map(Partition)
 }

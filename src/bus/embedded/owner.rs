@@ -448,7 +448,8 @@ fn found(known: &Known) -> Found {
     }
 }
 
-fn head(store: &Store, place: Place, batch: &[u8]) -> Result<batch::Head, Fault> {
+/// What a batch of the store says of itself.
+pub(super) fn head(store: &Store, place: Place, batch: &[u8]) -> Result<batch::Head, Fault> {
     batch::head(batch).map_err(|damage| Fault::Damaged {
         place: store.locate(place, Offset(0)),
         why: format!("a batch of partition {}: {damage}", place.partition),

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use twox_hash::XxHash3_128;
 
-use super::append::all_partitions;
 use super::batch::{self, Draft, Head};
-use super::owner::{Core, End, Fsync, Owner};
+use super::owner::{Core, End, Fsync, Known, Owner, head};
 use super::store::{Changes, Fault, Place, Store};
 use crate::bus::{Error, Kept, Offset, TopicName, TopicPartition};
 use crate::domain::{DurationMs, TimeMs};
@@ -120,11 +119,11 @@ impl Owner {
 
     fn partitions(&self) -> Vec<(TopicPartition, Kept, Place, End)> {
         let core = self.core();
-        let of = |(name, known): (&TopicName, &super::owner::Known)| {
+        let of = |(name, known): (&TopicName, &Known)| {
             let (name, kept) = (name.clone(), known.made.spec.kept);
-            let places: Vec<_> = all_partitions(known.partitions.len())
+            let places: Vec<_> = (0..)
                 .zip(&known.partitions)
-                .map(|(partition, end)| (name.partition(partition.0), kept, known.place(partition.0), *end))
+                .map(|(partition, end)| (name.partition(partition), kept, known.place(partition), *end))
                 .collect();
             places
         };
@@ -141,7 +140,7 @@ impl Owner {
                 let batches = store.batches(place, end.start.0..=u64::MAX, |bytes| bytes >= STEP_BYTES)?;
                 let (mut gone, mut start) = (Vec::new(), end.start);
                 for batch in &batches {
-                    let head = read_head(store, place, batch)?;
+                    let head = head(store, place, batch)?;
                     let is_too_many = end.bytes - head.bytes_before.min(end.bytes) > bytes_max;
                     if head.next >= end.next || !(head.appended_at < oldest || is_too_many) {
                         break;
@@ -243,11 +242,4 @@ impl Owner {
         }
         Ok(())
     }
-}
-
-fn read_head(store: &Store, place: Place, bytes: &[u8]) -> Result<Head, Fault> {
-    batch::head(bytes).map_err(|damage| Fault::Damaged {
-        place: store.locate(place, Offset(0)),
-        why: format!("a batch of partition {}: {damage}", place.partition),
-    })
 }
