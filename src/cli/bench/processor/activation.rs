@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::centre::Centre;
 use super::job::Until;
-use super::{Spread, in_a_process};
+use super::{How, Spread, in_a_process};
 use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
@@ -16,15 +16,8 @@ pub(in crate::cli) struct Activation {
     /// Agents of the partition
     #[arg(long, default_value_t = 125_000, value_parser = clap::value_parser!(u32).range(10..=2_000_000))]
     agents: u32,
-    /// How often it is measured
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// The processor's core, by `taskset`; without it the system places it
-    #[arg(long, value_name = "CORE")]
-    core: Option<u32>,
-    /// Print the figures as one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Serialize)]
@@ -42,13 +35,13 @@ struct Told {
 pub(super) fn run(command: &Activation) -> anyhow::Result<Outcome> {
     output::aside(&format!("the states of {} agents are made ...\n", command.agents));
     let mut centre = Centre::new(&command.configured, 1, command.agents)?;
-    centre.begin(command.core)?;
+    centre.begin(command.how.core)?;
     let (mut runs, mut restored) = (Vec::new(), Vec::new());
-    for number in 1..=command.runs {
-        output::aside(&format!("run {number} of {} ...\n", command.runs));
-        restored.push(in_a_process(&centre.job(50, Until::Ready), command.core)?);
+    for number in 1..=command.how.runs {
+        output::aside(&format!("run {number} of {} ...\n", command.how.runs));
+        restored.push(in_a_process(&centre.job(50, Until::Ready), command.how.core)?);
         centre.activate(number % 2 == 1)?;
-        runs.push(in_a_process(&centre.job(50, Until::Events(1)), command.core)?);
+        runs.push(in_a_process(&centre.job(50, Until::Events(1)), command.how.core)?);
     }
     let told = Told {
         agents: command.agents,
@@ -58,7 +51,7 @@ pub(super) fn run(command: &Activation) -> anyhow::Result<Outcome> {
         rss_mb: Spread::of(&runs, |run| run.rss_mb),
         rss_restored_mb: Spread::of(&restored, |run| run.rss_mb),
     };
-    if command.json {
+    if command.how.json {
         output::json(&told)?;
         return Ok(Outcome::Done);
     }

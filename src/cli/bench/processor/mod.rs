@@ -59,6 +59,20 @@ pub(in crate::cli) struct Processor {
     job: Option<String>,
 }
 
+/// How often and where a start is measured, and how that is told.
+#[derive(Args)]
+struct How {
+    /// How often it is measured
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// The processor's core, by `taskset`; without it the system places it
+    #[arg(long, value_name = "CORE")]
+    core: Option<u32>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 /// Medians, and what was seen at least and at most.
 #[derive(Serialize)]
 struct Spread {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::centre::Centre;
 use super::job::Until;
-use super::{Spread, child, in_a_process, is_ready};
+use super::{How, Spread, child, in_a_process, is_ready};
 use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
@@ -29,15 +29,8 @@ pub(in crate::cli) struct Restore {
     /// Kill a processor that works, and measure too how long the next one takes to its first commit
     #[arg(long)]
     after_kill: bool,
-    /// How often it is measured
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// The processor's core, by `taskset`; without it the system places it
-    #[arg(long, value_name = "CORE")]
-    core: Option<u32>,
-    /// Print the figures as one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Serialize)]
@@ -57,18 +50,18 @@ struct Told {
 pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
     output::aside(&format!("the states of {} agents are made ...\n", command.agents));
     let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
-    centre.begin(command.core)?;
+    centre.begin(command.how.core)?;
     let mut runs = Vec::new();
-    for number in 1..=command.runs {
-        output::aside(&format!("run {number} of {} ...\n", command.runs));
+    for number in 1..=command.how.runs {
+        output::aside(&format!("run {number} of {} ...\n", command.how.runs));
         let until = if command.after_kill {
             centre.rounds(1)?;
-            work_and_die(&mut centre, command.core)?;
+            work_and_die(&mut centre, command.how.core)?;
             Until::FirstCommit
         } else {
             Until::Ready
         };
-        runs.push(in_a_process(&centre.job(50, until), command.core)?);
+        runs.push(in_a_process(&centre.job(50, until), command.how.core)?);
     }
     let told = Told {
         agents: command.agents,
@@ -79,7 +72,7 @@ pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
         cpu_s: Spread::of(&runs, |run| run.cpu_s),
         rss_mb: Spread::of(&runs, |run| run.rss_mb),
     };
-    if command.json {
+    if command.how.json {
         output::json(&told)?;
         return Ok(Outcome::Done);
     }
