@@ -64,6 +64,20 @@ pub enum Error {
         /// What was found.
         found: StateHash,
     },
+    /// The group has an offset before one that this process has committed.
+    #[error(
+        "group {group} says that {partition} is dealt with up to {found}, and this process has committed {known}: the brokers tell what was true before, or have lost what came after it. Where they have lost it, restart this process: it goes on from what they have"
+    )]
+    Behind {
+        /// The partition of the events.
+        partition: bus::TopicPartition,
+        /// The group.
+        group: String,
+        /// What was committed.
+        known: bus::Offset,
+        /// What the group says.
+        found: bus::Offset,
+    },
     /// There is state, and no offset that it belongs to.
     #[error(
         "{partition} has state, and group {group} has no committed offset: the brokers forget offsets of a group that was away for long (offsets.retention.minutes). Delete the topic of the state, so that it is made anew from the events that are kept"
@@ -108,7 +122,7 @@ impl Error {
                 Remedy::Retry => Remedy::Retry,
                 Remedy::Abort | Remedy::Reject | Remedy::Stop => Remedy::Stop,
             },
-            Error::Unsettled { .. } => Remedy::Retry,
+            Error::Unsettled { .. } | Error::Behind { .. } => Remedy::Retry,
             Error::Unwritable { .. }
             | Error::StateHash { .. }
             | Error::NoOffset { .. }

@@ -17,6 +17,7 @@ mod revisions;
 mod snapshot;
 mod stage;
 mod tally;
+mod trouble;
 mod wake_ups;
 mod worker;
 

@@ -354,9 +354,17 @@ impl Worked {
         Some((known.agent, State { link, team: known.team, epoch: known.epoch, agent }))
     }
 
-    /// Writes the timers that are due as events of this partition.
-    pub(super) fn wake<W: Writer>(&mut self, now: Now, stage: &mut Stage<'_, W>) -> Result<(), Error> {
-        while let Some(due) = self.wake_ups.pop(now.instant) {
+    /// Writes timers that are due as events of this partition, and tells how many: so many at the most.
+    pub(super) fn wake<W: Writer>(
+        &mut self,
+        now: Now,
+        most: usize,
+        stage: &mut Stage<'_, W>,
+    ) -> Result<usize, Error> {
+        let mut woken = 0;
+        while woken < most
+            && let Some(due) = self.wake_ups.pop(now.instant)
+        {
             let Some(known) = self.agents.known(due.place).copied() else { continue };
             let timer = self.agents.state(due.place).and_then(AgentState::timer);
             let Some((armed, generation)) = timer.filter(|(_, generation)| generation.0 == due.generation)
@@ -376,8 +384,9 @@ impl Worked {
             };
             stage.event(self.number, &known.agent.text(), &event)?;
             self.tally.wake_ups += 1;
+            woken += 1;
         }
-        Ok(())
+        Ok(woken)
     }
 
     /// Writes the states that have changed, once each.

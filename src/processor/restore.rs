@@ -18,45 +18,81 @@ const WAIT: Duration = Duration::from_millis(100);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
+/// What is known of a partition before it is restored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// The offset that this process has committed last, where it has.
+    pub(super) next: Option<Offset>,
+    /// Its state has looked other than it was committed for as long as that may be.
+    pub(super) is_final: bool,
+}
+
+/// What came of restoring partitions.
+#[derive(Debug)]
+pub(super) struct Restored {
+    /// They can be worked on.
+    pub(super) ready: Vec<Worked>,
+    /// What is read of them is not, or not yet, what was committed.
+    pub(super) unsettled: Vec<(u32, Error)>,
+}
+
 /// Restores partitions, all at once: first what was committed, waiting so long for transactions that are still open, then the
 /// state as it was by then. Where that is not the state that was committed, it may be read again later, until it is final.
 pub(super) fn restore<B: Bus>(
     context: &Context,
     (bus, member, cache): (&B, &B::Member, &mut Cache),
-    numbers: &[u32],
-    (now, wait, is_final): (Now, Duration, bool),
-) -> Result<Vec<Worked>, Error> {
+    partitions: &[(u32, Known)],
+    (now, wait): (Now, Duration),
+) -> Result<Restored, Error> {
     let begun = Instant::now();
-    let events: Vec<_> = numbers.iter().map(|number| context.events.partition(*number)).collect();
-    let mut partitions = BTreeMap::new();
+    let events: Vec<_> = partitions.iter().map(|(number, _)| context.events.partition(*number)).collect();
+    let mut restored = Restored { ready: Vec::new(), unsettled: Vec::new() };
+    let mut restoring = BTreeMap::new();
     let mut checkpoints = BTreeMap::new();
-    for (place, committed) in events.iter().zip(member.committed(&events, wait)?) {
+    for ((place, committed), (_, known)) in
+        events.iter().zip(member.committed(&events, wait)?).zip(partitions)
+    {
         let number = place.partition.0;
         let (next, checkpoint) = match &committed {
             Some(Committed { next, metadata }) => (*next, Checkpoint::parse(metadata)?),
             None => (bus.bounds(place)?.start, Checkpoint::BEGINNING),
         };
+        if let Some(known_next) = known.next.filter(|known| next < *known) {
+            let (partition, group) = (place.clone(), context.group.clone());
+            restored
+                .unsettled
+                .push((number, Error::Behind { partition, group, known: known_next, found: next }));
+            continue;
+        }
         let in_force = cache.in_force(context, bus, number, &checkpoint)?;
         tracing::info!(partition = number, next = next.0, epoch = checkpoint.epoch.0, "restoring");
-        partitions.insert(number, Worked::new(number, next, &checkpoint, in_force));
-        checkpoints.insert(number, (committed.is_some(), checkpoint.hash));
+        restoring.insert(number, Worked::new(number, next, &checkpoint, in_force));
+        checkpoints.insert(number, (committed.is_some(), checkpoint.hash, known.is_final));
     }
-    read_states(context, bus, &mut partitions)?;
-    for worked in partitions.values() {
-        if let Some((was_committed, committed)) = checkpoints.get(&worked.number) {
-            check(context, worked.number, *was_committed, *committed, worked.agents.hash(), is_final)?;
+    if restoring.is_empty() {
+        return Ok(restored);
+    }
+    read_states(context, bus, &mut restoring)?;
+    for (number, mut worked) in restoring {
+        if let Some((was_committed, committed, is_final)) = checkpoints.get(&number) {
+            let hashes = (*committed, worked.agents.hash());
+            match check(context, number, *was_committed, hashes, *is_final) {
+                Err(error @ Error::Unsettled { .. }) => {
+                    restored.unsettled.push((number, error));
+                    continue;
+                }
+                checked => checked?,
+            }
         }
-    }
-    let mut restored: Vec<Worked> = partitions.into_values().collect();
-    for worked in &mut restored {
         worked.arm_all(now);
         tracing::info!(
-            partition = worked.number,
+            partition = number,
             agents = worked.agents.len(),
             hash = %worked.agents.hash(),
             took_ms = begun.elapsed().as_millis() as u64,
             "restored"
         );
+        restored.ready.push(worked);
     }
     Ok(restored)
 }
@@ -65,8 +101,7 @@ fn check(
     context: &Context,
     number: u32,
     was_committed: bool,
-    committed: StateHash,
-    found: StateHash,
+    (committed, found): (StateHash, StateHash),
     is_final: bool,
 ) -> Result<(), Error> {
     let (partition, group) = (context.state.partition(number), context.group.clone());

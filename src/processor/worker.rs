@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::ingest::Then;
 use super::partition::Worked;
-use super::restore::restore;
+use super::restore::{Known, restore};
 use super::revisions::Cache;
 use super::stage::{OUTPUTS, Stage};
+use super::trouble::Trouble;
 use super::{Context, Error, Now, Observer, Settings};
 use crate::bus::{
     self, Bus, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition, TopicsPlan,
@@ -22,23 +23,25 @@ use crate::fail;
 
 /// The longest time in which nothing is looked at: whether it is to stop, above all.
 const WAIT_MAX: Duration = Duration::from_millis(200);
-/// How often a trouble that lasts is told again.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-
 /// How long it is waited before something that did not work is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What is given up again and again is tried more seldom, and no more seldom than this.
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
 /// Of one partition so many records are dealt with before it is looked at others, and at what the transaction holds.
 const RUN_MAX: usize = 2_000;
-/// A transaction that was over within this may have been larger.
-const OVER_SOON: Duration = Duration::from_secs(2);
+/// A full transaction that was over within this may be twice as large: it has 12 s.
+const OVER_SOON: Duration = Duration::from_secs(4);
+/// One that was open for longer than this when it was given up was too large.
+const OPEN_TOO_LONG: Duration = Duration::from_secs(6);
+/// No transaction holds fewer events than this for being slow: what was read at once is to be worked off before the group
+/// takes us for dead.
+const EVENTS_MIN: usize = 128;
+/// After so long in what was read at once it is looked whether to stop, and the rest is read again.
+const INGEST_MAX: Duration = Duration::from_secs(4);
 /// How long it is waited to hear what was committed: as long as another's transaction is open on it there is no answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The same, while other partitions are worked on, which it holds up.
 const ANSWER_MAX_AT_WORK: Duration = Duration::from_secs(1);
-/// How often it is looked whether a trouble is over.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
 /// until the brokers abort it after 15 s, which they look for every 10 s.
 const SETTLED_WITHIN: Duration = Duration::from_secs(28);
@@ -79,10 +82,12 @@ pub struct Worker<B: Bus> {
     blocked_until: Option<Instant>,
     /// When it may be tried again to restore.
     restore_at: Instant,
-    /// Since when the state that is read is not the one that was committed.
-    unsettled_since: Option<Instant>,
-    /// When it was looked last whether a trouble is over.
-    looked: Instant,
+    /// Partitions whose state, as it is read, is not the one that was committed, with when that was seen first.
+    unsettled: BTreeMap<u32, Instant>,
+    /// What was committed last of each partition, also of those that went.
+    committed: BTreeMap<u32, Offset>,
+    /// So many times in a row it failed to restore.
+    failed_restores: u32,
     /// The transaction failed, and was not given up yet.
     is_aborting: bool,
     /// Since when a transaction is open, and how many events are in it.
@@ -93,8 +98,7 @@ pub struct Worker<B: Bus> {
     given_up: u32,
     last_commit: Instant,
     standings_told: Instant,
-    /// A trouble that lasts: since when, and when it was told last.
-    trouble: Option<(Instant, Instant)>,
+    trouble: Trouble,
 }
 
 impl<B: Bus> Worker<B> {
@@ -134,13 +138,14 @@ impl<B: Bus> Worker<B> {
             to_restore: BTreeSet::new(),
             blocked_until: None,
             restore_at: Instant::now(),
-            unsettled_since: None,
-            looked: Instant::now(),
+            unsettled: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            failed_restores: 0,
             is_aborting: false,
             open: None,
             last_commit: Instant::now(),
             standings_told: Instant::now(),
-            trouble: None,
+            trouble: Trouble::default(),
         })
     }
 
@@ -196,19 +201,23 @@ impl<B: Bus> Worker<B> {
             }
             None => self.poll(self.wait(), false)?,
         }
+        if self.is_aborting {
+            // Nothing may be added to it.
+            return Ok(());
+        }
         self.wake()?;
         self.tell_standings();
         if self.open.is_some() && (self.room() == 0 || self.until_commit().is_zero()) {
             self.commit()?;
         }
-        if !self.to_restore.is_empty() && !self.is_aborting && Instant::now() >= self.restore_at {
+        if !self.to_restore.is_empty() && Instant::now() >= self.restore_at {
             let begun = Instant::now();
             let restored = self.restore();
-            self.restore_at = Instant::now();
+            self.failed_restores = if restored.is_ok() { 0 } else { self.failed_restores + 1 };
             if restored.is_err() {
                 // What is worked on has as much time as is taken from it.
                 let taken = if self.partitions.is_empty() { Duration::ZERO } else { begun.elapsed() };
-                self.restore_at += taken.max(AGAIN_AFTER);
+                self.restore_at = self.restore_at.max(Instant::now() + taken.max(AGAIN_AFTER));
             }
             restored?;
         }
@@ -294,6 +303,7 @@ impl<B: Bus> Worker<B> {
     /// has our name has become the writer first, and that the brokers know for sure.
     fn doubt(&mut self) -> Result<(), Error> {
         self.give_up(&bus::Error::Fenced { identity: self.context.identity.clone() }.into());
+        self.unsettled.clear();
         let restoring = std::mem::take(&mut self.to_restore);
         let worked = std::mem::take(&mut self.partitions);
         restoring.into_iter().chain(worked.into_keys()).for_each(|number| self.observer.gone(number));
@@ -312,6 +322,7 @@ impl<B: Bus> Worker<B> {
             let number = place.partition.0;
             self.partitions.remove(&number);
             self.to_restore.remove(&number);
+            self.unsettled.remove(&number);
             tracing::info!(partition = number, "{how}");
             self.observer.gone(number);
         }
@@ -320,6 +331,7 @@ impl<B: Bus> Worker<B> {
     fn ingest(&mut self, records: &<B::Member as Member>::Records) -> Result<(), Error> {
         let mut at = 0;
         let now = Now::get();
+        let begun = Instant::now();
         fail::point("after read");
         while let Some(first) = records.get(at) {
             let same =
@@ -372,6 +384,9 @@ impl<B: Bus> Worker<B> {
             }
             if self.room() == 0 {
                 self.commit()?;
+                if begun.elapsed() >= INGEST_MAX {
+                    return self.begin_again();
+                }
             }
         }
         Ok(self.writer.push()?)
@@ -389,23 +404,26 @@ impl<B: Bus> Worker<B> {
         }
     }
 
-    /// Timers that are due become events.
+    /// Timers that are due become events: as many as the transaction has room for.
     fn wake(&mut self) -> Result<(), Error> {
         let now = Now::get();
+        let mut room = self.room();
+        let mut woken = 0;
         for worked in self.partitions.values_mut() {
             if worked.wake_ups.next().is_some_and(|due| due <= now.instant) {
                 let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
-                worked.wake(now, &mut stage)?;
+                let here = worked.wake(now, room, &mut stage)?;
+                (room, woken) = (room - here, woken + here);
             }
             worked.is_open |= worked.has_snapshot();
         }
-        self.note_open(0);
+        self.note_open(woken);
         Ok(())
     }
 
     /// Commits what is open, if anything is.
     fn commit(&mut self) -> Result<(), Error> {
-        let Some((since, _)) = self.open else { return Ok(()) };
+        let Some((since, events)) = self.open else { return Ok(()) };
         let mut progress: Vec<Progress> = Vec::new();
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
@@ -418,7 +436,7 @@ impl<B: Bus> Worker<B> {
         self.writer.commit(Some((&self.member, &progress)))?;
         fail::point("after commit");
         self.last_commit = Instant::now();
-        if since.elapsed() < OVER_SOON {
+        if events >= self.events_max && since.elapsed() < OVER_SOON {
             self.events_max = self.events_max.saturating_mul(2).min(self.context.settings.events_max);
         }
         self.given_up = 0;
@@ -426,11 +444,15 @@ impl<B: Bus> Worker<B> {
         self.open = None;
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             worked.committed(&self.context.codec, self.context.settings.snapshot_interval)?;
+            self.committed.insert(worked.number, worked.next);
             let (number, clock, next) = (worked.number, worked.clock, worked.next);
             self.observer.committed(number, &worked.tally, clock, next);
             worked.tally.clear();
         }
-        self.is_better();
+        // What cannot be restored or applied is no better for that.
+        if self.to_restore.is_empty() && self.blocked_until.is_none() {
+            self.is_better();
+        }
         Ok(())
     }
 
@@ -439,12 +461,15 @@ impl<B: Bus> Worker<B> {
         tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
         self.is_aborting = true;
         self.blocked_until = None;
-        // Brokers that are slow take a small one in time. Each that is over soon doubles it again.
-        let events = self.open.take().map_or(self.events_max, |(_, events)| events);
-        self.events_max = (events / 2).clamp(1, self.events_max);
+        // Brokers that are slow take a small one in time. A full one that is over soon doubles it again.
+        if let Some((_, events)) = self.open.take().filter(|(since, _)| since.elapsed() >= OPEN_TOO_LONG) {
+            let least = EVENTS_MIN.min(self.events_max);
+            self.events_max = (events / 2).clamp(least, self.events_max);
+            tracing::info!(events_max = self.events_max, "transactions are smaller");
+        }
         if self.given_up > 0 {
             let pause = AGAIN_AFTER.saturating_mul(1 << (self.given_up - 1).min(8));
-            self.restore_at = Instant::now() + pause.min(AGAIN_AFTER_MAX);
+            self.restore_at = self.restore_at.max(Instant::now() + pause.min(AGAIN_AFTER_MAX));
         }
         self.given_up += 1;
         let open: Vec<u32> =
@@ -468,28 +493,36 @@ impl<B: Bus> Worker<B> {
             return Ok(());
         }
         // Where that fails they are restored as the others are.
-        self.member.start(&starts).or_else(|error| {
-            self.to_restore.extend(self.partitions.keys().copied());
-            self.partitions.clear();
-            if error.remedy() == Remedy::Stop { Err(error.into()) } else { Ok(()) }
+        self.member.start(&starts).map_err(Error::from).or_else(|error| {
+            self.partitions.values_mut().for_each(|worked| worked.is_open = true);
+            self.give_up(&error);
+            if error.remedy() == Remedy::Stop { Err(error) } else { Ok(()) }
         })
     }
 
     fn restore(&mut self) -> Result<(), Error> {
         self.commit()?;
         let begun = Instant::now();
-        let numbers: Vec<u32> = self.to_restore.iter().copied().collect();
+        let wait = if self.partitions.is_empty() { ANSWER_MAX } else { self.answer_max_at_work() };
         let from = (&*self.bus, &self.member, &mut self.cache);
-        let since = self.unsettled_since.map(|since| since.elapsed());
-        let is_final = since.is_some_and(|since| since > SETTLED_WITHIN);
-        let wait = if self.partitions.is_empty() { ANSWER_MAX } else { ANSWER_MAX_AT_WORK };
-        let restored =
-            restore(&self.context, from, &numbers, (Now::get(), wait, is_final)).inspect_err(|error| {
-                if matches!(error, Error::Unsettled { .. }) {
-                    self.unsettled_since.get_or_insert_with(Instant::now);
-                }
-            })?;
-        self.unsettled_since = None;
+        let known = |number: &u32| {
+            let since = self.unsettled.get(number);
+            let is_final = since.is_some_and(|since| since.elapsed() > SETTLED_WITHIN);
+            (*number, Known { next: self.committed.get(number).copied(), is_final })
+        };
+        let partitions: Vec<_> = self.to_restore.iter().map(known).collect();
+        let found = restore(&self.context, from, &partitions, (Now::get(), wait))?;
+        for (number, _) in &found.unsettled {
+            self.unsettled.entry(*number).or_insert_with(Instant::now);
+        }
+        if !found.ready.is_empty() {
+            self.start(found.ready, begun)?;
+        }
+        found.unsettled.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Begins to work on partitions that are restored.
+    fn start(&mut self, restored: Vec<Worked>, begun: Instant) -> Result<(), Error> {
         let start = |worked: &Worked| (self.context.events.partition(worked.number), worked.next);
         let starts: Vec<_> = restored.iter().map(start).collect();
         match self.member.start(&starts) {
@@ -497,69 +530,63 @@ impl<B: Bus> Worker<B> {
             Err(error) if error.remedy() == Remedy::Abort => return Ok(()),
             started => started?,
         }
-        // The first transaction takes a while, and is made before anybody waits for it.
         let progress: Vec<Progress> =
             restored.iter().map(|worked| worked.progress(&self.context.events)).collect();
-        let mut ready = Vec::new();
-        for worked in restored {
+        let ready: Vec<(u32, usize)> =
+            restored.iter().map(|worked| (worked.number, worked.agents.len())).collect();
+        for mut worked in restored {
             self.to_restore.remove(&worked.number);
-            let (number, agents) = (worked.number, worked.agents.len());
-            self.partitions.insert(number, worked);
-            if let Some(worked) = self.partitions.get_mut(&number) {
-                worked.is_open = true;
-            }
-            self.open = Some((Instant::now(), 0));
-            ready.push((number, agents));
+            self.unsettled.remove(&worked.number);
+            worked.is_open = true;
+            self.partitions.insert(worked.number, worked);
         }
+        // The first transaction takes a while, and is made before anybody waits for it.
+        self.open = Some((Instant::now(), 0));
         self.writer.commit(Some((&self.member, &progress)))?;
-        for worked in self.partitions.values_mut() {
-            worked.is_open = false;
-        }
+        self.open = None;
         for (number, agents) in &ready {
+            if let Some(worked) = self.partitions.get_mut(number) {
+                worked.is_open = false;
+            }
             self.observer.ready(*number, *agents, begun.elapsed());
         }
         let ready: Vec<u32> = ready.into_iter().map(|(number, _)| number).collect();
         tracing::info!(partitions = ?ready, took_ms = begun.elapsed().as_millis() as u64, "ready");
-        self.open = None;
-        self.is_better();
+        if self.to_restore.is_empty() {
+            self.is_better();
+        }
         Ok(())
     }
 
-    /// Tells of a trouble when it begins, and now and then while it lasts.
+    /// How long an answer is waited for that holds up what is worked on: longer each time that it did not come.
+    fn answer_max_at_work(&self) -> Duration {
+        ANSWER_MAX_AT_WORK.saturating_mul(1 << self.failed_restores.min(8)).min(ANSWER_MAX)
+    }
+
     fn wait_for_better(&mut self, error: &Error) {
-        let now = Instant::now();
-        match &mut self.trouble {
-            None => {
-                self.trouble = Some((now, now));
-                self.observer.waiting(self.context.settings.number, true);
-                tracing::warn!("{error}; it is tried again until it works");
-            }
-            Some((since, told)) if told.elapsed() >= TELL_EVERY => {
-                *told = now;
-                tracing::warn!(for_s = since.elapsed().as_secs(), "still: {error}");
-            }
-            Some(_) => {}
+        if self.trouble.tell(error) {
+            self.observer.waiting(self.context.settings.number, true);
         }
     }
 
     /// Where nothing has to be committed, nothing tells that a trouble is over: so it is asked for.
     fn look_whether_it_is_better(&mut self) -> Result<(), Error> {
         let is_idle = self.open.is_none() && self.to_restore.is_empty() && self.blocked_until.is_none();
-        if self.trouble.is_none() || !is_idle || self.looked.elapsed() < LOOK_EVERY {
+        if !is_idle {
             return Ok(());
         }
-        self.looked = Instant::now();
+        let Some(lasts) = self.trouble.look() else { return Ok(()) };
         if let Some(number) = self.partitions.keys().next() {
-            self.member.committed(&[self.context.events.partition(*number)], ANSWER_MAX_AT_WORK)?;
+            let wait = (lasts / 8).clamp(ANSWER_MAX_AT_WORK, ANSWER_MAX);
+            self.member.committed(&[self.context.events.partition(*number)], wait)?;
         }
         self.is_better();
         Ok(())
     }
 
     fn is_better(&mut self) {
-        if let Some((since, _)) = self.trouble.take() {
+        if self.trouble.is_over() {
             self.observer.waiting(self.context.settings.number, false);
-            tracing::info!(after_s = since.elapsed().as_secs(), "it works again");
         }
     }
 }

@@ -34,6 +34,13 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/kafka");
-        let _ = Command::new(script).arg("stop").arg(&self.dir).stdout(Stdio::null()).status();
+        let mut command = Command::new(script);
+        let mut command = command.arg("stop");
+        if std::thread::panicking() {
+            // What lies in its log may explain the failure.
+            println!("its data is kept: scripts/kafka start --dir {}", self.dir.display());
+            command = command.arg("--keep");
+        }
+        let _ = command.arg(&self.dir).stdout(Stdio::null()).status();
     }
 }

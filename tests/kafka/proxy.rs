@@ -47,6 +47,8 @@ pub(crate) enum Caught {
     Unanswered,
     /// The broker does it, and the answer comes so late.
     Late(Duration),
+    /// It comes to the broker so late, whoever sent it has gone or not.
+    Held(Duration),
 }
 
 /// Ends with this.
@@ -128,6 +130,10 @@ impl Shared {
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         self.open.lock().unwrap().extend([client.try_clone()?, server.try_clone()?]);
+        // Cut meanwhile: nobody has seen this one.
+        if matches!(*self.how(), How::Cut | How::Over) {
+            hang_up(&client, &server);
+        }
         let asked = Asked::default();
         let both = (client.try_clone()?, server.try_clone()?);
         let (there, there_asked) = (Arc::clone(self), Arc::clone(&asked));
@@ -153,6 +159,9 @@ impl Shared {
             if caught == Some(Caught::Unheard) {
                 return;
             }
+            if let Some(Caught::Held(by)) = caught {
+                self.wait(by);
+            }
             asked.lock().unwrap().push_back(caught);
             self.wait_while_slow(frame.len());
             if server.write_all(&frame).is_err() {
@@ -172,7 +181,7 @@ impl Shared {
             match asked.lock().unwrap().pop_front().flatten() {
                 Some(Caught::Unanswered) => return,
                 Some(Caught::Late(by)) => self.wait(by),
-                Some(Caught::Unheard) | None => {}
+                Some(Caught::Unheard | Caught::Held(_)) | None => {}
             }
             if client.write_all(&frame).is_err() {
                 return;

@@ -35,7 +35,9 @@ impl Broker {
 
     /// Runs one of Kafka's own tools.
     fn tool(&self, class: &str, arguments: &[&str]) {
-        let mut java = Command::new("java");
+        let home = std::env::var("JAVA_HOME").ok().filter(|home| !home.is_empty());
+        let java = home.map_or("java".to_owned(), |home| format!("{home}/bin/java"));
+        let mut java = Command::new(java);
         let java =
             java.args(["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
         let java = java.arg(format!("{}/*", self.told("KAFKA_LIB"))).arg(class);
@@ -167,6 +169,7 @@ fn leaders_are_moved(cluster: &Broker) {
         let process = Process::start(&site, "p", &[]);
         process.says("ready", 1);
         for _ in 0..short_or_long(2, 5) {
+            cluster.until_in_sync();
             let before = cluster.partitions();
             cluster.move_leaders();
             let is_elsewhere = |all: &All| before.iter().all(|(place, led)| all[place].leader != led.leader);

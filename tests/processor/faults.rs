@@ -72,7 +72,8 @@ fn it_is_killed_at_every_step() {
     through(&site, &mut random, || {
         // States, for the next one to restore.
         let first = Process::start(&site, "p", &[]);
-        pause(1_500);
+        first.says("ready", 1);
+        pause(1_000);
         first.end();
         for (point, number) in POINTS {
             let cut = Process::start(&site, "p", &[("LOCKSTEP_FAIL", &format!("{point}:{number}"))]);
@@ -92,7 +93,8 @@ fn it_is_killed_at_any_time() {
     through(&site, &mut random, || {
         for _ in 0..6 {
             let cut = Process::start(&site, "p", &[]);
-            pause(1_200 + moments.below(1_500));
+            cut.says("assigned", 1);
+            pause(moments.below(2_500));
             cut.signal("-KILL");
             cut.is_gone();
         }
@@ -109,9 +111,10 @@ fn one_that_was_asleep_does_no_harm() {
     let mut kept = None;
     through(&site, &mut random, || {
         let sleeper = Process::start(&site, "sleeper", &[]);
-        pause(2_000);
+        sleeper.says("ready", 1);
         let other = Process::start(&site, "other", &[]);
-        pause(3_000);
+        other.says("ready", 1);
+        pause(1_000);
         sleeper.signal("-STOP");
         other.says("restored partition", 4);
         sleeper.signal("-CONT");
@@ -168,7 +171,8 @@ fn it_stops_when_it_is_asked_to() {
     through(&site, &mut random, || {
         for _ in 0..3 {
             let process = Process::start(&site, "p", &[]);
-            pause(2_000);
+            process.says("ready", 1);
+            pause(1_000);
             let took = process.end();
             assert!(took < Duration::from_secs(10), "{took:?}");
         }

@@ -146,3 +146,37 @@ fn a_slow_broker_costs_no_memory() {
     let checked = check(&site, &BTreeMap::new());
     assert!(checked.events as u64 >= events, "{checked:?}");
 }
+
+/// A part of a transaction comes to the broker when the processor has long given it up, and has begun anew.
+#[test]
+fn what_was_given_up_comes_late() {
+    let test = "late-parts";
+    let mut random = Random::new(test);
+    let mut moments = Random::new("moments");
+    let (_broker, proxy, site) = behind_a_proxy(test, 200);
+    let mut source = site.source("source");
+    source.link_all(&mut random);
+    source.commit();
+    let process = Process::start(&site, "p", &[]);
+    process.says("ready", 1);
+    let times = short_or_long(2, 10);
+    for number in 1..=times {
+        let by = Duration::from_millis(9_000 + moments.below(5_000));
+        proxy.set(How::Catch(Request::PRODUCE, Caught::Held(by)));
+        for _ in 0..60_000 {
+            let person = &site.people[random.below(site.people.len() as u64) as usize];
+            source.add(&event(&mut random, person.agent, What::Retry(operator())));
+        }
+        source.commit();
+        let begun = Instant::now();
+        while u64::from(proxy.caught()) < number {
+            assert!(begun.elapsed() < PATIENCE, "nothing is caught\n{}", process.log());
+            pause(10);
+        }
+        pause(by.as_millis() as u64);
+        settle(&site);
+    }
+    process.says("a transaction is given up", 1);
+    process.end();
+    check(&site, &BTreeMap::new());
+}

@@ -320,6 +320,8 @@ impl KafkaWriter {
     /// Makes a new producer of the same identity. Becoming the writer decides what is still open.
     fn renew(&mut self) -> Result<(), Error> {
         self.is_broken = true;
+        // Of the old one nothing is of use, and while the brokers are away it would hold two queues in memory.
+        self.producer.purge();
         let (producer, calls) = producer(&self.connection, &self.identity, &self.topics)?;
         (self.producer, self.calls) = (producer, calls);
         self.is_broken = false;

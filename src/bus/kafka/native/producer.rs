@@ -204,6 +204,15 @@ impl Producer {
         }
     }
 
+    /// Forgets what was produced and is not sent or answered yet.
+    pub(in crate::bus::kafka) fn purge(&self) {
+        let flags =
+            sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT | sys::RD_KAFKA_PURGE_F_NON_BLOCKING;
+        // SAFETY: the client is valid. Where it cannot be done nothing is lost but memory, until the client goes.
+        unsafe { sys::rd_kafka_purge(self.client.rk(), flags) };
+        self.serve(Duration::ZERO);
+    }
+
     /// Becomes the one who writes with this transactional id.
     pub(in crate::bus::kafka) fn init(&self, timeout: Duration) -> Result<(), Fault> {
         // SAFETY: the client is valid; the error is ours.

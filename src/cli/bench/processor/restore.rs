@@ -15,6 +15,8 @@ use crate::cli::output::{self, Outcome};
 
 /// Who is killed has worked for so long.
 const WORKS_FOR: Duration = Duration::from_millis(500);
+/// So many events nobody deals with in that time: there is something left for the next one.
+const MORE_THAN_IS_DONE: u64 = 1_000_000;
 
 #[derive(Args)]
 pub(in crate::cli) struct Restore {
@@ -55,7 +57,10 @@ pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
     for number in 1..=command.how.runs {
         output::aside(&format!("run {number} of {} ...\n", command.how.runs));
         let until = if command.after_kill {
-            centre.rounds(1)?;
+            let mut events = 0;
+            while events < MORE_THAN_IS_DONE {
+                events += centre.rounds(1)?;
+            }
             work_and_die(&mut centre, command.how.core)?;
             Until::FirstCommit
         } else {
