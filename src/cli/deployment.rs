@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use lockstep::bus::embedded::{Embedded, Settings};
+use lockstep::bus::embedded::{Embedded, Fsync, Settings};
 use lockstep::bus::kafka::{ClientCertificate, Connection, Kafka, Sasl, Tls};
 use lockstep::bus::{Any, AnyBus, Replicas, TopicsPlan};
 use lockstep::codec::{Codec, Credentials, Registry};
@@ -17,6 +18,8 @@ use super::{output, report};
 
 /// The file that is read where none is named.
 const FILE: &str = "lockstep.toml";
+/// For so long another process may own a directory before one that wants to run with it gives up.
+const OWNED_FOR_A_MOMENT: Duration = Duration::from_secs(3);
 
 /// Which deployment a command is about.
 #[derive(Args, Clone)]
@@ -86,7 +89,7 @@ impl Deployment {
     /// Reaches its bus, which may be another process's.
     pub(super) fn bus(&self) -> anyhow::Result<AnyBus> {
         Ok(match &self.data {
-            Some(path) => Any::Embedded(Embedded::open(path, Settings::default())?),
+            Some(path) => Any::Embedded(Embedded::open(path, settings(&self.config.data))?),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
     }
@@ -94,7 +97,7 @@ impl Deployment {
     /// Its bus, for who runs it: of a directory he is the owner.
     pub(super) fn own_bus(&self) -> Result<AnyBus, lockstep::bus::Error> {
         Ok(match &self.data {
-            Some(path) => Any::Embedded(Embedded::own(path, Settings::default())?),
+            Some(path) => Any::Embedded(own(path, settings(&self.config.data))?),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
     }
@@ -119,6 +122,31 @@ impl Deployment {
                 None => replicas,
             },
         }
+    }
+}
+
+/// A directory as its owner. A command that looks something up owns it for a moment: that is waited for.
+fn own(path: &Path, settings: Settings) -> Result<Embedded, lockstep::bus::Error> {
+    let begun = Instant::now();
+    loop {
+        match Embedded::own(path, settings) {
+            Err(lockstep::bus::Error::Owned { .. }) if begun.elapsed() < OWNED_FOR_A_MOMENT => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            owned => return owned,
+        }
+    }
+}
+
+fn settings(data: &config::Data) -> Settings {
+    Settings {
+        fsync: match data.fsync_ms {
+            0 => Fsync::EachCommit,
+            ms => Fsync::Every(Duration::from_millis(ms.into())),
+        },
+        partition_bytes_max: data.partition_mib_max.map(|mib| u64::from(mib) << 20),
+        free_bytes_min: u64::from(data.free_mib_min) << 20,
+        ..Settings::default()
     }
 }
 

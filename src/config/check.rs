@@ -6,10 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    COMMIT_MS_MAX, DeadLetterPayload, Environment, RETENTION_DAYS_MAX, RawBus, RawConfig, RawCxone, RawOps,
-    RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
+    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig,
+    RawCxone, RawData, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
 };
-use super::{Config, Cxone, CxoneLogin, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus};
+use super::{Config, Cxone, CxoneLogin, Data, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
@@ -32,8 +32,17 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone(raw, secrets, mistakes));
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
     let processor = processor(raw.processor.or(RawProcessor::default()), mistakes);
+    let data = data(raw.data.or(RawData::default()), mistakes);
     let ops = ops(raw.ops.or(RawOps::default()), mistakes);
-    Some(Config { bus: bus?, salesforce, cxone, privacy: privacy?, processor: processor?, ops: ops? })
+    Some(Config {
+        bus: bus?,
+        salesforce,
+        cxone,
+        privacy: privacy?,
+        processor: processor?,
+        data: data?,
+        ops: ops?,
+    })
 }
 
 fn accounts<R, T>(
@@ -235,6 +244,23 @@ fn processor(raw: RawProcessor, mistakes: &mut Mistakes) -> Option<Processor> {
     Some(Processor { name: name?, workers: workers?, commit_interval_ms: commit_interval_ms? })
 }
 
+fn data(raw: RawData, mistakes: &mut Mistakes) -> Option<Data> {
+    let fsync_ms = between(raw.fsync_ms, "fsync_ms", (0, 0, FSYNC_MS_MAX), mistakes);
+    // Without one there is no bound, and no default to tell of.
+    let partition_mib_max = match raw.partition_mib_max.into_given() {
+        None => Some(None),
+        Some(given) if given.value > 0 => Some(Some(given.value)),
+        Some(given) => {
+            mistakes
+                .error(given.place, "value", "`partition_mib_max` is out of range")
+                .mend(format!("write a number from 1 to {}, or leave it away", u16::MAX));
+            None
+        }
+    };
+    let free_mib_min = within(raw.free_mib_min, "free_mib_min", 64, u16::MAX, mistakes);
+    Some(Data { fsync_ms: fsync_ms?, partition_mib_max: partition_mib_max?, free_mib_min: free_mib_min? })
+}
+
 fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {
     let Some(text) = raw.listen.into_given() else {
         return Some(Ops { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, OPS_PORT)) });
@@ -264,12 +290,22 @@ pub(super) fn within(
     max: u16,
     mistakes: &mut Mistakes,
 ) -> Option<u16> {
+    between(raw, key, (1, default, max), mistakes)
+}
+
+/// A number from a least to a most, with a default between them.
+fn between(
+    raw: Field<u16>,
+    key: &str,
+    (min, default, max): (u16, u16, u16),
+    mistakes: &mut Mistakes,
+) -> Option<u16> {
     let Some(number) = raw.into_given() else { return Some(default) };
-    let good = (1..=max).contains(&number.value);
+    let good = (min..=max).contains(&number.value);
     if !good {
         mistakes
             .error(number.place, "value", format!("`{key}` is out of range"))
-            .mend(format!("write a number from 1 to {max}; {default} if unsure"));
+            .mend(format!("write a number from {min} to {max}; {default} if unsure"));
     }
     good.then_some(number.value)
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// The processor, which decides.
     pub processor: Processor,
+    /// The directory that `--data` names.
+    pub data: Data,
     /// Metrics, health and status.
     pub ops: Ops,
 }
@@ -222,6 +224,18 @@ pub struct Processor {
     pub workers: u16,
     /// How long a transaction gathers, in ms.
     pub commit_interval_ms: u16,
+}
+
+/// The directory that `--data` names, where everything is kept without a Kafka.
+#[derive(Debug, Serialize)]
+pub struct Data {
+    /// How long after a commit it is on disk at the latest, in ms; 0 waits for the disk with each commit.
+    pub fsync_ms: u16,
+    /// The most that a partition whose records are kept for some days holds, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition_mib_max: Option<u16>,
+    /// How much of the disk is left to others, in MiB.
+    pub free_mib_min: u16,
 }
 
 /// Metrics, health and status.

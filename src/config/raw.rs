@@ -14,6 +14,8 @@ pub(super) const REPLICAS_MAX: u16 = 32;
 pub(super) const WORKERS_MAX: u16 = 64;
 /// A transaction that gathers longer would not be over in time.
 pub(super) const COMMIT_MS_MAX: u16 = 5_000;
+/// Longer than this nobody means.
+pub(super) const FSYNC_MS_MAX: u16 = 10_000;
 /// Ten years.
 pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
 
@@ -31,6 +33,8 @@ pub(super) struct RawConfig {
     pub(super) privacy: Field<RawPrivacy>,
     /// The processor, which decides.
     pub(super) processor: Field<RawProcessor>,
+    /// The directory that `--data` names.
+    pub(super) data: Field<RawData>,
     /// Metrics, health and status.
     pub(super) ops: Field<RawOps>,
 }
@@ -162,6 +166,24 @@ pub(super) struct RawProcessor {
     /// How long a transaction gathers, in ms. Shorter is sooner, and costs the brokers more. Default: 50.
     #[schemars(extend("minimum" = 1, "maximum" = COMMIT_MS_MAX))]
     pub(super) commit_interval_ms: Field<u16>,
+}
+
+/// The directory that `--data` names, where everything is kept without a Kafka.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Data", default, deny_unknown_fields)]
+pub(super) struct RawData {
+    /// How long after a commit it is on disk at the latest, in ms: so much is lost when the power fails. 0 waits for the
+    /// disk with each commit. Default: 0.
+    #[schemars(extend("minimum" = 0, "maximum" = FSYNC_MS_MAX))]
+    pub(super) fsync_ms: Field<u16>,
+    /// The most that a partition of events, decisions, snapshots or dead letters holds, in MiB: the oldest records go first.
+    /// Default: only their age counts.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) partition_mib_max: Field<u16>,
+    /// How much of the disk is left to others, in MiB: where there is less, nothing is written until there is more.
+    /// Default: 64.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) free_mib_min: Field<u16>,
 }
 
 /// Metrics, health and status.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub(crate) enum How {
     Silent,
     /// So many bytes a second pass to the broker on each connection.
     Slow(u32),
-    /// Each answer comes so late.
+    /// Each answer comes so late, as from far away.
     Late(Duration),
     /// The next request of this kind is caught; all else passes.
     Catch(Request, Caught),
@@ -170,19 +170,31 @@ impl Shared {
         }
     }
 
-    /// From the broker to the client. Answers come in the order of the requests.
-    fn answer(&self, mut client: &TcpStream, mut server: &TcpStream, asked: &Asked) {
-        while let Some(frame) = frame(&mut server) {
-            self.wait_while_silent();
-            let how = *self.how();
-            if let How::Late(by) = how {
-                self.wait(by);
+    /// From the broker to the client. Answers come in the order of the requests, and one that is late makes no other later.
+    fn answer(&self, client: &TcpStream, mut server: &TcpStream, asked: &Asked) {
+        let (late, due) = mpsc::channel::<(Instant, Vec<u8>)>();
+        thread::scope(move |scope| {
+            // Goes with this block: who delivers ends with the last of them.
+            let late = late;
+            scope.spawn(move || self.deliver(client, due));
+            while let Some(frame) = frame(&mut server) {
+                self.wait_while_silent();
+                let by = if let How::Late(by) = *self.how() { by } else { Duration::ZERO };
+                let by = match asked.lock().unwrap().pop_front().flatten() {
+                    Some(Caught::Unanswered) => return hang_up(client, server),
+                    Some(Caught::Late(by)) => by,
+                    Some(Caught::Unheard | Caught::Held(_)) | None => by,
+                };
+                if late.send((Instant::now() + by, frame)).is_err() {
+                    return;
+                }
             }
-            match asked.lock().unwrap().pop_front().flatten() {
-                Some(Caught::Unanswered) => return,
-                Some(Caught::Late(by)) => self.wait(by),
-                Some(Caught::Unheard | Caught::Held(_)) | None => {}
-            }
+        });
+    }
+
+    fn deliver(&self, mut client: &TcpStream, due: mpsc::Receiver<(Instant, Vec<u8>)>) {
+        for (at, frame) in due {
+            self.wait(at.saturating_duration_since(Instant::now()));
             if client.write_all(&frame).is_err() {
                 return;
             }

@@ -10,8 +10,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::broker::Broker;
 use crate::faults::{pause, short_or_long, through};
+use crate::ground::{Brokers, Ground};
 use crate::process::Process;
-use crate::site::{Brokers, PATIENCE, Random, Site};
+use crate::site::{PATIENCE, Random, Site};
 
 const NODES: [u32; 3] = [1, 2, 3];
 
@@ -118,7 +119,7 @@ impl Broker {
     fn site(&self, test: &str, in_sync_min: u16) -> Site {
         let replicas = Replicas { replication_factor: 3, in_sync_min };
         let brokers = Brokers { servers: self.servers.clone(), through: None, replicas };
-        Site::at(brokers, test, 4, 60)
+        Site::at(Ground::Kafka(brokers), test, 4, 60)
     }
 }
 

@@ -82,7 +82,7 @@ fn happen(site: &Site, random: &mut Random, goes_on: impl Fn(usize) -> bool) {
 
 fn platforms(site: &Site, is_over: &AtomicBool) {
     let mut random = Random::new("the platforms");
-    let (commands, mut sink) = (Commands::of(site), site.source("sink"));
+    let (mut commands, mut sink) = (Commands::of(site), site.source("sink"));
     while !is_over.load(Ordering::Relaxed) {
         if let Some(value) = commands.next(Duration::from_millis(50)) {
             let command: Command<'_> = site.codec.decode(&value).unwrap();

@@ -12,8 +12,9 @@ use lockstep::codec::{Event, What};
 use crate::broker::Broker;
 use crate::check::check;
 use crate::days::{self, days_until, settle};
+use crate::ground::{Brokers, Ground, On};
 use crate::process::{self, Process};
-use crate::site::{Brokers, Random, Site, revision, rules};
+use crate::site::{Random, Site, revision, rules};
 use crate::witness;
 
 fn known(site: &Site) -> BTreeMap<lockstep::codec::Uuid, lockstep::rules::Revision> {
@@ -36,6 +37,7 @@ pub(crate) const TROUBLE: [&str; 2] = ["does not answer", "a transaction is give
 pub(crate) fn through(site: &Site, random: &mut Random, faults: impl FnOnce() -> Process + Send) {
     let revisions = known(site);
     site.source("links").link_all(random);
+    site.ground.hand_over();
     let is_over = AtomicBool::new(false);
     let mut process = None;
     std::thread::scope(|scope| {
@@ -49,33 +51,40 @@ pub(crate) fn through(site: &Site, random: &mut Random, faults: impl FnOnce() ->
     });
     settle(site);
     process.unwrap().end();
+    site.ground.take_back();
     let checked = check(site, &revisions);
     assert!(checked.commands > 20, "{checked:?}");
 }
 
-/// Fault 10.
 #[test]
 fn it_is_killed_at_every_step() {
-    const POINTS: [(&str, u64); 8] = [
+    killed_at_every_step(On::Kafka);
+}
+
+/// Fault 10.
+pub(crate) fn killed_at_every_step(on: On) {
+    const OF_ALL: [(&str, u64); 6] = [
         ("after read", 3),
         ("after apply", 3),
         ("amid writing", 40),
         ("before commit", 3),
-        ("between offsets and commit", 3),
         ("after commit", 3),
         ("amid restoring", 10),
-        ("between offsets and commit", 1),
     ];
+    let of_this: &[(&str, u64)] = match on {
+        On::Kafka => &[("between offsets and commit", 3), ("between offsets and commit", 1)],
+        On::Directory => &[("before the directory is written", 20), ("after the directory is written", 20)],
+    };
     let test = "killed-at-every-step";
     let mut random = Random::new(test);
-    let site = Site::new(test, 4, 60);
+    let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         // States, for the next one to restore.
         let first = Process::start(&site, "p", &[]);
         first.says("ready", 1);
         pause(1_000);
         first.end();
-        for (point, number) in POINTS {
+        for (point, number) in OF_ALL.iter().chain(of_this) {
             let cut = Process::start(&site, "p", &[("LOCKSTEP_FAIL", &format!("{point}:{number}"))]);
             cut.ends_by_itself(&format!("it ends {point}"));
         }
@@ -83,13 +92,17 @@ fn it_is_killed_at_every_step() {
     });
 }
 
-/// Fault 10, with a signal that no process sees coming, at moments that nobody chose.
 #[test]
 fn it_is_killed_at_any_time() {
+    killed_at_any_time(On::Kafka);
+}
+
+/// Fault 10, and in a directory 21 too, with a signal that no process sees coming, at moments that nobody chose.
+pub(crate) fn killed_at_any_time(on: On) {
     let test = "killed-at-any-time";
     let mut random = Random::new(test);
     let mut moments = Random::new("moments");
-    let site = Site::new(test, 4, 60);
+    let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         for _ in 0..6 {
             let cut = Process::start(&site, "p", &[]);
@@ -162,12 +175,16 @@ fn the_clock_is_set() {
     assert!([-2, 0, 2].iter().all(|hours| by_hours.contains_key(hours)), "{by_hours:?}");
 }
 
-/// Fault 43: SIGTERM under load ends it cleanly, within ten seconds.
 #[test]
 fn it_stops_when_it_is_asked_to() {
+    stops_when_it_is_asked_to(On::Kafka);
+}
+
+/// Fault 43: SIGTERM under load ends it cleanly, within ten seconds.
+pub(crate) fn stops_when_it_is_asked_to(on: On) {
     let test = "asked";
     let mut random = Random::new(test);
-    let site = Site::new(test, 4, 60);
+    let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         for _ in 0..3 {
             let process = Process::start(&site, "p", &[]);
@@ -186,7 +203,7 @@ fn the_broker_is_killed() {
     let test = "broker-killed";
     let mut random = Random::new(test);
     let broker = Broker::start(test, &[]);
-    let site = Site::at(Brokers::one(broker.servers.clone()), test, 4, 60);
+    let site = Site::at(Ground::Kafka(Brokers::one(broker.servers.clone())), test, 4, 60);
     through(&site, &mut random, || {
         let process = Process::start(&site, "p", &[]);
         process.says("ready", 1);

@@ -12,8 +12,9 @@ use lockstep::engine;
 use lockstep::processor::{self, Silent};
 use lockstep::rules::Revision;
 
-use crate::check::{Checked, check};
+use crate::check::check;
 use crate::days::{days, settle};
+use crate::ground::On;
 use crate::site::{self, PATIENCE, Random, Site, Working, anything, event, revision, rules};
 use crate::witness;
 
@@ -25,41 +26,44 @@ fn work(site: &Site, name: &str, number: u32, commit_ms: u64) -> Working {
     site.work(site.settings(name, number, commit_ms), Arc::new(Silent))
 }
 
-fn ordinary(test: &str, workers: u32, commit_ms: u64) -> Checked {
+pub(crate) fn ordinary(on: On, test: &str, workers: u32, commit_ms: u64) {
     let mut random = Random::new(test);
-    let site = Site::new(test, 4, 60);
+    let site = Site::on(on, test, 4, 60);
     let revisions = known(&site, &[&rules()]);
     let working: Vec<_> = (0..workers).map(|number| work(&site, test, number, commit_ms)).collect();
     site.source("links").link_all(&mut random);
-    days(&site, &mut random, 1_500);
+    // A directory is faster, and timers need some time.
+    days(&site, &mut random, if on == On::Directory { 5_000 } else { 1_500 });
     for one in working {
         one.end().unwrap();
     }
     let checked = check(&site, &revisions);
     assert!(checked.snapshots > 0, "{checked:?}");
-    checked
+    assert!(checked.commands > 100 && checked.wake_ups > 10, "{checked:?}");
 }
 
 #[test]
 fn one_worker_writes_what_the_log_says() {
-    let checked = ordinary("one-worker", 1, 50);
-    assert!(checked.commands > 100 && checked.wake_ups > 10, "{checked:?}");
+    ordinary(On::Kafka, "one-worker", 1, 50);
 }
 
 #[test]
 fn it_does_not_matter_how_many_work_and_how_often_they_commit() {
     for (workers, commit_ms) in [(1, 5), (3, 500)] {
-        let checked = ordinary(&format!("workers-{workers}"), workers, commit_ms);
-        assert!(checked.commands > 100 && checked.wake_ups > 10, "{checked:?}");
+        ordinary(On::Kafka, &format!("workers-{workers}"), workers, commit_ms);
     }
 }
 
-/// Fault 20: ten times as much as on any day comes at once, while nobody works.
 #[test]
 fn a_burst_is_worked_off() {
+    burst(On::Kafka);
+}
+
+/// Fault 20: ten times as much as on any day comes at once, while nobody works.
+pub(crate) fn burst(on: On) {
     let test = "burst";
     let mut random = Random::new(test);
-    let site = Site::new(test, 4, 200);
+    let site = Site::on(on, test, 4, 200);
     let revisions = known(&site, &[&rules()]);
     let mut source = site.source("source");
     source.link_all(&mut random);
@@ -76,12 +80,16 @@ fn a_burst_is_worked_off() {
     assert!(checked.events > 20_000, "{checked:?}");
 }
 
-/// Faults 13 and 14: members come and go all the time, also while another restores.
 #[test]
 fn workers_that_come_and_go_change_nothing() {
+    come_and_go(On::Kafka);
+}
+
+/// Faults 13 and 14: members come and go all the time, also while another restores.
+pub(crate) fn come_and_go(on: On) {
     let test = "come-and-go";
     let mut random = Random::new(test);
-    let site = Site::new(test, 4, 60);
+    let site = Site::on(on, test, 4, 60);
     let revisions = known(&site, &[&rules()]);
     let stays = work(&site, "stays", 0, 20);
     site.source("links").link_all(&mut random);
@@ -182,12 +190,16 @@ fn every_partition_takes_activations_in_the_same_order() {
     }
 }
 
-/// Fault 18: what cannot be read is set aside, and what comes after it is dealt with.
 #[test]
 fn what_cannot_be_read_is_set_aside() {
+    unreadable(On::Kafka);
+}
+
+/// Fault 18: what cannot be read is set aside, and what comes after it is dealt with.
+pub(crate) fn unreadable(on: On) {
     let test = "dead-letters";
     let mut random = Random::new(test);
-    let site = Site::new(test, 2, 10);
+    let site = Site::on(on, test, 2, 10);
     let revisions = known(&site, &[&rules()]);
     let working = work(&site, test, 0, 20);
     let mut source = site.source("source");
@@ -285,7 +297,7 @@ fn a_state_that_was_tampered_with_is_found() {
     working.end().unwrap();
     let before = witness::read_all(&site, Topic::State);
     let topics = [site.plan.name(Topic::State)];
-    let mut foreign = site.bus().writer("foreign", &topics).unwrap();
+    let mut foreign = site.bus().writer(&format!("{}.foreign", site.plan.prefix), &topics).unwrap();
     let key = site.people[3].agent.text();
     foreign
         .add(&Outgoing { topic: 0, partition: Partition(0), key: &key, value: None, headers: &[] })

@@ -1,4 +1,4 @@
-//! The processor on a real Kafka: what it writes is what the log of events says, whoever looks, whenever it was stopped, and
+//! The processor, on a real Kafka and in a directory: what it writes is what the log of events says, whoever looks, whenever it was stopped, and
 //! whatever happened meanwhile.
 
 #![allow(
@@ -17,8 +17,10 @@ mod check;
 #[cfg(feature = "fail-points")]
 mod cluster;
 mod days;
+mod directory;
 #[cfg(feature = "fail-points")]
 mod faults;
+mod ground;
 mod log;
 #[cfg(feature = "fail-points")]
 mod network;

@@ -9,9 +9,10 @@ use crate::broker::Broker;
 use crate::check::check;
 use crate::days::settle;
 use crate::faults::{TROUBLE, pause, short_or_long, through};
+use crate::ground::{Brokers, Ground};
 use crate::process::Process;
 use crate::proxy::{Caught, How, Proxy, Request};
-use crate::site::{Brokers, PATIENCE, Random, Site, event, operator};
+use crate::site::{PATIENCE, Random, Site, event, operator};
 use crate::witness::committed;
 
 /// A broker, and a proxy before it that only the processor goes through.
@@ -20,7 +21,7 @@ fn behind_a_proxy(test: &str, people: u32) -> (Broker, Proxy, Site) {
     let proxy = Proxy::start(&broker.told("KAFKA_PROXY"), &broker.told("KAFKA_PROXIED"));
     let mut brokers = Brokers::one(broker.servers.clone());
     brokers.through = Some(broker.told("KAFKA_PROXY"));
-    let site = Site::at(brokers, test, 4, people);
+    let site = Site::at(Ground::Kafka(brokers), test, 4, people);
     (broker, proxy, site)
 }
 
@@ -159,7 +160,7 @@ fn what_was_given_up_comes_late() {
     source.commit();
     let process = Process::start(&site, "p", &[]);
     process.says("ready", 1);
-    let times = short_or_long(2, 10);
+    let times = short_or_long(1, 10);
     for number in 1..=times {
         let by = Duration::from_millis(9_000 + moments.below(5_000));
         proxy.set(How::Catch(Request::PRODUCE, Caught::Held(by)));

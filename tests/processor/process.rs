@@ -1,5 +1,6 @@
 //! `lockstep run` as a process of its own.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::site::{Brokers, PATIENCE, Site};
+use crate::ground::{Brokers, Ground};
+use crate::site::{PATIENCE, Site};
 
 /// The configuration of a site, in a folder of its own.
 pub(crate) fn config(site: &Site) -> PathBuf {
@@ -17,8 +19,13 @@ pub(crate) fn config(site: &Site) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let config = folder.join("lockstep.toml");
     let (prefix, partitions) = (&site.plan.prefix, site.plan.partitions);
-    let Brokers { servers, through, replicas } = &site.brokers;
-    let servers = through.as_ref().unwrap_or(servers).replace(',', "\", \"");
+    let servers = match &site.ground {
+        Ground::Kafka(Brokers { servers, through, .. }) => through.as_ref().unwrap_or(servers),
+        // None: what a directory holds needs no server.
+        Ground::Directory(_) => "127.0.0.1:9",
+    };
+    let servers = servers.replace(',', "\", \"");
+    let replicas = site.plan.replicas;
     let (factor, in_sync_min) = (replicas.replication_factor, replicas.in_sync_min);
     let text = format!(
         "[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\npartitions = {partitions}\nreplication_factor = {factor}\nmin_insync_replicas = {in_sync_min}\n[privacy]\nretention_days = 7\n[processor]\ncommit_interval_ms = 20\n[ops]\nlisten = \"127.0.0.1:0\"\n"
@@ -42,9 +49,14 @@ impl Process {
         let config = config(site);
         let folder = config.parent().unwrap();
         let log = folder.join(format!("{name}-{number}.log"));
+        let data = match &site.ground {
+            Ground::Kafka(_) => Vec::new(),
+            Ground::Directory(folder) => vec![OsStr::new("--data"), folder.path.as_os_str()],
+        };
         let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .args(["run", "--roles", "processor", "--name", name, "--config"])
             .arg(&config)
+            .args(data)
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,12 +1,11 @@
-//! A deployment of a test's own on a real Kafka: its topics, its rules, and what happens to its agents.
+//! A deployment of a test's own: its topics, its rules, and what happens to its agents.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lockstep::bus::kafka::{Connection, Kafka, KafkaWriter};
-use lockstep::bus::{Bus, Outgoing, Partition, Replicas, Topic, TopicsPlan, Writer, partition_for};
+use lockstep::bus::{self, AnyBus, Bus, Outgoing, Partition, Topic, TopicsPlan, Writer, partition_for};
 use lockstep::codec::{
     Buffer, Codec, Command, Connection as Browser, Event, Linked, Observation, Operator, Order, Outcome,
     RowClosed, TeamMoved, Uuid, What,
@@ -22,6 +21,8 @@ use lockstep::engine::{self, Epoch, Sequence, Verdict};
 use lockstep::processor::{self, Observer, Settings, Stop, Worker};
 use lockstep::rules::{self, Revision};
 
+use crate::ground::{Brokers, Folder, Ground, On};
+
 /// Waiting for something that has to come. Only a test that fails waits for so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -31,6 +32,21 @@ pub(crate) fn servers() -> String {
             "KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci --test processor"
         )
     })
+}
+
+/// Tries until it works, as long as there is nobody who answers.
+pub(crate) fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, bus::Error>) -> T {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(error) => {
+                let may_pass = error.remedy() == Remedy::Retry && begun.elapsed() < PATIENCE;
+                assert!(may_pass, "{what}: {error}");
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    }
 }
 
 /// SplitMix64.
@@ -80,53 +96,44 @@ pub(crate) struct Person {
     pub(crate) team: TeamId,
 }
 
-/// The brokers of a deployment.
-pub(crate) struct Brokers {
-    pub(crate) servers: String,
-    /// What a processor is told instead, where it is not to reach them directly.
-    pub(crate) through: Option<String>,
-    pub(crate) replicas: Replicas,
-}
-
-impl Brokers {
-    /// One node.
-    pub(crate) fn one(servers: String) -> Brokers {
-        let replicas = Replicas { replication_factor: 1, in_sync_min: 1 };
-        Brokers { servers, through: None, replicas }
-    }
-}
-
 /// A deployment.
 pub(crate) struct Site {
-    pub(crate) brokers: Brokers,
+    pub(crate) ground: Ground,
     pub(crate) plan: TopicsPlan,
     pub(crate) codec: Arc<Codec>,
     pub(crate) people: Vec<Person>,
 }
 
 impl Site {
+    /// On the Kafka that all tests share.
     pub(crate) fn new(test: &str, partitions: u32, people: u32) -> Site {
-        Site::at(Brokers::one(servers()), test, partitions, people)
+        Site::on(On::Kafka, test, partitions, people)
     }
 
-    pub(crate) fn at(brokers: Brokers, test: &str, partitions: u32, people: u32) -> Site {
+    pub(crate) fn on(on: On, test: &str, partitions: u32, people: u32) -> Site {
+        let ground = match on {
+            On::Kafka => Ground::Kafka(Brokers::one(servers())),
+            On::Directory => Ground::Directory(Folder::new(test)),
+        };
+        Site::at(ground, test, partitions, people)
+    }
+
+    pub(crate) fn at(ground: Ground, test: &str, partitions: u32, people: u32) -> Site {
         let plan = TopicsPlan {
             prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
             partitions,
             retention_days: 7,
-            replicas: brokers.replicas,
+            replicas: ground.replicas(),
         };
         let people = (1..=people).map(person).collect();
         let codec = Arc::new(Codec::single_object().unwrap());
-        let site = Site { brokers, plan, codec, people };
+        let site = Site { ground, plan, codec, people };
         site.bus().create(&site.plan.specs()).unwrap();
         site
     }
 
-    pub(crate) fn bus(&self) -> Kafka {
-        let (servers, further) = (vec![self.brokers.servers.clone()], Vec::new());
-        let prefix = self.plan.prefix.clone();
-        Kafka::connect(Connection { servers, prefix, tls: None, sasl: None, further }).unwrap()
+    pub(crate) fn bus(&self) -> AnyBus {
+        self.ground.bus(&self.plan.prefix)
     }
 
     /// Saves and activates rules.
@@ -163,7 +170,8 @@ impl Site {
     pub(crate) fn source(&self, name: &str) -> Source<'_> {
         let topics = [self.plan.name(Topic::Events)];
         let identity = format!("{}.{name}", self.plan.prefix);
-        let writer = self.bus().writer(&identity, &topics).unwrap();
+        let bus = self.bus();
+        let writer = patiently("becoming a source", || bus.writer(&identity, &topics));
         Source { site: self, writer, buffer: Buffer::new(), added: Vec::new() }
     }
 }
@@ -204,7 +212,7 @@ impl Drop for Working {
 /// Writes events, as often as it takes.
 pub(crate) struct Source<'s> {
     site: &'s Site,
-    writer: KafkaWriter,
+    writer: <AnyBus as Bus>::Writer,
     buffer: Buffer,
     /// What is written with the next commit.
     added: Vec<(Partition, Vec<u8>, Option<Vec<u8>>)>,
@@ -237,7 +245,7 @@ impl Source<'_> {
         self.added.clear();
     }
 
-    fn try_to_commit(&mut self) -> Result<(), lockstep::bus::Error> {
+    fn try_to_commit(&mut self) -> Result<(), bus::Error> {
         for (partition, key, value) in &self.added {
             let (partition, value) = (*partition, value.as_deref());
             self.writer.add(&Outgoing { topic: 0, partition, key, value, headers: &[] })?;

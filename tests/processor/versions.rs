@@ -89,7 +89,8 @@ fn work(site: &Site, test: &str) -> Working {
 /// Commits in the processor's place: states, and what is noted with the offset.
 fn commit_in_its_place(site: &Site, states: &[(Vec<u8>, Vec<u8>)], noted: &dyn Fn(&str) -> String) {
     let bus = site.bus();
-    let mut writer = bus.writer("another", &[site.plan.name(Topic::State)]).unwrap();
+    let identity = format!("{}.another", site.plan.prefix);
+    let mut writer = bus.writer(&identity, &[site.plan.name(Topic::State)]).unwrap();
     let events = site.plan.name(Topic::Events);
     let group = format!("{}.processor", site.plan.prefix);
     let mut member = bus.join(&Membership { group, name: None, topics: vec![events.clone()] }).unwrap();

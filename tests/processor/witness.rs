@@ -1,15 +1,18 @@
-//! Who looks at the log from outside: with another client than Lockstep's, and only at what is committed.
+//! Who looks at the log from outside, and only at what is committed: on Kafka with another client than Lockstep's; a directory
+//! has only ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use lockstep::bus::Topic;
+use lockstep::bus::embedded::Embedded;
+use lockstep::bus::{Any, AnyBus, Bus, From, Reader, Records, Topic, TopicPartition, Until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message, Timestamp};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::site::{PATIENCE, Site};
+use crate::ground::{Brokers, Ground};
+use crate::site::{PATIENCE, Site, patiently};
 
 /// A record as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +23,9 @@ pub(crate) struct Seen {
     pub(crate) value: Option<Vec<u8>>,
 }
 
-fn consumer(site: &Site, group: &str) -> BaseConsumer {
+fn consumer(brokers: &Brokers, group: &str) -> BaseConsumer {
     ClientConfig::new()
-        .set("bootstrap.servers", &site.brokers.servers)
+        .set("bootstrap.servers", &brokers.servers)
         .set("group.id", group)
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
@@ -33,8 +36,15 @@ fn consumer(site: &Site, group: &str) -> BaseConsumer {
 
 /// All that is committed in a topic, by partition.
 pub(crate) fn read_all(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
+    match &site.ground {
+        Ground::Kafka(brokers) => read_brokers(site, brokers, topic),
+        Ground::Directory(_) => read_directory(site, topic),
+    }
+}
+
+fn read_brokers(site: &Site, brokers: &Brokers, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
     let spec = site.plan.spec(topic);
-    let consumer = consumer(site, "witness");
+    let consumer = consumer(brokers, "witness");
     let mut list = TopicPartitionList::new();
     for partition in 0..spec.partitions {
         list.add_partition_offset(spec.name.as_str(), partition as i32, Offset::Beginning).unwrap();
@@ -68,10 +78,53 @@ pub(crate) fn read_all(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
     all
 }
 
+fn read_directory(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
+    let spec = site.plan.spec(topic);
+    let starts: Vec<_> =
+        (0..spec.partitions).map(|number| (spec.name.partition(number), From::Beginning)).collect();
+    let bus = site.bus();
+    let mut all: BTreeMap<u32, Vec<Seen>> = (0..spec.partitions).map(|number| (number, Vec::new())).collect();
+    let mut reader = patiently("looking", || bus.reader(&starts, Until::End));
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the end of {} does not come", spec.name);
+        let records = patiently("looking", || reader.read(Duration::from_millis(100)));
+        for record in records.iter() {
+            all.get_mut(&record.partition.0).unwrap().push(Seen {
+                offset: record.offset.0,
+                at_ms: record.appended_at.unwrap().as_unix_ms(),
+                key: record.key.unwrap_or_default().to_vec(),
+                value: record.value.map(<[u8]>::to_vec),
+            });
+        }
+        if records.is_empty() && reader.is_at_end() {
+            return all;
+        }
+    }
+}
+
 /// How far the processor has read, with what was noted.
 pub(crate) fn committed(site: &Site) -> BTreeMap<u32, (u64, String)> {
+    let group = format!("{}.processor", site.plan.prefix);
+    match (&site.ground, site.bus()) {
+        (Ground::Kafka(brokers), _) => committed_at_brokers(site, brokers, &group),
+        (Ground::Directory(_), Any::Embedded(bus)) => committed_in_directory(site, &bus, &group),
+        (Ground::Directory(_), Any::Kafka(_)) => unreachable!("a directory has a bus of its own"),
+    }
+}
+
+fn committed_in_directory(site: &Site, bus: &Embedded, group: &str) -> BTreeMap<u32, (u64, String)> {
     let topic = site.plan.name(Topic::Events);
-    let consumer = consumer(site, &format!("{}.processor", site.plan.prefix));
+    let places: Vec<TopicPartition> =
+        (0..site.plan.partitions).map(|number| topic.partition(number)).collect();
+    let all = patiently("asking", || bus.committed(group, &places));
+    let found = (0..).zip(all).filter_map(|(number, one)| Some((number, one?)));
+    found.map(|(number, committed)| (number, (committed.next.0, committed.metadata))).collect()
+}
+
+fn committed_at_brokers(site: &Site, brokers: &Brokers, group: &str) -> BTreeMap<u32, (u64, String)> {
+    let topic = site.plan.name(Topic::Events);
+    let consumer = consumer(brokers, group);
     let mut list = TopicPartitionList::new();
     for partition in 0..site.plan.partitions {
         list.add_partition(topic.as_str(), partition as i32);
@@ -95,28 +148,51 @@ pub(crate) fn committed(site: &Site) -> BTreeMap<u32, (u64, String)> {
 }
 
 /// Reads the commands of both platforms as they come.
-pub(crate) struct Commands {
-    consumer: BaseConsumer,
+pub(crate) enum Commands {
+    Brokers(Box<BaseConsumer>),
+    Directory(Box<<AnyBus as Bus>::Reader>, VecDeque<Vec<u8>>),
 }
 
 impl Commands {
     pub(crate) fn of(site: &Site) -> Commands {
-        let consumer = consumer(site, "commands");
-        let mut list = TopicPartitionList::new();
-        for topic in [Topic::CommandsSalesforce, Topic::CommandsCxone] {
-            for partition in 0..site.plan.partitions {
-                let name = site.plan.name(topic);
-                list.add_partition_offset(name.as_str(), partition as i32, Offset::Beginning).unwrap();
+        let topics = [Topic::CommandsSalesforce, Topic::CommandsCxone].map(|topic| site.plan.name(topic));
+        let places =
+            topics.iter().flat_map(|topic| (0..site.plan.partitions).map(|number| topic.partition(number)));
+        match &site.ground {
+            Ground::Kafka(brokers) => {
+                let consumer = consumer(brokers, "commands");
+                let mut list = TopicPartitionList::new();
+                for place in places {
+                    let (topic, number) = (place.topic.as_str(), place.partition.0 as i32);
+                    list.add_partition_offset(topic, number, Offset::Beginning).unwrap();
+                }
+                consumer.assign(&list).unwrap();
+                Commands::Brokers(Box::new(consumer))
+            }
+            Ground::Directory(_) => {
+                let starts: Vec<_> = places.map(|place| (place, From::Beginning)).collect();
+                let bus = site.bus();
+                let reader = patiently("waiting for commands", || bus.reader(&starts, Until::Stopped));
+                Commands::Directory(Box::new(reader), VecDeque::new())
             }
         }
-        consumer.assign(&list).unwrap();
-        Commands { consumer }
     }
 
-    pub(crate) fn next(&self, wait: Duration) -> Option<Vec<u8>> {
-        match self.consumer.poll(wait)? {
-            Ok(message) => message.payload().map(<[u8]>::to_vec),
-            Err(_) => None,
+    pub(crate) fn next(&mut self, wait: Duration) -> Option<Vec<u8>> {
+        match self {
+            Commands::Brokers(consumer) => consumer.poll(wait)?.ok()?.payload().map(<[u8]>::to_vec),
+            Commands::Directory(reader, read) => {
+                if read.is_empty() {
+                    match reader.read(wait) {
+                        Ok(records) => {
+                            read.extend(records.iter().filter_map(|record| Some(record.value?.to_vec())));
+                        }
+                        // Nobody is there who answers.
+                        Err(_) => std::thread::park_timeout(wait),
+                    }
+                }
+                read.pop_front()
+            }
         }
     }
 }

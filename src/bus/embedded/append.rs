@@ -10,6 +10,7 @@ use super::owner::{Core, End, Fsync, Owner, gone, read_note};
 use super::request::{Answer, Appended, Claim, Written};
 use super::store::{Changes, Fault};
 use crate::bus::{Committed, Error, Offset, Progress, TopicName};
+use crate::fail;
 
 /// So much is free again before a disk that was full is written again.
 const ROOM_AGAIN_BYTES: u64 = 16 << 20;
@@ -96,7 +97,9 @@ impl Owner {
                 changes.notes.push((read_note(&session.group, &progress.partition), note));
             }
         }
+        fail::point("before the directory is written");
         self.write(changes)?;
+        fail::point("after the directory is written");
         for (at, end) in ends {
             let known = core.topics.get_mut(&at.topic);
             if let Some(known) = known.and_then(|known| known.partitions.get_mut(at.partition.0 as usize)) {

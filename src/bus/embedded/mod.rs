@@ -23,7 +23,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Bus, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec, Until};
+use super::{
+    Bus, Committed, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec, Until,
+};
 
 pub use clients::{EmbeddedMember, EmbeddedReader, EmbeddedWriter};
 pub use owner::{Fsync, Settings};
@@ -115,6 +117,14 @@ impl Embedded {
         })
     }
 
+    /// The way to who owns a directory, now or later. This never owns it; while nobody does, nothing is answered.
+    ///
+    /// # Errors
+    /// The path cannot be one of a directory.
+    pub fn attach(path: &Path) -> Result<Embedded, Error> {
+        Ok(Embedded { directory: Arc::new(Directory::new(path)?), ours: None })
+    }
+
     fn take(
         directory: &Arc<Directory>,
         settings: Settings,
@@ -153,6 +163,22 @@ impl Embedded {
         let operation = "deleting old records".to_owned();
         let ours = self.ours.as_ref().ok_or(Error::Closed { operation })?;
         ours.owner.tend(&mut upkeep::Compacted::new())
+    }
+
+    /// How far a group has read partitions, asked by who is no member of it.
+    ///
+    /// # Errors
+    /// A partition is unknown, or the directory cannot be read.
+    pub fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<Committed>>, Error> {
+        let request = Request::Committed { group: group.to_owned(), partitions: partitions.to_vec() };
+        match self.asked().ask(request, Vec::new())?.0 {
+            Answer::Committed(all) => Ok(all),
+            other => Err(unexpected("asking for the committed offsets", &other)),
+        }
     }
 
     /// Bytes on disk, where this process owns the directory.
