@@ -160,7 +160,7 @@ fn what_was_given_up_comes_late() {
     source.commit();
     let process = Process::start(&site, "p", &[]);
     process.says("ready", 1);
-    let times = short_or_long(1, 10);
+    let times = short_or_long(1, 3);
     for number in 1..=times {
         let by = Duration::from_millis(9_000 + moments.below(5_000));
         proxy.set(How::Catch(Request::PRODUCE, Caught::Held(by)));
