@@ -86,10 +86,15 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
+    /// A directory in place of the one that was named, with the same settings.
+    pub(super) fn bus_in(&self, path: &Path) -> anyhow::Result<AnyBus> {
+        Ok(Any::Embedded(Embedded::open(path, settings(&self.config.data))?))
+    }
+
     /// Reaches its bus, which may be another process's.
     pub(super) fn bus(&self) -> anyhow::Result<AnyBus> {
         Ok(match &self.data {
-            Some(path) => Any::Embedded(Embedded::open(path, settings(&self.config.data))?),
+            Some(path) => return self.bus_in(path),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
     }
@@ -100,12 +105,6 @@ impl Deployment {
             Some(path) => Any::Embedded(own(path, settings(&self.config.data))?),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
-    }
-
-    /// Its Kafka, for what only a Kafka has.
-    pub(super) fn kafka(&self) -> anyhow::Result<Kafka> {
-        anyhow::ensure!(self.data.is_none(), "this is about a Kafka: name a configuration, and no --data");
-        Ok(Kafka::connect(connection(&self.config.bus))?)
     }
 
     /// Its topics.

@@ -25,18 +25,18 @@ impl Owner {
             Ok(known.partitions.len() as u32)
         });
         let partitions = partitions.collect::<Result<_, Error>>()?;
-        let epoch = core.epochs.entry(identity.clone()).or_default();
-        *epoch += 1;
-        let epoch = *epoch;
-        Ok(Answer::Claimed(Claim { owner: core.number, identity, epoch }, partitions))
+        let (epoch, attempt) = core.claims.get(&identity).map_or((1, 0), |(epoch, _)| (epoch + 1, 0));
+        core.claims.insert(identity.clone(), (epoch, attempt));
+        Ok(Answer::Claimed(Claim { owner: core.number, identity, epoch, attempt }, partitions))
     }
 
     /// Whether somebody is still the one who writes, and whether there is somewhere to write. Who wrote at an owner before
-    /// this one goes on, if nobody else has become the one meanwhile.
+    /// this one goes on, if nobody else has become the one meanwhile. What he has sent and is still under way is not written
+    /// any more.
     pub(super) fn confirm(&self, claim: Claim) -> Result<Answer, Error> {
         let operation = "beginning a transaction anew";
         let mut core = self.core();
-        if claim.owner == core.number || core.epochs.contains_key(&claim.identity) {
+        if claim.owner == core.number || core.claims.contains_key(&claim.identity) {
             check(&core, &claim)?;
         }
         let was_full = self.was_full.load(Ordering::Relaxed);
@@ -46,8 +46,11 @@ impl Owner {
             self.close_store();
         }
         self.open_again(&mut core, operation)?;
-        let epoch = *core.epochs.entry(claim.identity.clone()).or_insert(1);
-        Ok(Answer::Claimed(Claim { owner: core.number, identity: claim.identity, epoch }, Vec::new()))
+        let owner = core.number;
+        let known = core.claims.entry(claim.identity.clone()).or_insert((1, 0));
+        known.1 += 1;
+        let (epoch, attempt) = *known;
+        Ok(Answer::Claimed(Claim { owner, identity: claim.identity, epoch, attempt }, Vec::new()))
     }
 
     /// Appends batches, and notes how far a member has read: all of it, or nothing.
@@ -59,7 +62,11 @@ impl Owner {
         written: Written,
     ) -> Result<(), Error> {
         let mut core = self.core();
-        check(&core, claim)?;
+        let attempt = check(&core, claim)?;
+        if claim.attempt != attempt {
+            let why = "it was given up while it was under way".to_owned();
+            return Err(Error::Aborted { operation: COMMITTING.to_owned(), why });
+        }
         if let Some((session, all)) = read {
             let places = all.iter().map(|progress| &progress.partition);
             core.groups.owns(session, places).map_err(|why| gone(why, session, COMMITTING))?;
@@ -161,16 +168,16 @@ fn given_up(error: Error) -> Error {
     }
 }
 
-fn check(core: &Core, claim: &Claim) -> Result<(), Error> {
-    let epoch = core.epochs.get(&claim.identity);
-    if claim.owner != core.number && epoch.is_none() {
+/// Which attempt of his it is that counts.
+fn check(core: &Core, claim: &Claim) -> Result<u64, Error> {
+    let known = core.claims.get(&claim.identity);
+    if claim.owner != core.number && known.is_none() {
         let why = "the directory has another owner than when it began".to_owned();
         return Err(Error::Aborted { operation: COMMITTING.to_owned(), why });
     }
-    if claim.owner == core.number && epoch == Some(&claim.epoch) {
-        Ok(())
-    } else {
-        Err(Error::Fenced { identity: claim.identity.clone() })
+    match known {
+        Some((epoch, attempt)) if claim.owner == core.number && *epoch == claim.epoch => Ok(*attempt),
+        _ => Err(Error::Fenced { identity: claim.identity.clone() }),
     }
 }
 
@@ -187,4 +194,58 @@ fn odd(why: &serde_json::Error) -> Error {
 fn free_bytes(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::embedded::Settings;
+    use crate::bus::{Kept, Outgoing, Partition, Replicas, TopicSpec};
+
+    /// A client that waited for too long for the answer gives the transaction up, and it may be under way still.
+    #[test]
+    fn what_was_given_up_is_not_written_when_it_comes_late() {
+        let path = std::env::temp_dir()
+            .join(format!("lockstep-what-was-given-up-comes-late-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let owner = Owner::open(&path, path.join("store"), Settings::default()).unwrap();
+        let name = TopicName::new("events");
+        let replicas = Replicas { replication_factor: 1, in_sync_min: 1 };
+        owner
+            .create(vec![TopicSpec { name: name.clone(), partitions: 1, kept: Kept::Days(1), replicas }])
+            .unwrap();
+        let (place, topics) = (name.partition(0), [name]);
+        let written = |claim: &Claim| {
+            let mut draft = batch::Draft::new();
+            draft.add(&Outgoing {
+                topic: 0,
+                partition: Partition(0),
+                key: b"key",
+                value: Some(b"value"),
+                headers: &[],
+            });
+            let appended =
+                Appended { partition: place.clone(), records: draft.records(), span: draft.span() };
+            owner.append(claim, &[appended], None, vec![draft.into_bytes()])
+        };
+        let end = || owner.core().find(&place).unwrap().1.next;
+
+        let Ok(Answer::Claimed(first, _)) = owner.claim("writer".to_owned(), &topics) else {
+            panic!("claimed")
+        };
+        written(&first).unwrap();
+        let Ok(Answer::Claimed(second, _)) = owner.confirm(first.clone()) else { panic!("confirmed") };
+        let late = written(&first).unwrap_err();
+        assert!(matches!(late, Error::Aborted { .. }), "{late}");
+        assert_eq!(end(), Offset(1));
+        // The answer to giving up may be lost as well.
+        let Ok(Answer::Claimed(third, _)) = owner.confirm(first) else { panic!("confirmed again") };
+        assert!(matches!(written(&second), Err(Error::Aborted { .. })));
+        written(&third).unwrap();
+        assert_eq!(end(), Offset(2));
+        let Ok(Answer::Claimed(..)) = owner.claim("writer".to_owned(), &topics) else { panic!("claimed") };
+        assert!(matches!(written(&third), Err(Error::Fenced { .. })));
+        owner.end().unwrap();
+        std::fs::remove_dir_all(&path).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -85,8 +85,8 @@ pub(super) struct Core {
     pub(super) number: u64,
     pub(super) topics: BTreeMap<TopicName, Known>,
     pub(super) groups: Groups,
-    /// Who writes as each identity.
-    pub(super) epochs: BTreeMap<String, u64>,
+    /// Who writes as each identity: his epoch, and his attempt.
+    pub(super) claims: BTreeMap<String, (u64, u64)>,
     pub(super) is_over: bool,
 }
 
@@ -141,7 +141,7 @@ impl Owner {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let number = (since.as_nanos() as u64) << 16 ^ u64::from(std::process::id());
         let groups = Groups::new(number);
-        let core = Core { number, topics: BTreeMap::new(), groups, epochs: BTreeMap::new(), is_over: false };
+        let core = Core { number, topics: BTreeMap::new(), groups, claims: BTreeMap::new(), is_over: false };
         let owner = Owner {
             directory: directory.to_owned(),
             folder,
@@ -251,6 +251,15 @@ impl Owner {
         read(store).map_err(|fault| self.failed(operation, fault))
     }
 
+    /// Writes to the store. Where that fails some of it may be there: the store finds out when it is opened again.
+    pub(super) fn writing(&self, operation: &str, changes: Changes, is_synced: bool) -> Result<(), Error> {
+        self.reading(operation, |store| Ok(store.write(changes, is_synced)))?.map_err(|fault| {
+            self.close_store();
+            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
+            self.failed(operation, fault)
+        })
+    }
+
     /// Answers.
     pub(super) fn answer(&self, request: Request, written: Written) -> Result<(Answer, Read), Error> {
         let nothing = |answer| Ok((answer, Vec::new()));
@@ -289,7 +298,7 @@ impl Owner {
         }
     }
 
-    fn create(&self, specs: Vec<TopicSpec>) -> Result<Answer, Error> {
+    pub(super) fn create(&self, specs: Vec<TopicSpec>) -> Result<Answer, Error> {
         let operation = "making topics";
         let mut core = self.core();
         for spec in specs {
@@ -306,7 +315,7 @@ impl Owner {
                 .map_err(|why| Error::Odd { operation: operation.to_owned(), why: why.to_string() })?;
             self.has_room(operation, 0)?;
             let changes = Changes { notes: vec![(name, note)], ..Changes::default() };
-            self.reading(operation, |store| store.write(changes, true))?;
+            self.writing(operation, changes, true)?;
             core.topics.insert(known.made.spec.name.clone(), known);
         }
         Ok(Answer::Done)

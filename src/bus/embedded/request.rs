@@ -49,6 +49,8 @@ pub(super) struct Claim {
     pub(super) identity: String,
     /// Who comes later has a higher one.
     pub(super) epoch: u64,
+    /// Rises whenever he gives up what he has sent: of that nothing is written any more.
+    pub(super) attempt: u64,
 }
 
 /// A batch that is to be appended.

@@ -86,18 +86,35 @@ impl Owner {
             self.has_room("opening the directory again", 0)?;
             self.open_again(&mut core, "opening the directory again")?;
         }
+        // One that fails keeps the others from nothing.
+        let mut first = Ok(());
         for (at, kept, place, end) in self.partitions() {
-            match kept {
-                Kept::Days(days) => {
-                    let oldest = (self.settings.clock)() - DurationMs::from_seconds(i64::from(days) * 86_400);
-                    self.delete_old(&at, place, oldest)?;
-                }
-                Kept::Compacted => {
-                    let (upto, left) = compacted.get(&place).copied().unwrap_or_default();
-                    if end.bytes - upto.min(end.bytes) >= left.max(DIRTY_BYTES_MIN) {
-                        let left = self.compact_partition(&at, place, end)?;
-                        compacted.insert(place, (end.bytes, left));
-                    }
+            if self.core().is_over {
+                return Ok(());
+            }
+            let done = self.tend_one(&at, kept, (place, end), compacted);
+            first = first.and(done);
+        }
+        first
+    }
+
+    fn tend_one(
+        &self,
+        at: &TopicPartition,
+        kept: Kept,
+        (place, end): (Place, End),
+        compacted: &mut Compacted,
+    ) -> Result<(), Error> {
+        match kept {
+            Kept::Days(days) => {
+                let oldest = (self.settings.clock)() - DurationMs::from_seconds(i64::from(days) * 86_400);
+                self.delete_old(at, place, oldest)?;
+            }
+            Kept::Compacted => {
+                let (upto, left) = compacted.get(&place).copied().unwrap_or_default();
+                if end.bytes - upto.min(end.bytes) >= left.max(DIRTY_BYTES_MIN) {
+                    let left = self.compact_partition(at, place, end)?;
+                    compacted.insert(place, (end.bytes, left));
                 }
             }
         }
@@ -133,11 +150,13 @@ impl Owner {
     /// Deletes batches of a partition that are older, or too many. The last one stays: it says where the partition ends.
     fn delete_old(&self, at: &TopicPartition, place: Place, oldest: TimeMs) -> Result<(), Error> {
         let operation = format!("deleting old records of {at}");
+        // Mostly the first shows that there is nothing to do.
+        let mut step = 1;
         loop {
             let (_, end) = self.core().find(at)?;
             let bytes_max = self.settings.partition_bytes_max.unwrap_or(u64::MAX);
             let (gone, start) = self.reading(&operation, |store| {
-                let batches = store.batches(place, end.start.0..=u64::MAX, |bytes| bytes >= STEP_BYTES)?;
+                let batches = store.batches(place, end.start.0..=u64::MAX, |bytes| bytes >= step)?;
                 let (mut gone, mut start) = (Vec::new(), end.start);
                 for batch in &batches {
                     let head = head(store, place, batch)?;
@@ -153,6 +172,7 @@ impl Owner {
             if gone.is_empty() {
                 return Ok(());
             }
+            step = STEP_BYTES;
             // First nobody reads them any more, then they go.
             if let Some(known) = self.core().topics.get_mut(&at.topic)
                 && let Some(end) = known.partitions.get_mut(at.partition.0 as usize)
@@ -160,8 +180,7 @@ impl Owner {
                 end.start = start;
             }
             tracing::debug!(partition = %at, batches = gone.len(), start = start.0, "old records deleted");
-            let changes = Changes { gone, ..Changes::default() };
-            self.reading(&operation, |store| store.write(changes, false))?;
+            self.writing(&operation, Changes { gone, ..Changes::default() }, false)?;
         }
     }
 
@@ -206,9 +225,9 @@ impl Owner {
             bytes = 0;
             let changes = std::mem::take(&mut changes);
             self.has_room(&operation, STEP_BYTES)?;
-            self.reading(&operation, |store| store.write(changes, false))
+            self.writing(&operation, changes, false)
         })?;
-        self.reading(&operation, |store| store.write(changes, false))?;
+        self.writing(&operation, changes, false)?;
         let took_ms = begun.elapsed().as_millis() as u64;
         tracing::info!(partition = %at, records = records.0, left = records.1, took_ms, "compacted");
         Ok(left)

@@ -20,7 +20,7 @@ pub(super) enum Bench {
     Activation(processor::Activation),
     /// How fast records go to Kafka and back, and what a commit costs
     #[command(
-        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json"
+        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json\n  lockstep bench bus --data /var/tmp/lockstep"
     )]
     Bus(bus::Bus),
     /// How long one record takes, from bytes to bytes

@@ -63,12 +63,12 @@ fn outgoing<'b>(topic: usize, partition: u32, key: &'b [u8], value: &'b [u8]) ->
     Outgoing { topic, partition: Partition(partition), key, value: Some(value), headers: &[] }
 }
 
-fn starts(scratch: &Scratch<'_>, topic: &TopicName) -> Vec<(TopicPartition, From)> {
+fn starts(scratch: &Scratch, topic: &TopicName) -> Vec<(TopicPartition, From)> {
     (0..scratch.partitions).map(|partition| (topic.partition(partition), From::Beginning)).collect()
 }
 
-pub(super) fn produce(scratch: &Scratch<'_>, log: &TopicName, records: u32) -> anyhow::Result<Run> {
-    let mut writer = scratch.kafka.writer(&scratch.name("writer"), std::slice::from_ref(log))?;
+pub(super) fn produce(scratch: &Scratch, log: &TopicName, records: u32) -> anyhow::Result<Run> {
+    let mut writer = scratch.bus.writer(&scratch.name("writer"), std::slice::from_ref(log))?;
     let stretch = Stretch::begin();
     let mut committed = Instant::now();
     for number in 0..records {
@@ -87,8 +87,8 @@ pub(super) fn produce(scratch: &Scratch<'_>, log: &TopicName, records: u32) -> a
     Ok(stretch.end(records))
 }
 
-pub(super) fn read_in_batches(scratch: &Scratch<'_>, log: &TopicName, records: u32) -> anyhow::Result<Run> {
-    let mut reader = scratch.kafka.reader(&starts(scratch, log), Until::End)?;
+pub(super) fn read_in_batches(scratch: &Scratch, log: &TopicName, records: u32) -> anyhow::Result<Run> {
+    let mut reader = scratch.bus.reader(&starts(scratch, log), Until::End)?;
     let (mut count, mut bytes, mut stretch) = (0u32, 0, None);
     while !reader.is_at_end() {
         let batch = reader.read(WAIT)?;
@@ -105,8 +105,13 @@ pub(super) fn read_in_batches(scratch: &Scratch<'_>, log: &TopicName, records: u
     Ok(stretch.context("nothing was read")?.end(records))
 }
 
-pub(super) fn read_one_by_one(scratch: &Scratch<'_>, log: &TopicName, records: u32) -> anyhow::Result<Run> {
-    let mut properties = scratch.properties();
+/// None where there is no cluster that another client could read.
+pub(super) fn read_one_by_one(
+    scratch: &Scratch,
+    log: &TopicName,
+    records: u32,
+) -> anyhow::Result<Option<Run>> {
+    let Some(mut properties) = scratch.properties() else { return Ok(None) };
     properties.set("group.id", scratch.name("poll")).set("isolation.level", "read_committed");
     properties.set("enable.auto.commit", "false").set("fetch.queue.backoff.ms", "5");
     let consumer: BaseConsumer = properties.create()?;
@@ -125,11 +130,11 @@ pub(super) fn read_one_by_one(scratch: &Scratch<'_>, log: &TopicName, records: u
         }
         anyhow::ensure!(heard.elapsed() < SILENCE_MAX, "{count} records were read of {records}");
     }
-    Ok(stretch.context("nothing was read")?.end(records))
+    Ok(Some(stretch.context("nothing was read")?.end(records)))
 }
 
 /// A member that owns all partitions of a topic, and reads them from the beginning.
-fn member<B: Bus>(bus: &B, scratch: &Scratch<'_>, log: &TopicName) -> anyhow::Result<B::Member> {
+fn member<B: Bus>(bus: &B, scratch: &Scratch, log: &TopicName) -> anyhow::Result<B::Member> {
     let name = format!("{}-member", log.as_str());
     let topics = vec![log.clone()];
     let mut member = bus.join(&Membership { group: name.clone(), name: Some(name), topics })?;
@@ -163,14 +168,14 @@ impl Read {
 }
 
 pub(super) fn exactly_once(
-    scratch: &Scratch<'_>,
+    scratch: &Scratch,
     log: &TopicName,
     records: u32,
     commit_ms: u32,
 ) -> anyhow::Result<Run> {
     let outputs = [scratch.topic("decisions")?, scratch.topic("state")?, scratch.topic("commands")?];
-    let mut writer = scratch.kafka.writer(&scratch.name("loop"), &outputs)?;
-    let mut member = member(scratch.kafka, scratch, log)?;
+    let mut writer = scratch.bus.writer(&scratch.name("loop"), &outputs)?;
+    let mut member = member(&scratch.bus, scratch, log)?;
     let mut read = Read { log: log.clone(), next: vec![None; scratch.partitions as usize] };
     let (mut count, mut stretch, mut committed) = (0u32, None, Instant::now());
     let interval = Duration::from_millis(commit_ms.into());
@@ -209,13 +214,13 @@ pub(super) fn exactly_once(
 }
 
 /// Transactions of 100 records over so many partitions of three topics.
-pub(super) fn commits(scratch: &Scratch<'_>, transactions: u32) -> anyhow::Result<Vec<Commits>> {
+pub(super) fn commits(scratch: &Scratch, transactions: u32) -> anyhow::Result<Vec<Commits>> {
     let input = scratch.topic("input")?;
     let outputs = [scratch.topic("a")?, scratch.topic("b")?, scratch.topic("c")?];
     let mut series = Series {
         partitions_each: scratch.partitions,
-        writer: scratch.kafka.writer(&scratch.name("commits"), &outputs)?,
-        member: member(scratch.kafka, scratch, &input)?,
+        writer: scratch.bus.writer(&scratch.name("commits"), &outputs)?,
+        member: member(&scratch.bus, scratch, &input)?,
         input: input.partition(0),
         next: 0,
     };

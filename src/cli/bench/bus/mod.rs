@@ -1,4 +1,4 @@
-//! `lockstep bench bus`: what a Kafka gives through the bus, from this machine.
+//! `lockstep bench bus`: what a Kafka or a directory gives through the bus, from this machine.
 
 mod measure;
 mod scratch;
@@ -6,7 +6,7 @@ mod scratch;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::deployment::{self, Configured};
+use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
 use super::median;
@@ -50,9 +50,14 @@ struct Figures {
     produce: Rate,
     /// Read in batches, as the bus does.
     read_batch: Rate,
-    /// Read with the rdkafka package's `BaseConsumer::poll`, for comparison.
-    read_poll: Rate,
-    read_batch_of_poll: f64,
+    /// Read with the rdkafka package's `BaseConsumer::poll`, for comparison; not in a directory, which no other client reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_poll: Option<Rate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_batch_of_poll: Option<f64>,
+    /// What a record takes on disk, in a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_bytes_per_record: Option<f64>,
     /// Events read, 2.5 records written for each and committed with the offsets, without any work in between.
     exactly_once: Rate,
     exactly_once_commit_ms: u32,
@@ -93,23 +98,29 @@ struct Run {
 
 pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
     let deployment = command.configured.load()?;
-    let replicas = deployment.topics().replicas;
-    let kafka = deployment.kafka()?;
-    output::aside(&format!("topics of this run's own are made at {} ...\n", kafka.servers()));
-    let connection = deployment::connection(&deployment.config.bus);
-    let scratch = Scratch::new(&kafka, &connection, command.partitions, replicas)?;
+    let place = match &deployment.data {
+        Some(data) => data.display().to_string(),
+        None => deployment.config.bus.bootstrap_servers.join(","),
+    };
+    output::aside(&format!("topics of this run's own are made at {place} ...\n"));
+    let scratch = Scratch::new(&deployment, command.partitions)?;
     let [mut produce, mut batch, mut poll, mut exactly_once] = [const { Vec::new() }; 4];
+    let mut disk_bytes_per_record = None;
     for run in 1..=command.runs {
         output::aside(&format!("run {run} of {} ...\n", command.runs));
         let log = scratch.topic("log")?;
+        let before = scratch.disk_bytes();
         produce.push(measure::produce(&scratch, &log, command.records)?);
+        let grown = scratch.disk_bytes().zip(before).map(|(after, before)| after.saturating_sub(before));
+        disk_bytes_per_record = grown.map(|bytes| bytes as f64 / f64::from(command.records));
         batch.push(measure::read_in_batches(&scratch, &log, command.records)?);
-        poll.push(measure::read_one_by_one(&scratch, &log, command.records)?);
+        poll.extend(measure::read_one_by_one(&scratch, &log, command.records)?);
         exactly_once.push(measure::exactly_once(&scratch, &log, command.records, command.commit_ms)?);
     }
     output::aside("commits ...\n");
     let commits = measure::commits(&scratch, command.commits)?;
-    let (read_batch, read_poll) = (rate(&batch), rate(&poll));
+    let read_batch = rate(&batch);
+    let read_poll = (!poll.is_empty()).then(|| rate(&poll));
     let figures = Figures {
         records: command.records,
         partitions: command.partitions,
@@ -119,7 +130,8 @@ pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
         produce: rate(&produce),
         read_batch,
         read_poll,
-        read_batch_of_poll: read_batch.per_s / read_poll.per_s,
+        read_batch_of_poll: read_poll.map(|poll| read_batch.per_s / poll.per_s),
+        disk_bytes_per_record,
         exactly_once: rate(&exactly_once),
         exactly_once_commit_ms: command.commit_ms,
         commits,
@@ -159,8 +171,13 @@ fn print(command: &Bus, figures: &Figures) -> anyhow::Result<()> {
     );
     text.push_str(&line("written in transactions", &figures.produce));
     text.push_str(&line("read in batches", &figures.read_batch));
-    text.push_str(&line("read one by one (rdkafka)", &figures.read_poll));
+    if let Some(poll) = &figures.read_poll {
+        text.push_str(&line("read one by one (rdkafka)", poll));
+    }
     text.push_str(&line("exactly once, 2.5 out for 1", &figures.exactly_once));
+    if let Some(bytes) = figures.disk_bytes_per_record {
+        text.push_str(&format!("{bytes:.0} bytes on disk for a record\n"));
+    }
     text.push_str(
         "\ncommit of 100 records with offsets, in ms\n  partitions   one after the other   50 ms between\n                  p50       p99       p50       p99\n",
     );

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -112,6 +114,11 @@ impl Centre {
         let (saved, _) = control.save(&revision, &operator())?;
         control.activate(&saved, &operator())?;
         Ok(())
+    }
+
+    /// What a directory takes on its disk.
+    pub(super) fn disk_bytes(&self) -> Option<u64> {
+        folder_bytes(self.deployment.data.as_ref()?).ok()
     }
 
     /// What a process is to do, for whom a directory is set free.
@@ -292,6 +299,17 @@ impl Drop for Centre {
             output::aside(&format!("the topics {}.* could not be deleted: {error:#}\n", self.plan.prefix));
         }
     }
+}
+
+fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
+    const BLOCK_BYTES: u64 = 512;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let known = entry.metadata()?;
+        bytes += if known.is_dir() { folder_bytes(&entry.path())? } else { known.blocks() * BLOCK_BYTES };
+    }
+    Ok(bytes)
 }
 
 fn operator() -> Operator<'static> {

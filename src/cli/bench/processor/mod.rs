@@ -83,7 +83,10 @@ struct Spread {
 
 impl Spread {
     fn of(runs: &[Figures], what: impl Fn(&Figures) -> f64) -> Spread {
-        let mut all: Vec<f64> = runs.iter().map(what).collect();
+        Spread::over(runs.iter().map(what).collect())
+    }
+
+    fn over(mut all: Vec<f64>) -> Spread {
         all.sort_by(f64::total_cmp);
         let (min, max) = (all.first().copied(), all.last().copied());
         Spread { median: median(&all), min: min.unwrap_or_default(), max: max.unwrap_or_default() }
@@ -126,17 +129,24 @@ fn throughput(command: &Processor) -> anyhow::Result<Outcome> {
         rss_mb: Spread,
         commit_ms_p50: Spread,
         commit_ms_p99: Spread,
+        /// What an event and all that comes of it take on disk, in a directory.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        disk_bytes_per_event: Option<Spread>,
     }
     let mut runs = Vec::new();
+    let mut disk_bytes = Vec::new();
     let mut events = 0;
     for number in 1..=command.runs {
         output::aside(&format!("run {number} of {}: a log is written ...\n", command.runs));
         let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
         centre.begin(command.core)?;
+        let before = centre.disk_bytes();
         events = centre.rounds(command.rounds)?;
         output::aside("the processor works ...\n");
         let until = Until::Events(events);
         runs.push(in_a_process(&centre.job(command.commit_ms, until), command.core)?);
+        let grown = centre.disk_bytes().zip(before).map(|(after, before)| after.saturating_sub(before));
+        disk_bytes.extend(grown.map(|bytes| bytes as f64 / events as f64));
     }
     let per_million = |figures: &Figures| figures.cpu_s * 1e6 / figures.events.max(1) as f64;
     let told = Told {
@@ -152,6 +162,7 @@ fn throughput(command: &Processor) -> anyhow::Result<Outcome> {
         rss_mb: Spread::of(&runs, |run| run.rss_mb),
         commit_ms_p50: Spread::of(&runs, |run| run.commit_ms_p50),
         commit_ms_p99: Spread::of(&runs, |run| run.commit_ms_p99),
+        disk_bytes_per_event: (!disk_bytes.is_empty()).then(|| Spread::over(disk_bytes)),
     };
     if command.json {
         output::json(&told)?;
@@ -173,6 +184,9 @@ fn throughput(command: &Processor) -> anyhow::Result<Outcome> {
     text.push_str(&line("MiB resident at most", &told.rss_mb, 0));
     text.push_str(&line("commit, p50 ms", &told.commit_ms_p50, 1));
     text.push_str(&line("commit, p99 ms", &told.commit_ms_p99, 1));
+    if let Some(bytes) = &told.disk_bytes_per_event {
+        text.push_str(&line("bytes on disk for an event", bytes, 0));
+    }
     output::result(&text)?;
     Ok(Outcome::Done)
 }
