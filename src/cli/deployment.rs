@@ -86,15 +86,10 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    /// A directory in place of the one that was named, with the same settings.
-    pub(super) fn bus_in(&self, path: &Path) -> anyhow::Result<AnyBus> {
-        Ok(Any::Embedded(Embedded::open(path, settings(&self.config.data))?))
-    }
-
     /// Reaches its bus, which may be another process's.
     pub(super) fn bus(&self) -> anyhow::Result<AnyBus> {
         Ok(match &self.data {
-            Some(path) => return self.bus_in(path),
+            Some(path) => Any::Embedded(Embedded::open(path, settings(&self.config.data))?),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
     }

@@ -56,7 +56,7 @@ impl Folder {
         Folder { path, owned }
     }
 
-    fn bus(&self) -> Embedded {
+    pub(crate) fn bus(&self) -> Embedded {
         let owned = self.owned.lock().unwrap();
         owned.clone().unwrap_or_else(|| Embedded::attach(&self.path).unwrap())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use lockstep::bus::embedded::Embedded;
-use lockstep::bus::{Any, AnyBus, Bus, From, Reader, Records, Topic, TopicPartition, Until};
+use lockstep::bus::{AnyBus, Bus, From, Reader, Records, Topic, TopicPartition, Until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message, Timestamp};
@@ -106,10 +106,9 @@ fn read_directory(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
 /// How far the processor has read, with what was noted.
 pub(crate) fn committed(site: &Site) -> BTreeMap<u32, (u64, String)> {
     let group = format!("{}.processor", site.plan.prefix);
-    match (&site.ground, site.bus()) {
-        (Ground::Kafka(brokers), _) => committed_at_brokers(site, brokers, &group),
-        (Ground::Directory(_), Any::Embedded(bus)) => committed_in_directory(site, &bus, &group),
-        (Ground::Directory(_), Any::Kafka(_)) => unreachable!("a directory has a bus of its own"),
+    match &site.ground {
+        Ground::Kafka(brokers) => committed_at_brokers(site, brokers, &group),
+        Ground::Directory(folder) => committed_in_directory(site, &folder.bus(), &group),
     }
 }
 

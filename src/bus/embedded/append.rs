@@ -105,7 +105,7 @@ impl Owner {
             }
         }
         fail::point("before the directory is written");
-        self.write(changes)?;
+        self.write_transaction(changes)?;
         fail::point("after the directory is written");
         for (at, end) in ends {
             let known = core.topics.get_mut(&at.topic);
@@ -118,23 +118,15 @@ impl Owner {
         Ok(())
     }
 
-    fn write(&self, changes: Changes) -> Result<(), Error> {
+    fn write_transaction(&self, changes: Changes) -> Result<(), Error> {
         let is_synced = self.settings.fsync == Fsync::EachCommit;
-        let written = match self.store().as_ref() {
-            None => {
-                return Err(given_up(self.failed(COMMITTING, Fault::Broken("a write failed".to_owned()))));
-            }
-            Some(store) => store.write(changes, is_synced),
-        };
-        written.map_err(|fault| {
-            // Some of it may be there; the store finds out when it is opened again.
-            self.close_store();
-            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
-            Error::Undecided {
+        match self.try_to_write(changes, is_synced) {
+            None => Err(given_up(self.failed(COMMITTING, Fault::Broken("a write failed".to_owned())))),
+            Some(written) => written.map_err(|fault| Error::Undecided {
                 operation: COMMITTING.to_owned(),
                 why: self.failed(COMMITTING, fault).to_string(),
-            }
-        })
+            }),
+        }
     }
 
     /// Whether the disk has room for so many bytes more. The store is not let run into a full disk: what it does in the

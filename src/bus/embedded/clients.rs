@@ -220,11 +220,20 @@ impl Member for EmbeddedMember {
 
     /// No transaction is ever open on it, so there is no wait.
     fn committed(&self, partitions: &[TopicPartition], _: Duration) -> Result<Vec<Option<Committed>>, Error> {
-        let (group, partitions) = (self.membership.group.clone(), partitions.to_vec());
-        match self.ask.ask(Request::Committed { group, partitions }, Vec::new())?.0 {
-            Answer::Committed(all) => Ok(all),
-            other => Err(unexpected("asking for the committed offsets", &other)),
-        }
+        committed(&*self.ask, &self.membership.group, partitions)
+    }
+}
+
+/// How far a group has read partitions.
+pub(super) fn committed(
+    ask: &dyn Ask,
+    group: &str,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Option<Committed>>, Error> {
+    let request = Request::Committed { group: group.to_owned(), partitions: partitions.to_vec() };
+    match ask.ask(request, Vec::new())?.0 {
+        Answer::Committed(all) => Ok(all),
+        other => Err(unexpected("asking for the committed offsets", &other)),
     }
 }
 

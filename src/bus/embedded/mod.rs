@@ -174,11 +174,7 @@ impl Embedded {
         group: &str,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Option<Committed>>, Error> {
-        let request = Request::Committed { group: group.to_owned(), partitions: partitions.to_vec() };
-        match self.asked().ask(request, Vec::new())?.0 {
-            Answer::Committed(all) => Ok(all),
-            other => Err(unexpected("asking for the committed offsets", &other)),
-        }
+        clients::committed(&*self.asked(), group, partitions)
     }
 
     /// Bytes on disk, where this process owns the directory.

@@ -245,19 +245,29 @@ impl Owner {
         read: impl FnOnce(&Store) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let store = self.store();
-        let store = store.as_ref().ok_or_else(|| {
-            self.failed(operation, Fault::Broken("a write failed, and it is not open again yet".to_owned()))
-        })?;
+        let store = store.as_ref().ok_or_else(|| self.not_open(operation))?;
         read(store).map_err(|fault| self.failed(operation, fault))
     }
 
-    /// Writes to the store. Where that fails some of it may be there: the store finds out when it is opened again.
-    pub(super) fn writing(&self, operation: &str, changes: Changes, is_synced: bool) -> Result<(), Error> {
-        self.reading(operation, |store| Ok(store.write(changes, is_synced)))?.map_err(|fault| {
+    /// Writes to the store; none where it is not open. Where that fails some of it may be there: the store finds out when it
+    /// is opened again.
+    pub(super) fn try_to_write(&self, changes: Changes, is_synced: bool) -> Option<Result<(), Fault>> {
+        let written = self.store().as_ref().map(|store| store.write(changes, is_synced));
+        if let Some(Err(fault)) = &written {
             self.close_store();
             self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
-            self.failed(operation, fault)
-        })
+        }
+        written
+    }
+
+    /// Writes to the store what is no transaction.
+    pub(super) fn write(&self, operation: &str, changes: Changes, is_synced: bool) -> Result<(), Error> {
+        let written = self.try_to_write(changes, is_synced).ok_or_else(|| self.not_open(operation))?;
+        written.map_err(|fault| self.failed(operation, fault))
+    }
+
+    fn not_open(&self, operation: &str) -> Error {
+        self.failed(operation, Fault::Broken("a write failed, and it is not open again yet".to_owned()))
     }
 
     /// Answers.
@@ -315,7 +325,7 @@ impl Owner {
                 .map_err(|why| Error::Odd { operation: operation.to_owned(), why: why.to_string() })?;
             self.has_room(operation, 0)?;
             let changes = Changes { notes: vec![(name, note)], ..Changes::default() };
-            self.writing(operation, changes, true)?;
+            self.write(operation, changes, true)?;
             core.topics.insert(known.made.spec.name.clone(), known);
         }
         Ok(Answer::Done)

@@ -180,7 +180,7 @@ impl Owner {
                 end.start = start;
             }
             tracing::debug!(partition = %at, batches = gone.len(), start = start.0, "old records deleted");
-            self.writing(&operation, Changes { gone, ..Changes::default() }, false)?;
+            self.write(&operation, Changes { gone, ..Changes::default() }, false)?;
         }
     }
 
@@ -225,9 +225,9 @@ impl Owner {
             bytes = 0;
             let changes = std::mem::take(&mut changes);
             self.has_room(&operation, STEP_BYTES)?;
-            self.writing(&operation, changes, false)
+            self.write(&operation, changes, false)
         })?;
-        self.writing(&operation, changes, false)?;
+        self.write(&operation, changes, false)?;
         let took_ms = begun.elapsed().as_millis() as u64;
         tracing::info!(partition = %at, records = records.0, left = records.1, took_ms, "compacted");
         Ok(left)

@@ -4,6 +4,7 @@ mod bus;
 mod codec;
 mod engine;
 mod loaded;
+mod own;
 mod processor;
 mod rules;
 

@@ -9,9 +9,7 @@ use serde::Serialize;
 use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
-use super::median;
-pub(super) use scratch::delete_topics;
-
+use super::{median, own};
 use scratch::Scratch;
 
 #[derive(Args)]
@@ -97,13 +95,13 @@ struct Run {
 }
 
 pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
-    let deployment = command.configured.load()?;
+    let deployment = own::deployment(&command.configured)?;
     let place = match &deployment.data {
         Some(data) => data.display().to_string(),
         None => deployment.config.bus.bootstrap_servers.join(","),
     };
     output::aside(&format!("topics of this run's own are made at {place} ...\n"));
-    let scratch = Scratch::new(&deployment, command.partitions)?;
+    let scratch = Scratch::new(deployment, command.partitions)?;
     let [mut produce, mut batch, mut poll, mut exactly_once] = [const { Vec::new() }; 4];
     let mut disk_bytes_per_record = None;
     for run in 1..=command.runs {

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -26,9 +24,8 @@ use lockstep::simulate::Crowd;
 
 use super::in_a_process;
 use super::job::{Job, Until as JobUntil};
-use crate::cli::bench::bus::delete_topics;
-use crate::cli::deployment::{self, Configured, Deployment};
-use crate::cli::output;
+use crate::cli::bench::own;
+use crate::cli::deployment::{Configured, Deployment};
 
 /// So many events are in a transaction that writes the log.
 const TRANSACTION: usize = 20_000;
@@ -60,12 +57,7 @@ struct Open {
 
 impl Centre {
     pub(super) fn new(configured: &Configured, partitions: u32, agents: u32) -> anyhow::Result<Centre> {
-        let mut deployment = configured.load()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-        let name = format!("bench-{}-{}", std::process::id(), now.as_millis());
-        let config = &mut deployment.config;
-        config.bus.prefix = format!("{}.{name}", config.bus.prefix);
-        deployment.data = deployment.data.map(|data| data.join(name));
+        let deployment = own::deployment(configured)?;
         let plan = TopicsPlan { partitions, ..deployment.topics() };
         deployment.bus()?.create(&plan.specs())?;
         let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
@@ -118,7 +110,7 @@ impl Centre {
 
     /// What a directory takes on its disk.
     pub(super) fn disk_bytes(&self) -> Option<u64> {
-        folder_bytes(self.deployment.data.as_ref()?).ok()
+        own::disk_bytes(&self.deployment)
     }
 
     /// What a process is to do, for whom a directory is set free.
@@ -287,29 +279,9 @@ impl Centre {
 impl Drop for Centre {
     fn drop(&mut self) {
         self.open = None;
-        let gone = match &self.deployment.data {
-            Some(data) => std::fs::remove_dir_all(data).map_err(anyhow::Error::from),
-            None => {
-                let names: Vec<TopicName> =
-                    Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
-                delete_topics(&deployment::connection(&self.deployment.config.bus).common(), &names)
-            }
-        };
-        if let Err(error) = gone {
-            output::aside(&format!("the topics {}.* could not be deleted: {error:#}\n", self.plan.prefix));
-        }
+        let topics: Vec<TopicName> = Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
+        own::delete(&self.deployment, &topics);
     }
-}
-
-fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
-    const BLOCK_BYTES: u64 = 512;
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let known = entry.metadata()?;
-        bytes += if known.is_dir() { folder_bytes(&entry.path())? } else { known.blocks() * BLOCK_BYTES };
-    }
-    Ok(bytes)
 }
 
 fn operator() -> Operator<'static> {
