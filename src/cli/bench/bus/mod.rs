@@ -53,9 +53,6 @@ struct Figures {
     read_poll: Option<Rate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_batch_of_poll: Option<f64>,
-    /// What a record takes on disk, in a directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disk_bytes_per_record: Option<f64>,
     /// Events read, 2.5 records written for each and committed with the offsets, without any work in between.
     exactly_once: Rate,
     exactly_once_commit_ms: u32,
@@ -103,14 +100,10 @@ pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
     output::aside(&format!("topics of this run's own are made at {place} ...\n"));
     let scratch = Scratch::new(deployment, command.partitions)?;
     let [mut produce, mut batch, mut poll, mut exactly_once] = [const { Vec::new() }; 4];
-    let mut disk_bytes_per_record = None;
     for run in 1..=command.runs {
         output::aside(&format!("run {run} of {} ...\n", command.runs));
         let log = scratch.topic("log")?;
-        let before = scratch.disk_bytes();
         produce.push(measure::produce(&scratch, &log, command.records)?);
-        let grown = scratch.disk_bytes().zip(before).map(|(after, before)| after.saturating_sub(before));
-        disk_bytes_per_record = grown.map(|bytes| bytes as f64 / f64::from(command.records));
         batch.push(measure::read_in_batches(&scratch, &log, command.records)?);
         poll.extend(measure::read_one_by_one(&scratch, &log, command.records)?);
         exactly_once.push(measure::exactly_once(&scratch, &log, command.records, command.commit_ms)?);
@@ -129,7 +122,6 @@ pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
         read_batch,
         read_poll,
         read_batch_of_poll: read_poll.map(|poll| read_batch.per_s / poll.per_s),
-        disk_bytes_per_record,
         exactly_once: rate(&exactly_once),
         exactly_once_commit_ms: command.commit_ms,
         commits,
@@ -173,9 +165,6 @@ fn print(command: &Bus, figures: &Figures) -> anyhow::Result<()> {
         text.push_str(&line("read one by one (rdkafka)", poll));
     }
     text.push_str(&line("exactly once, 2.5 out for 1", &figures.exactly_once));
-    if let Some(bytes) = figures.disk_bytes_per_record {
-        text.push_str(&format!("{bytes:.0} bytes on disk for a record\n"));
-    }
     text.push_str(
         "\ncommit of 100 records with offsets, in ms\n  partitions   one after the other   50 ms between\n                  p50       p99       p50       p99\n",
     );

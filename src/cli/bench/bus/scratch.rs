@@ -28,11 +28,6 @@ impl Scratch {
         is_kafka.then(|| deployment::connection(&self.deployment.config.bus).common())
     }
 
-    /// What a directory takes on its disk.
-    pub(super) fn disk_bytes(&self) -> Option<u64> {
-        own::disk_bytes(&self.deployment)
-    }
-
     /// A name of this run's own.
     pub(super) fn name(&self, what: &str) -> String {
         format!("{}.{what}", self.deployment.config.bus.prefix)
