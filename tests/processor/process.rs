@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -120,11 +120,12 @@ impl Process {
         }
     }
 
-    /// Waits until it ends by itself, and has said why.
-    pub(crate) fn ends_by_itself(self, why: &str) {
+    /// Waits until it ends by itself, and has said why. Tells how it ended.
+    pub(crate) fn ends_by_itself(self, why: &str) -> ExitStatus {
         self.is_gone();
         let log = self.log();
         assert!(log.contains(why), "{} did not say {why:?}:\n{log}", self.name);
+        self.child.lock().unwrap().wait().unwrap()
     }
 
     /// Asks it to stop; it ends cleanly. Tells how long that took.
