@@ -12,6 +12,7 @@
 //! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
 //! | [`control`] | what operators say, on its way into the log: revisions, activations, links | all above but `document` |
 //! | [`processor`] | events -> decisions, commands, states, exactly once: restore, apply, commit | all above but `document` |
+//! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `processor` |
 //! | [`metrics`] | every name and help text of what operators watch | `processor` and what it tells |
 //! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
@@ -26,6 +27,7 @@ pub mod bus;
 pub mod codec;
 pub mod config;
 pub mod control;
+pub mod copy;
 pub mod directory;
 pub mod document;
 pub mod domain;

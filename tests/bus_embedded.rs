@@ -110,6 +110,7 @@ mod in_directory {
     use super::*;
 
     conforms!(InDirectory);
+    conforms!(InDirectory: loading: what_is_loaded_is_where_it_was);
 
     /// Not a test by itself: a process that the tests kill.
     #[test]

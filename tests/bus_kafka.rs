@@ -99,6 +99,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 conforms!(OnKafka);
+conforms!(OnKafka: loading: what_is_loaded_is_where_it_was);
 
 /// Not a test by itself: a process that the tests kill.
 #[test]

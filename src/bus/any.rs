@@ -3,11 +3,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::embedded::{Embedded, EmbeddedMember, EmbeddedReader, EmbeddedRecords, EmbeddedWriter};
-use super::kafka::{Kafka, KafkaMember, KafkaReader, KafkaRecords, KafkaWriter};
+use super::embedded::{
+    Embedded, EmbeddedLoader, EmbeddedMember, EmbeddedReader, EmbeddedRecords, EmbeddedWriter,
+};
+use super::kafka::{Kafka, KafkaLoader, KafkaMember, KafkaReader, KafkaRecords, KafkaWriter};
 use super::{
-    Bus, Committed, Error, Found, From, Header, Member, Membership, Offset, Outgoing, Polled, Progress,
-    Reader, Record, Records, TopicName, TopicPartition, TopicSpec, Until, Writer,
+    Bus, Committed, Error, Found, From, Header, Loader, Member, Membership, Offset, Outgoing, Polled,
+    Progress, Reader, Record, Records, TopicName, TopicPartition, TopicSpec, Until, Writer,
 };
 
 /// A bus, or what reads or writes it, or what was read: on Kafka, or in a directory.
@@ -42,6 +44,7 @@ impl Bus for AnyBus {
     type Reader = Any<KafkaReader, EmbeddedReader>;
     type Member = Any<KafkaMember, EmbeddedMember>;
     type Writer = Any<KafkaWriter, EmbeddedWriter>;
+    type Loader = Any<KafkaLoader, EmbeddedLoader>;
 
     fn reader(&self, starts: &[(TopicPartition, From)], until: Until) -> Result<Self::Reader, Error> {
         either!(self, bus => bus.reader(starts, until), wrapped)
@@ -53,6 +56,14 @@ impl Bus for AnyBus {
 
     fn writer(&self, identity: &str, topics: &[TopicName]) -> Result<Self::Writer, Error> {
         either!(self, bus => bus.writer(identity, topics), wrapped)
+    }
+
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+        either!(self, bus => bus.committed(group, partitions))
+    }
+
+    fn load(&self, topics: &[TopicSpec]) -> Result<Self::Loader, Error> {
+        either!(self, bus => bus.load(topics), wrapped)
     }
 
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error> {
@@ -162,5 +173,23 @@ impl Writer for Any<KafkaWriter, EmbeddedWriter> {
 
     fn abort(&mut self) -> Result<(), Error> {
         either!(self, writer => writer.abort())
+    }
+}
+
+impl Loader for Any<KafkaLoader, EmbeddedLoader> {
+    fn begin(&mut self, partition: &TopicPartition, bounds: Range<Offset>) -> Result<(), Error> {
+        either!(self, loader => loader.begin(partition, bounds))
+    }
+
+    fn add(&mut self, record: &Record<'_>, headers: &[Header<'_>]) -> Result<(), Error> {
+        either!(self, loader => loader.add(record, headers))
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        either!(self, loader => loader.end())
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        either!(self, loader => loader.finish())
     }
 }

@@ -169,6 +169,8 @@ pub trait Bus: Send + Sync {
     type Member: Member;
     /// Writes, one transaction after the other.
     type Writer: Writer<Member = Self::Member>;
+    /// Fills new topics with what another bus has.
+    type Loader: Loader;
 
     /// Reads these partitions from there. Who reads sees what was committed, in the order of each partition, and never
     /// what was aborted or is still open; what comes after something open waits for it.
@@ -196,6 +198,18 @@ pub trait Bus: Send + Sync {
     /// # Errors
     /// The topic or partition is unknown, or the bus cannot be reached.
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error>;
+
+    /// How far a group has read partitions, in their order, asked by who is no member of it.
+    ///
+    /// # Errors
+    /// A partition is unknown, or the bus cannot be reached.
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error>;
+
+    /// Makes topics, to fill them with what another bus has.
+    ///
+    /// # Errors
+    /// There is one of them already, or the bus cannot be reached.
+    fn load(&self, topics: &[TopicSpec]) -> Result<Self::Loader, Error>;
 
     /// What there is of these topics, in their order.
     ///
@@ -326,6 +340,37 @@ pub trait Writer: Send {
     /// # Errors
     /// [`Error::Fenced`] when another writes as this identity; the bus cannot be reached: try again.
     fn abort(&mut self) -> Result<(), Error>;
+}
+
+/// Fills new topics with what another bus has, one partition after the other. Records keep their append times and headers
+/// and, but for compacted topics, their offsets: what names a place in the log names it there too. Before it is
+/// [finished](Loader::finish), no processor takes the topics for whole.
+///
+/// After an error it is of no use any more, and the topics are to be deleted.
+pub trait Loader {
+    /// Begins a partition, which begins and ends there, whatever records it has.
+    ///
+    /// # Errors
+    /// The partition is unknown.
+    fn begin(&mut self, partition: &TopicPartition, bounds: Range<Offset>) -> Result<(), Error>;
+
+    /// Adds a record of the partition. Offsets rise.
+    ///
+    /// # Errors
+    /// The bus does not take it.
+    fn add(&mut self, record: &Record<'_>, headers: &[Header<'_>]) -> Result<(), Error>;
+
+    /// All of the partition was added.
+    ///
+    /// # Errors
+    /// The bus did not take all of it.
+    fn end(&mut self) -> Result<(), Error>;
+
+    /// All is there, and safe on disk: the topics become as they should be.
+    ///
+    /// # Errors
+    /// The bus cannot be reached.
+    fn finish(self) -> Result<(), Error>;
 }
 
 impl TopicName {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod config;
+mod copy;
 mod deployment;
 mod directory;
 mod operator;
@@ -48,6 +49,8 @@ enum Command {
     /// Make and check the topics
     #[command(subcommand)]
     Topics(topics::Topics),
+    /// Move a deployment between Kafka and a directory, with its history and its states
+    Copy(copy::Copy),
     /// Run Lockstep: everything, or some of its roles
     Run(run::Run),
     /// Run histories that nobody thought of through the engine
@@ -66,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Rules(command) => rules::run(command),
         Command::Directory(command) => directory::run(command),
         Command::Topics(command) => topics::run(command),
+        Command::Copy(command) => copy::run(&command),
         Command::Run(command) => run::run(&command),
         Command::Simulate(command) => simulate::run(command),
         Command::Bench(command) => bench::run(command),
@@ -82,7 +86,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Whether another process has the identity that this one should have.
 fn is_fenced(error: &anyhow::Error) -> bool {
-    use lockstep::{bus, control, processor};
+    use lockstep::{bus, control, copy, processor};
     error.chain().any(|cause| {
         let of_bus = cause.downcast_ref::<bus::Error>();
         let of_processor = cause.downcast_ref::<processor::Error>().and_then(|error| match error {
@@ -93,7 +97,11 @@ fn is_fenced(error: &anyhow::Error) -> bool {
             control::Error::Bus(error) => Some(error),
             _ => None,
         });
-        let error = of_bus.or(of_processor).or(of_control);
+        let of_copy = cause.downcast_ref::<copy::Error>().and_then(|error| match error {
+            copy::Error::Bus(error) => Some(error),
+            _ => None,
+        });
+        let error = of_bus.or(of_processor).or(of_control).or(of_copy);
         matches!(error, Some(bus::Error::Fenced { .. } | bus::Error::Owned { .. }))
     })
 }

@@ -1,5 +1,6 @@
 //! Records as messages: which schema a record was written with stands before it.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -272,6 +273,36 @@ impl Codec {
         }
         writer.check(R::SCHEMA)?;
         by_serde(writer, body)
+    }
+
+    /// A message as somebody with another codec can read it: what was written with one of our schemas, in single-object
+    /// encoding where the other asks another registry, or none. `false` for what is none of ours: it stays as it is.
+    ///
+    /// # Errors
+    /// Its schema is not at hand yet: then [`Codec::load`] it and try again.
+    pub fn reframed<'b>(&self, value: &'b [u8], to: &Codec) -> Result<(Cow<'b, [u8]>, bool), Error> {
+        let registry = match (&self.registry, &to.registry) {
+            (Some(ours), Some(theirs)) if ours.is(theirs) => return Ok((Cow::Borrowed(value), true)),
+            (ours, _) => ours,
+        };
+        let written_with = match (value, registry) {
+            ([CONFLUENT, a, b, c, d, ..], Some(registry)) => {
+                match registry.loaded(i32::from_be_bytes([*a, *b, *c, *d])) {
+                    Err(Error::NotLoaded(id)) => return Err(Error::NotLoaded(id)),
+                    loaded => loaded.ok().map(|writer| writer.fingerprint),
+                }
+            }
+            ([0xc3, 0x01, fingerprint @ ..], _) => fingerprint.first_chunk().copied(),
+            _ => None,
+        };
+        let known = self.catalogue.all.iter().find(|(_, writer)| Some(writer.fingerprint) == written_with);
+        Ok(match (known, value) {
+            (Some((_, writer)), [CONFLUENT, _, _, _, _, body @ ..]) => {
+                let Header { bytes, .. } = Header::single_object(writer);
+                (Cow::Owned([&bytes, body].concat()), true)
+            }
+            (known, _) => (Cow::Borrowed(value), known.is_some()),
+        })
     }
 
     /// Fetches the schema that a message was written with, where [`Error::NotLoaded`] named its id.

@@ -216,6 +216,11 @@ impl Registry {
         }
     }
 
+    /// Whether it is the same as another.
+    pub(super) fn is(&self, other: &Registry) -> bool {
+        self.url == other.url
+    }
+
     /// Fetches the schema with this id, and remembers what came of it.
     pub(super) async fn load(&self, id: i32) -> Result<(), RegistryError> {
         let operation = format!("looking up the schema with id {id}");

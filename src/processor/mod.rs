@@ -6,6 +6,7 @@
 //! is given up, and its partitions are restored from what was committed.
 
 mod agents;
+mod check;
 mod checkpoint;
 mod error;
 mod in_force;
@@ -29,6 +30,7 @@ use crate::codec::Codec;
 use crate::domain::{DurationMs, TimeMs};
 use crate::fail;
 
+pub use check::{States, states};
 pub use error::Error;
 pub use observer::{Observer, Silent};
 pub use tally::Tally;
@@ -55,6 +57,11 @@ pub struct Settings {
     pub snapshot_interval: Duration,
 }
 
+/// The group that reads the events of a deployment.
+pub fn group(plan: &TopicsPlan) -> String {
+    format!("{}.processor", plan.prefix)
+}
+
 /// What does not change while a worker runs.
 struct Context {
     settings: Settings,
@@ -78,7 +85,7 @@ impl Context {
             events: plan.name(Topic::Events),
             state: plan.name(Topic::State),
             partitions: plan.partitions,
-            group: format!("{}.processor", plan.prefix),
+            group: group(&plan),
             identity: format!("{}.processor.{name}.{number}", plan.prefix),
             writer: format!("processor/{name}/{number}"),
             plan,

@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::partition::Worked;
 use super::revisions::Cache;
 use super::{Context, Error, Now};
-use crate::bus::{Bus, Committed, From, Member, Offset, Reader, Record, Records, Until};
+use crate::bus::{Bus, Committed, From, Member, Offset, Reader, Record, Records, TopicName, Until};
 use crate::codec::{self, State, StateHash};
 use crate::control::decoded;
 use crate::domain::AgentId;
@@ -121,16 +121,30 @@ fn read_states<B: Bus>(
     bus: &B,
     partitions: &mut BTreeMap<u32, Worked>,
 ) -> Result<(), Error> {
+    let numbers = partitions.keys().copied().collect();
+    each_state(bus, &context.state, numbers, |record| {
+        let Some(worked) = partitions.get_mut(&record.partition.0) else { return Ok(()) };
+        take_state(context, worked, record)?;
+        fail::point("amid restoring");
+        Ok(())
+    })
+}
+
+/// Reads all that partitions of the topic of states have.
+pub(super) fn each_state<B: Bus>(
+    bus: &B,
+    topic: &TopicName,
+    partitions: Vec<u32>,
+    mut each: impl FnMut(&Record<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let starts: Vec<_> =
-        partitions.keys().map(|number| (context.state.partition(*number), From::Beginning)).collect();
+        partitions.iter().map(|number| (topic.partition(*number), From::Beginning)).collect();
     let mut reader = bus.reader(&starts, Until::End)?;
     let (mut read, mut told) = (0_u64, Instant::now());
     loop {
         let records = reader.read(WAIT)?;
         for record in records.iter() {
-            let Some(worked) = partitions.get_mut(&record.partition.0) else { continue };
-            take_state(context, worked, &record)?;
-            fail::point("amid restoring");
+            each(&record)?;
         }
         read += records.len() as u64;
         if told.elapsed() >= TELL_EVERY {
@@ -143,18 +157,24 @@ fn read_states<B: Bus>(
     }
 }
 
+fn unreadable(topic: &TopicName, record: &Record<'_>, why: codec::Error) -> Error {
+    Error::Record { partition: topic.partition(record.partition.0), offset: record.offset, why }
+}
+
+/// Whose state a record is.
+pub(super) fn agent_of(topic: &TopicName, record: &Record<'_>) -> Result<AgentId, Error> {
+    let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
+    let agent = key.and_then(|key| key.parse::<AgentId>().ok());
+    agent.ok_or_else(|| unreadable(topic, record, codec::Error::Framing))
+}
+
 fn take_state(context: &Context, worked: &mut Worked, record: &Record<'_>) -> Result<(), Error> {
-    let unreadable = |why| {
-        let partition = context.state.partition(worked.number);
-        Error::Record { partition, offset: Offset(record.offset.0), why }
-    };
-    let agent =
-        record.key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse::<AgentId>().ok());
-    let agent = agent.ok_or_else(|| unreadable(codec::Error::Framing))?;
+    let agent = agent_of(&context.state, record)?;
     let Some(value) = record.value else {
         worked.agents.remove(agent);
         return Ok(());
     };
+    let unreadable = |why| unreadable(&context.state, record, why);
     let body = context.codec.body(value).map_err(unreadable)?;
     let state: State<'_> = decoded(&context.codec, value).map_err(unreadable)?;
     worked.restore(agent, state, body);

@@ -3,6 +3,7 @@
 
 pub(crate) mod groups;
 pub(crate) mod killed;
+pub(crate) mod loading;
 pub(crate) mod reading;
 pub(crate) mod writing;
 

@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lockstep::bus::embedded::{Embedded, Settings};
-use lockstep::bus::{Bus, Error, From, Kept, Reader, Records, TopicName, Until};
+use lockstep::bus::{
+    Bus, Error, From, Kept, Loader, Offset, Reader, Records, Replicas, TopicName, TopicSpec, Until,
+};
 use lockstep::domain::Remedy;
 
 use super::{Place, topic, write};
@@ -229,6 +231,19 @@ fn damage_is_told_each_time() {
 }
 
 /// A process that was killed while it made the directory.
+/// A copy into it that was not finished is not taken for the whole.
+#[test]
+fn a_directory_that_was_half_filled_is_told() {
+    let place = Place::new();
+    let bus = place.own();
+    let (name, replicas) = (TopicName::new("events"), Replicas { replication_factor: 1, in_sync_min: 1 });
+    let spec = TopicSpec { name: name.clone(), partitions: 1, kept: Kept::Days(7), replicas };
+    let mut loader = bus.load(&[spec]).unwrap();
+    loader.begin(&name.partition(0), Offset(0)..Offset(1)).unwrap();
+    drop((loader, bus));
+    assert!(told(&place.0).contains("a copy into it was not finished"), "{}", told(&place.0));
+}
+
 #[test]
 fn a_directory_that_was_begun_is_made() {
     let place = Place::new();

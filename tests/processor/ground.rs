@@ -56,6 +56,13 @@ impl Folder {
         Folder { path, owned }
     }
 
+    /// A path that nothing is at yet.
+    #[cfg(feature = "fail-points")]
+    pub(crate) fn absent(test: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}-data", std::process::id()));
+        Folder { path, owned: Mutex::new(None) }
+    }
+
     pub(crate) fn bus(&self) -> Embedded {
         let owned = self.owned.lock().unwrap();
         owned.clone().unwrap_or_else(|| Embedded::attach(&self.path).unwrap())

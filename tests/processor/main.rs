@@ -16,6 +16,8 @@ mod broker;
 mod check;
 #[cfg(feature = "fail-points")]
 mod cluster;
+#[cfg(feature = "fail-points")]
+mod copies;
 mod days;
 mod directory;
 #[cfg(feature = "fail-points")]

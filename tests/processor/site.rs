@@ -118,6 +118,13 @@ impl Site {
         Site::at(ground, test, partitions, people)
     }
 
+    /// The same deployment somewhere else, where nothing of it is yet.
+    pub(crate) fn elsewhere(&self, ground: Ground) -> Site {
+        let (plan, codec) =
+            (TopicsPlan { replicas: ground.replicas(), ..self.plan.clone() }, Arc::clone(&self.codec));
+        Site { ground, plan, codec, people: self.people.clone() }
+    }
+
     pub(crate) fn at(ground: Ground, test: &str, partitions: u32, people: u32) -> Site {
         let plan = TopicsPlan {
             prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),

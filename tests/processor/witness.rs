@@ -8,7 +8,7 @@ use lockstep::bus::embedded::Embedded;
 use lockstep::bus::{AnyBus, Bus, From, Reader, Records, Topic, TopicPartition, Until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Message, Timestamp};
+use rdkafka::message::{Headers, Message, Timestamp};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::ground::{Brokers, Ground};
@@ -23,9 +23,11 @@ pub(crate) struct Seen {
     pub(crate) value: Option<Vec<u8>>,
 }
 
-fn consumer(brokers: &Brokers, group: &str) -> BaseConsumer {
+fn consumer(brokers: &Brokers, group: &str, wait_ms: u32) -> BaseConsumer {
     ClientConfig::new()
         .set("bootstrap.servers", &brokers.servers)
+        // How long a broker waits before it says that there is nothing.
+        .set("fetch.wait.max.ms", wait_ms.to_string())
         .set("group.id", group)
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
@@ -44,10 +46,13 @@ pub(crate) fn read_all(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
 
 fn read_brokers(site: &Site, brokers: &Brokers, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
     let spec = site.plan.spec(topic);
-    let consumer = consumer(brokers, "witness");
+    let consumer = consumer(brokers, "witness", 10);
     let mut list = TopicPartitionList::new();
     for partition in 0..spec.partitions {
-        list.add_partition_offset(spec.name.as_str(), partition as i32, Offset::Beginning).unwrap();
+        let (topic, number) = (spec.name.as_str(), partition as i32);
+        // Only so that it knows who leads the partition: who does not rests for half a second.
+        let _ = consumer.fetch_watermarks(topic, number, PATIENCE);
+        list.add_partition_offset(topic, number, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
     let mut all: BTreeMap<u32, Vec<Seen>> = (0..spec.partitions).map(|number| (number, Vec::new())).collect();
@@ -61,7 +66,12 @@ fn read_brokers(site: &Site, brokers: &Brokers, topic: Topic) -> BTreeMap<u32, V
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) => {}
             Some(Err(error)) => panic!("{}: {error}", spec.name),
             Some(Ok(message)) => {
-                let Timestamp::LogAppendTime(at_ms) = message.timestamp() else { panic!("no append time") };
+                let at_ms = match (message.timestamp(), copied(&message).as_deref()) {
+                    (Timestamp::LogAppendTime(at_ms), None)
+                    | (Timestamp::CreateTime(at_ms), Some(b"record")) => at_ms,
+                    (Timestamp::CreateTime(_), Some(b"gap")) => continue,
+                    other => panic!("no append time: {other:?}"),
+                };
                 let seen = all.get_mut(&(message.partition() as u32)).unwrap();
                 // A client that gives a record again would look like a processor that decides twice.
                 let last = seen.last().map(|seen: &Seen| seen.offset);
@@ -76,6 +86,12 @@ fn read_brokers(site: &Site, brokers: &Brokers, topic: Topic) -> BTreeMap<u32, V
         }
     }
     all
+}
+
+/// As what a record was copied from elsewhere.
+fn copied(message: &impl Message) -> Option<Vec<u8>> {
+    let header = message.headers()?.iter().find(|header| header.key == "lockstep-copied")?;
+    header.value.map(<[u8]>::to_vec)
 }
 
 fn read_directory(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
@@ -123,7 +139,7 @@ fn committed_in_directory(site: &Site, bus: &Embedded, group: &str) -> BTreeMap<
 
 fn committed_at_brokers(site: &Site, brokers: &Brokers, group: &str) -> BTreeMap<u32, (u64, String)> {
     let topic = site.plan.name(Topic::Events);
-    let consumer = consumer(brokers, group);
+    let consumer = consumer(brokers, group, 10);
     let mut list = TopicPartitionList::new();
     for partition in 0..site.plan.partitions {
         list.add_partition(topic.as_str(), partition as i32);
@@ -159,7 +175,7 @@ impl Commands {
             topics.iter().flat_map(|topic| (0..site.plan.partitions).map(|number| topic.partition(number)));
         match &site.ground {
             Ground::Kafka(brokers) => {
-                let consumer = consumer(brokers, "commands");
+                let consumer = consumer(brokers, "commands", 500);
                 let mut list = TopicPartitionList::new();
                 for place in places {
                     let (topic, number) = (place.topic.as_str(), place.partition.0 as i32);

@@ -86,7 +86,8 @@ impl Draft {
         self.add_at(entry.delta, part(batch, &entry.key), value, headers);
     }
 
-    fn add_at<'b>(
+    /// Adds a record so far behind the first offset of the batch.
+    pub(super) fn add_at<'b>(
         &mut self,
         delta: u64,
         key: &[u8],

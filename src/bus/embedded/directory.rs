@@ -14,6 +14,8 @@ use crate::bus::Error;
 const LAYOUT: &str = "lockstep data, layout 1\n";
 /// What may be in it.
 const NAMES: [&str; 6] = ["layout", "machine", "lock", "socket", "store", "closed"];
+/// What is in it while a copy is made into it.
+const UNFINISHED: &str = "unfinished";
 /// What is there before `layout` is.
 const BEGUN: [&str; 3] = ["machine", "layout.new", "lock"];
 /// A socket's path may be so long, by what systems have room for.
@@ -128,6 +130,13 @@ impl Directory {
         let failed = |error: io::Error| refused(&self.path, &error);
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
+            if name == UNFINISHED {
+                return Err(Error::Refused {
+                    operation: opening(&self.path),
+                    why: "a copy into it was not finished".to_owned(),
+                    mend: "delete the directory, and copy again".to_owned(),
+                });
+            }
             if !NAMES.iter().any(|known| name == *known) && name != "layout.new" {
                 return Err(Error::Refused {
                     operation: opening(&self.path),
@@ -155,6 +164,19 @@ impl Directory {
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// From now on nobody opens it any more.
+    pub(super) fn mark_unfinished(&self) -> Result<(), Error> {
+        let file = self.path.join(UNFINISHED);
+        let written = write_synced(&file, "").and_then(|()| sync_folder(&self.path));
+        written.map_err(|error| refused(&self.path, &error))
+    }
+
+    /// Everything is in it.
+    pub(super) fn mark_finished(&self) -> Result<(), Error> {
+        let removed = std::fs::remove_file(self.path.join(UNFINISHED));
+        removed.and_then(|()| sync_folder(&self.path)).map_err(|error| refused(&self.path, &error))
     }
 
     fn other_layout(&self, found: &str) -> Error {

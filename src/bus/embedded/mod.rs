@@ -10,6 +10,7 @@ mod clients;
 mod directory;
 mod groups;
 mod journal;
+mod loader;
 mod owner;
 mod records;
 mod request;
@@ -28,6 +29,7 @@ use super::{
 };
 
 pub use clients::{EmbeddedMember, EmbeddedReader, EmbeddedWriter};
+pub use loader::EmbeddedLoader;
 pub use owner::{Fsync, Settings};
 pub use records::EmbeddedRecords;
 
@@ -165,18 +167,6 @@ impl Embedded {
         ours.owner.tend(&mut upkeep::Compacted::new())
     }
 
-    /// How far a group has read partitions, asked by who is no member of it.
-    ///
-    /// # Errors
-    /// A partition is unknown, or the directory cannot be read.
-    pub fn committed(
-        &self,
-        group: &str,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Option<Committed>>, Error> {
-        clients::committed(&*self.asked(), group, partitions)
-    }
-
     /// Bytes on disk, where this process owns the directory.
     pub fn disk_bytes(&self) -> Option<u64> {
         let store = self.ours.as_ref()?.owner.store();
@@ -203,6 +193,7 @@ impl Bus for Embedded {
     type Reader = EmbeddedReader;
     type Member = EmbeddedMember;
     type Writer = EmbeddedWriter;
+    type Loader = EmbeddedLoader;
 
     fn reader(&self, starts: &[(TopicPartition, From)], until: Until) -> Result<EmbeddedReader, Error> {
         EmbeddedReader::new(self.asked(), starts, until)
@@ -214,6 +205,14 @@ impl Bus for Embedded {
 
     fn writer(&self, identity: &str, topics: &[TopicName]) -> Result<EmbeddedWriter, Error> {
         EmbeddedWriter::new(self.asked(), identity, topics)
+    }
+
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+        clients::committed(&*self.asked(), group, partitions)
+    }
+
+    fn load(&self, topics: &[TopicSpec]) -> Result<EmbeddedLoader, Error> {
+        EmbeddedLoader::new(self.clone(), topics)
     }
 
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error> {

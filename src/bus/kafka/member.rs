@@ -12,6 +12,7 @@ use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Progress,
 
 /// librdkafka's number for an offset that is not known.
 const UNKNOWN: i64 = -1001;
+const ASKING: &str = "asking for the committed offsets";
 
 /// Reads partitions of a cluster as one of a group.
 pub struct KafkaMember {
@@ -220,22 +221,41 @@ impl Member for KafkaMember {
         partitions: &[TopicPartition],
         wait: Duration,
     ) -> Result<Vec<Option<Committed>>, Error> {
-        let operation = "asking for the committed offsets";
-        let list = List::of(partitions.iter().map(|place| (place, UNKNOWN)));
-        let answer = self.consumer.committed(&list, wait);
-        let answer = answer.map_err(|fault| self.failed(operation, &fault))?;
-        partitions
-            .iter()
-            .map(|place| match answer.iter().find(|entry| entry.place() == *place) {
-                None => Err(self.failed(operation, &Fault::of(Code::Fail as i32))),
-                Some(entry) if entry.code != 0 => Err(self.failed(operation, &Fault::of(entry.code))),
-                Some(entry) => Ok(u64::try_from(entry.offset).ok().map(|next| Committed {
-                    next: Offset(next),
-                    metadata: String::from_utf8_lossy(&entry.metadata).into_owned(),
-                })),
-            })
-            .collect()
+        let failed = |fault: Fault| self.failed(ASKING, &fault);
+        ask(&self.consumer, partitions, wait).map_err(failed)
     }
+}
+
+/// How far a group has read partitions, asked by who is no member of it.
+pub(super) fn committed(
+    connection: &Connection,
+    group: &str,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Option<Committed>>, Error> {
+    let consumer = Consumer::new(&connection.member(group, None), "asking for offsets");
+    let consumer = consumer.map_err(|error| explain::creation(&error))?;
+    let operation = format!("{ASKING} of the group {group}");
+    ask(&consumer, partitions, ANSWER_TIMEOUT)
+        .map_err(|fault| explain::outside(&operation, &connection.shown(), &fault))
+}
+
+fn ask(
+    consumer: &Consumer,
+    partitions: &[TopicPartition],
+    wait: Duration,
+) -> Result<Vec<Option<Committed>>, Fault> {
+    let answer = consumer.committed(&List::of(partitions.iter().map(|place| (place, UNKNOWN))), wait)?;
+    partitions
+        .iter()
+        .map(|place| match answer.iter().find(|entry| entry.place() == *place) {
+            None => Err(Fault::of(Code::Fail as i32)),
+            Some(entry) if entry.code != 0 => Err(Fault::of(entry.code)),
+            Some(entry) => Ok(u64::try_from(entry.offset).ok().map(|next| Committed {
+                next: Offset(next),
+                metadata: String::from_utf8_lossy(&entry.metadata).into_owned(),
+            })),
+        })
+        .collect()
 }
 
 impl Drop for KafkaMember {

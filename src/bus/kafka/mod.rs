@@ -1,6 +1,7 @@
 //! The bus on Apache Kafka, through librdkafka: groups, transactions, fencing.
 
 mod explain;
+mod loader;
 mod member;
 mod native;
 mod reader;
@@ -19,9 +20,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 
-use super::{Bus, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec, Until};
+use super::{
+    Bus, Committed, Error, Found, From, Membership, Offset, TopicName, TopicPartition, TopicSpec, Until,
+};
 use native::{Fault, Heard};
 
+pub use loader::KafkaLoader;
 pub use member::KafkaMember;
 pub use native::Batch as KafkaRecords;
 pub use reader::KafkaReader;
@@ -184,6 +188,7 @@ impl Bus for Kafka {
     type Reader = KafkaReader;
     type Member = KafkaMember;
     type Writer = KafkaWriter;
+    type Loader = KafkaLoader;
 
     fn reader(&self, starts: &[(TopicPartition, From)], until: Until) -> Result<KafkaReader, Error> {
         self.expect(starts.iter().map(|(partition, _)| partition))?;
@@ -200,6 +205,14 @@ impl Bus for Kafka {
     fn writer(&self, identity: &str, topics: &[TopicName]) -> Result<KafkaWriter, Error> {
         let counted = topics.iter().map(|topic| Ok((topic.clone(), self.partitions(topic)?)));
         KafkaWriter::new(&self.connection, identity, counted.collect::<Result<_, Error>>()?)
+    }
+
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error> {
+        member::committed(&self.connection, group, partitions)
+    }
+
+    fn load(&self, topics: &[TopicSpec]) -> Result<KafkaLoader, Error> {
+        KafkaLoader::new(Kafka::connect(self.connection.clone())?, topics)
     }
 
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error> {

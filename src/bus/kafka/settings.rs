@@ -2,6 +2,7 @@
 //! rests on he cannot set (`config` refuses them).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -195,12 +196,28 @@ impl Connection {
         config
     }
 
-    /// Who writes.
+    /// Who writes in transactions.
     pub(super) fn writer(&self, identity: &str) -> ClientConfig {
-        let mut config = self.common();
+        let mut config = self.writing();
         config
             .set("transactional.id", identity)
-            .set("transaction.timeout.ms", TRANSACTION_MS_MAX.to_string())
+            .set("transaction.timeout.ms", TRANSACTION_MS_MAX.to_string());
+        self.add_further(&mut config);
+        config
+    }
+
+    /// Who fills topics that nobody reads yet; a record is taken within this, or he gives up.
+    pub(super) fn loader(&self, taken_within: Duration) -> ClientConfig {
+        let mut config = self.writing();
+        config.set("message.timeout.ms", taken_within.as_millis().to_string());
+        self.add_further(&mut config);
+        config
+    }
+
+    /// What all who write have in common.
+    fn writing(&self) -> ClientConfig {
+        let mut config = self.common();
+        config
             // Nothing twice, in order, and on as many machines as the topic asks for.
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -214,7 +231,6 @@ impl Connection {
             .set("queue.buffering.max.messages", QUEUED_RECORDS_MAX.to_string())
             // By default 1 GiB: with large records the number alone bounds nothing.
             .set("queue.buffering.max.kbytes", QUEUED_KIB_MAX.to_string());
-        self.add_further(&mut config);
         config
     }
 }

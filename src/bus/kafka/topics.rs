@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::TopicPartitionList;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::Fault;
 use super::{ANSWER_TIMEOUT, Kafka, Listening, explain};
-use crate::bus::{Error, Found, TopicName, TopicSpec};
+use crate::bus::{Error, Found, Offset, TopicName, TopicPartition, TopicSpec};
 
 /// A client for administration.
 fn admin(kafka: &Kafka) -> Result<AdminClient<Listening>, Error> {
@@ -76,9 +77,51 @@ fn refused(kafka: &Kafka, operation: &str, code: Code) -> Error {
 }
 
 pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
+    create_with(kafka, topics, None)
+}
+
+/// Makes topics that keep the times of who fills them.
+pub(super) fn create_for_copies(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
+    create_with(kafka, topics, Some("CreateTime"))
+}
+
+/// Makes topics that were filled such as they should be.
+pub(super) fn finish_copies(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
+    let operation = "setting topics that were filled";
+    let settings: Vec<_> = topics.iter().map(|topic| (&topic.name, topic.settings())).collect();
+    // All of a topic's settings: those that are not told are set back.
+    let altered = settings.iter().map(|(name, settings)| {
+        let topic = AlterConfig::new(ResourceSpecifier::Topic(name.as_str()));
+        settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+    });
+    let altered: Vec<_> = altered.collect();
+    let answers = wait(operation, admin(kafka)?.alter_configs(&altered, &options()))?;
+    let answers = answers.map_err(|error| kafka.failed(operation, &error))?;
+    answers.into_iter().try_for_each(|answer| match answer {
+        Ok(_) => Ok(()),
+        Err((_, code)) => Err(refused(kafka, operation, code)),
+    })
+}
+
+/// Deletes what a partition has before an offset.
+pub(super) fn delete_before(kafka: &Kafka, place: &TopicPartition, start: Offset) -> Result<(), Error> {
+    let operation = format!("deleting what {place} has before {start}");
+    let mut list = TopicPartitionList::new();
+    let offset = rdkafka::Offset::Offset(start.0.cast_signed());
+    list.add_partition_offset(place.topic.as_str(), place.partition.0.cast_signed(), offset)
+        .map_err(|error| kafka.failed(&operation, &error))?;
+    let deleted = wait(&operation, admin(kafka)?.delete_records(&list, &options()))?;
+    let deleted = deleted.map_err(|error| kafka.failed(&operation, &error))?;
+    deleted
+        .elements()
+        .iter()
+        .try_for_each(|element| element.error().map_err(|error| kafka.failed(&operation, &error)))
+}
+
+fn create_with(kafka: &Kafka, topics: &[TopicSpec], times: Option<&str>) -> Result<(), Error> {
     let admin = admin(kafka)?;
     for topic in topics {
-        create_one(kafka, &admin, topic)?;
+        create_one(kafka, &admin, topic, times)?;
     }
     // The brokers tell each other of a new topic in their own time.
     let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
@@ -94,7 +137,18 @@ pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
     Ok(())
 }
 
-fn create_one(kafka: &Kafka, admin: &AdminClient<Listening>, topic: &TopicSpec) -> Result<(), Error> {
+fn create_one(
+    kafka: &Kafka,
+    admin: &AdminClient<Listening>,
+    topic: &TopicSpec,
+    times: Option<&str>,
+) -> Result<(), Error> {
+    let mut settings = topic.settings();
+    for (name, value) in &mut settings {
+        if let Some(times) = times.filter(|_| *name == "message.timestamp.type") {
+            times.clone_into(value);
+        }
+    }
     let operation = format!("making topic {}", topic.name);
     let odd = |why: &str, mend: &str| Error::Refused {
         operation: operation.clone(),
@@ -106,7 +160,6 @@ fn create_one(kafka: &Kafka, admin: &AdminClient<Listening>, topic: &TopicSpec) 
     else {
         return Err(odd("so many partitions are no topic", "set `partitions` of [bus] to fewer"));
     };
-    let settings = topic.settings();
     let mut new = NewTopic::new(topic.name.as_str(), partitions, TopicReplication::Fixed(replication));
     for (name, value) in &settings {
         new = new.set(name, value);

@@ -12,6 +12,13 @@ use super::Client;
 use crate::bus::{Header, Offset, Partition, Record, Records, TopicName, TopicPartition};
 use crate::domain::TimeMs;
 
+/// The name of a header that a record of a copy has. [`RECORD`] or [`GAP`] is its value.
+pub(in crate::bus::kafka) const COPIED: &CStr = c"lockstep-copied";
+/// It is as it was, and its time is when it was appended to where it came from.
+pub(in crate::bus::kafka) const RECORD: &[u8] = b"record";
+/// It is none, and stands where there was none.
+pub(in crate::bus::kafka) const GAP: &[u8] = b"gap";
+
 /// Records that were read together from a cluster.
 pub struct Batch {
     /// Records only: every other message was taken out.
@@ -85,6 +92,45 @@ impl Drop for Batch {
     }
 }
 
+/// When a message was written by the clock of who wrote it or, `true`, of who appended it.
+///
+/// # Safety
+/// The message is valid.
+unsafe fn time(message: *const sys::rd_kafka_message_t) -> (i64, bool) {
+    let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    // SAFETY: by contract.
+    let at = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut kind) };
+    (at, kind == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME)
+}
+
+/// As what a message was copied.
+///
+/// # Safety
+/// The message is valid, and nobody else looks at it.
+unsafe fn copied<'b>(message: *const sys::rd_kafka_message_t) -> Option<&'b [u8]> {
+    let (mut headers, mut value, mut length) = (ptr::null_mut(), ptr::null(), 0);
+    // SAFETY: by contract; what is found belongs to the message, and lives as long.
+    unsafe {
+        let none = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        if sys::rd_kafka_message_headers(message, &raw mut headers) != none
+            || sys::rd_kafka_header_get_last(headers, COPIED.as_ptr(), &raw mut value, &raw mut length)
+                != none
+        {
+            return None;
+        }
+        bytes(value, length)
+    }
+}
+
+/// Whether a message stands where there was none. No topic of ours has writers' times but for what was copied.
+///
+/// # Safety
+/// The message is valid, and nobody else looks at it.
+pub(super) unsafe fn fills_a_gap(message: *const sys::rd_kafka_message_t) -> bool {
+    // SAFETY: by contract.
+    unsafe { !time(message).1 && copied(message) == Some(GAP) }
+}
+
 /// The bytes at a pointer, which is null where there are none.
 ///
 /// # Safety
@@ -101,20 +147,20 @@ impl Records for Batch {
 
     fn get(&self, index: usize) -> Option<Record<'_>> {
         let message = self.message(index)?;
-        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is valid for as long as this is borrowed, and so are its key and payload.
         let (at, key, value) = unsafe {
+            let (at, is_append_time) = time(message);
+            let is_known = is_append_time || copied(message) == Some(RECORD);
             (
-                sys::rd_kafka_message_timestamp(message, &raw mut kind),
+                is_known.then(|| TimeMs::from_unix_ms(at)),
                 bytes(message.key, message.key_len),
                 bytes(message.payload, message.len),
             )
         };
-        let is_append_time = kind == sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
         Some(Record {
             partition: Partition(message.partition.cast_unsigned()),
             offset: Offset(message.offset.cast_unsigned()),
-            appended_at: is_append_time.then(|| TimeMs::from_unix_ms(at)),
+            appended_at: at,
             key,
             value,
         })
@@ -136,19 +182,22 @@ impl Records for Batch {
             return Vec::new();
         }
         let mut all = Vec::new();
-        loop {
+        for number in 0.. {
             let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
             // SAFETY: the pointers are ours to be written; name and value live as long as the message.
             let header = unsafe {
                 let code = sys::rd_kafka_header_get_all(
                     headers,
-                    all.len(),
+                    number,
                     &raw mut name,
                     &raw mut value,
                     &raw mut length,
                 );
                 if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    return all;
+                    break;
+                }
+                if CStr::from_ptr(name) == COPIED {
+                    continue;
                 }
                 // A name that is no text is nobody's that we know.
                 Header {
@@ -158,5 +207,6 @@ impl Records for Batch {
             };
             all.push(header);
         }
+        all
     }
 }

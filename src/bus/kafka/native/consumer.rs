@@ -10,6 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 
+use super::batch;
 use super::client::{self, locked};
 use super::list::{self, Entry, List};
 use super::producer::GroupMetadata;
@@ -205,6 +206,9 @@ impl Consumer {
             // SAFETY: librdkafka gave it, and it is ours.
             unsafe {
                 match raw::message_code(message.as_ptr()) {
+                    0 if batch::fills_a_gap(message.as_ptr()) => {
+                        sys::rd_kafka_message_destroy(message.as_ptr());
+                    }
                     0 => messages.push(message),
                     code => {
                         told.push(tell(message.as_ptr(), code));

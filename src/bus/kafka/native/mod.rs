@@ -28,7 +28,7 @@ mod producer;
 mod raw;
 
 pub use batch::Batch;
-pub(super) use batch::Run;
+pub(super) use batch::{COPIED, GAP, RECORD, Run};
 pub(super) use client::{Client, Fault, Heard, Kind};
 pub(super) use consumer::{Consumer, Rebalance};
 pub(super) use list::{Entry, List};

@@ -1,0 +1,186 @@
+//! `lockstep copy`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use lockstep::bus::{AnyBus, TopicPartition, TopicsPlan};
+use lockstep::codec::Codec;
+use lockstep::copy::{Copied, Site, copy};
+use lockstep::processor::States;
+
+use super::deployment::{self, Configured};
+use super::output::{self, GREEN, Outcome, YELLOW};
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Args)]
+#[command(after_help = "\
+Everything that is kept is copied: the history with its offsets and times, the states, the rules, the directory. What a data
+directory does not say itself (the prefix, the number of partitions) is taken from the configuration at the other end. Stop
+what runs at the source first, and do not start it again: two would go on, each for itself. The source is left as it is.
+
+Examples:
+  lockstep copy --from ./data --to lockstep.toml     # a small site moves to Kafka
+  lockstep copy --from lockstep.toml --to ./copy     # the history of a large one, to look into on a laptop")]
+pub(super) struct Copy {
+    /// What is copied: a data directory, or the configuration of a deployment on Kafka
+    #[arg(long, value_name = "DIR|FILE")]
+    from: PathBuf,
+    /// Where it is copied to: a data directory that is absent or empty, or the configuration of a deployment on Kafka that
+    /// has no topics yet
+    #[arg(long, value_name = "DIR|FILE")]
+    to: PathBuf,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// One end of a copy.
+struct End {
+    path: PathBuf,
+    bus: AnyBus,
+    codec: Codec,
+    plan: TopicsPlan,
+}
+
+/// The result as `--json` prints it.
+#[derive(Serialize)]
+struct Told {
+    records: u64,
+    foreign: u64,
+    topics: Vec<ToldTopic>,
+    partitions: Vec<ToldStates>,
+}
+
+#[derive(Serialize)]
+struct ToldTopic {
+    topic: String,
+    records: u64,
+}
+
+#[derive(Serialize)]
+struct ToldStates {
+    partition: u32,
+    next: Option<u64>,
+    agents: usize,
+    state_hash: String,
+}
+
+pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
+    let Copy { from, to, json } = command;
+    anyhow::ensure!(
+        from.exists(),
+        "there is no {}: --from names a data directory, or the configuration of a deployment on Kafka",
+        from.display()
+    );
+    let (from, to) = (End::open(from, to, true)?, End::open(to, from, false)?);
+    let mut told = Instant::now();
+    let mut tell = |place: &TopicPartition, done: u64, all: u64| {
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            output::aside(&format!("{place}: {done} of {all} offsets\n"));
+        }
+    };
+    let copied = copy(&from.site(), &to.site(), &mut tell)?;
+    if *json {
+        output::json(&as_json(&copied))?
+    } else {
+        output::result(&as_text(&copied, &from, &to)?)?
+    }
+    Ok(Outcome::Done)
+}
+
+impl End {
+    /// Reaches it. What a directory does not say itself is as at the other end.
+    fn open(path: &Path, other: &Path, is_source: bool) -> anyhow::Result<End> {
+        let configured = if is_file(path) {
+            Configured { config: Some(path.to_owned()), data: None }
+        } else {
+            Configured {
+                config: Some(other.to_owned()).filter(|other| is_file(other)),
+                data: Some(path.to_owned()),
+            }
+        };
+        let deployment = configured.load()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the system gives no means to ask the schema registry")?;
+        let bus = deployment.own_bus()?;
+        // Who reads a directory that was copied need not know of any registry.
+        let codec = if deployment.data.is_some() && !is_source {
+            Codec::single_object()?
+        } else {
+            runtime.block_on(deployment::codec(&deployment.config))?
+        };
+        Ok(End { path: path.to_owned(), bus, codec, plan: deployment.topics() })
+    }
+
+    const fn site(&self) -> Site<'_, AnyBus> {
+        Site { bus: &self.bus, codec: &self.codec, plan: &self.plan }
+    }
+
+    /// The option that names it.
+    fn option(&self) -> String {
+        let option = if is_file(&self.path) { "config" } else { "data" };
+        format!("--{option} {}", self.path.display())
+    }
+}
+
+/// Whether a path is a configuration, and no data directory.
+fn is_file(path: &Path) -> bool {
+    path.is_file() || !path.exists() && path.extension().is_some_and(|end| end == "toml" || end == "json")
+}
+
+fn as_json(copied: &Copied) -> Told {
+    let states = copied.states.iter().map(|states| ToldStates {
+        partition: states.partition,
+        next: states.next.map(|next| next.0),
+        agents: states.agents,
+        state_hash: states.found.to_string(),
+    });
+    Told {
+        records: copied.topics.iter().map(|(_, records)| records).sum(),
+        foreign: copied.foreign,
+        topics: copied
+            .topics
+            .iter()
+            .map(|(topic, records)| ToldTopic { topic: topic.to_string(), records: *records })
+            .collect(),
+        partitions: states.collect(),
+    }
+}
+
+fn as_text(copied: &Copied, from: &End, to: &End) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for (topic, records) in &copied.topics {
+        writeln!(text, "{topic:<30} {records:>12} records")?;
+    }
+    for States { partition, next, agents, found, .. } in &copied.states {
+        let next = next.map_or_else(|| "nothing".to_owned(), |next| format!("event {next}"));
+        writeln!(
+            text,
+            "partition {partition:<3} {agents:>8} agents, dealt with up to {next}, state hash {found}"
+        )?;
+    }
+    if copied.foreign > 0 {
+        writeln!(
+            text,
+            "{YELLOW}warning{YELLOW:#}: {} records are none that this Lockstep can read, and are as they were",
+            copied.foreign
+        )?;
+    }
+    writeln!(
+        text,
+        "{GREEN}copied{GREEN:#}: the states are those that were committed. Go on with `lockstep run {}`, and no more with {}",
+        to.option(),
+        from.path.display()
+    )?;
+    Ok(text)
+}

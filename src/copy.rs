@@ -1,0 +1,251 @@
+//! A deployment moves from one bus to another, whole: what was written, where it stands in the log and when, and how far
+//! it has been dealt with. The state hash of each partition proves it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::bus::{
+    self, Bus, Committed, From, Loader, Member, Membership, Offset, Polled, Progress, Reader, Record,
+    Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer,
+};
+use crate::codec::{self, Codec};
+use crate::processor::{self, States};
+
+/// How long it is waited for records before it is looked whether the end has come.
+const WAIT: Duration = Duration::from_millis(100);
+/// How long a group may need to give its only member all of its partitions.
+const GAINED_WITHIN: Duration = Duration::from_secs(60);
+
+/// A deployment.
+#[derive(Debug)]
+pub struct Site<'s, B: Bus> {
+    /// Its bus.
+    pub bus: &'s B,
+    /// How its records are written.
+    pub codec: &'s Codec,
+    /// Its topics.
+    pub plan: &'s TopicsPlan,
+}
+
+/// What was copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Each topic, with how many records it has.
+    pub topics: Vec<(TopicName, u64)>,
+    /// The states of each partition.
+    pub states: Vec<States>,
+    /// So many records were written with schemas that are not ours, or cannot be read at all. They are as they were.
+    pub foreign: u64,
+}
+
+/// Why it was not.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A bus does not give or take it.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// The states are not those that were committed, or cannot be read.
+    #[error(transparent)]
+    Processor(#[from] processor::Error),
+    /// The schema of a record could not be asked for.
+    #[error("{partition}, offset {offset}: {why}")]
+    Record {
+        /// Where it is.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: Offset,
+        /// Why.
+        why: codec::Error,
+    },
+    /// There is nothing to copy.
+    #[error("there is no topic {0} to be copied: is `prefix` of [bus] the one that it was made with?")]
+    NoTopic(TopicName),
+    /// The configuration has another number of partitions.
+    #[error("{topic} has {found} partitions, and `partitions` of [bus] is {configured}: write {found}")]
+    Partitions {
+        /// The topic.
+        topic: TopicName,
+        /// How many it has.
+        found: u32,
+        /// How many are configured.
+        configured: u32,
+    },
+    /// Somebody went on while it was copied.
+    #[error(
+        "{0} went on while it was copied: stop everything that runs there, delete what was copied so far, and copy again"
+    )]
+    InUse(TopicPartition),
+    /// What is there is not what was copied.
+    #[error(
+        "partition {partition}: {found:?} was found where {wanted:?} was copied: delete it, and copy again"
+    )]
+    Differs {
+        /// The partition.
+        partition: u32,
+        /// What was to be copied.
+        wanted: States,
+        /// What is there.
+        found: States,
+    },
+}
+
+/// How far all is written and dealt with.
+#[derive(PartialEq, Eq)]
+struct Standing {
+    bounds: BTreeMap<TopicPartition, Range<Offset>>,
+    committed: Vec<Option<Committed>>,
+}
+
+/// Copies a deployment to where there is none of it yet. Tells of each partition how many offsets of it are done, and of how
+/// many.
+///
+/// # Errors
+/// Something runs at the source, or its states are damaged; there is something at the target; one of both does not answer.
+/// What was copied by then is of no use.
+pub fn copy<S: Bus, T: Bus>(
+    from: &Site<'_, S>,
+    to: &Site<'_, T>,
+    tell: &mut dyn FnMut(&TopicPartition, u64, u64),
+) -> Result<Copied, Error> {
+    expect_topics(from)?;
+    let before = standing(from)?;
+    let wanted = processor::states(from.bus, from.codec, from.plan)?;
+    wanted.iter().try_for_each(|states| states.check(from.plan))?;
+    let mut loader = to.bus.load(&to.plan.specs())?;
+    let mut copied = Copied { topics: Vec::new(), states: Vec::new(), foreign: 0 };
+    for topic in Topic::ALL {
+        let mut records = 0;
+        for (place, bounds) in before.bounds.iter().filter(|(place, _)| place.topic == from.plan.name(topic))
+        {
+            let target = to.plan.name(topic).partition(place.partition.0);
+            loader.begin(&target, bounds.clone())?;
+            let (here, foreign) = copy_partition((from, to.codec), place, bounds, &mut loader, tell)?;
+            loader.end()?;
+            records += here;
+            copied.foreign += foreign;
+        }
+        copied.topics.push((to.plan.name(topic), records));
+    }
+    let after = standing(from)?;
+    if before != after {
+        let grown = after.bounds.into_iter().find(|(place, bounds)| before.bounds.get(place) != Some(bounds));
+        let events = || from.plan.name(Topic::Events).partition(0);
+        return Err(Error::InUse(grown.map_or_else(events, |(place, _)| place)));
+    }
+    commit(to, &before.committed)?;
+    let found = processor::states(to.bus, to.codec, to.plan)?;
+    for (wanted, found) in wanted.into_iter().zip(&found) {
+        if wanted != *found {
+            return Err(Error::Differs { partition: wanted.partition, wanted, found: *found });
+        }
+    }
+    loader.finish()?;
+    Ok(Copied { states: found, ..copied })
+}
+
+fn expect_topics<B: Bus>(site: &Site<'_, B>) -> Result<(), Error> {
+    let specs = site.plan.specs();
+    let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+    for (spec, found) in specs.into_iter().zip(site.bus.describe(&names)?) {
+        let Some(found) = found else { return Err(Error::NoTopic(spec.name)) };
+        if found.partitions != spec.partitions {
+            let (found, configured) = (found.partitions, spec.partitions);
+            return Err(Error::Partitions { topic: spec.name, found, configured });
+        }
+    }
+    Ok(())
+}
+
+fn standing<B: Bus>(site: &Site<'_, B>) -> Result<Standing, Error> {
+    let mut bounds = BTreeMap::new();
+    for spec in site.plan.specs() {
+        for place in (0..spec.partitions).map(|number| spec.name.partition(number)) {
+            let here = site.bus.bounds(&place)?;
+            bounds.insert(place, here);
+        }
+    }
+    let events = site.plan.name(Topic::Events);
+    let places: Vec<_> = (0..site.plan.partitions).map(|number| events.partition(number)).collect();
+    let committed = site.bus.committed(&processor::group(site.plan), &places)?;
+    Ok(Standing { bounds, committed })
+}
+
+/// Tells how many records there were, and how many of them were foreign.
+fn copy_partition<S: Bus>(
+    (from, to): (&Site<'_, S>, &Codec),
+    place: &TopicPartition,
+    bounds: &Range<Offset>,
+    loader: &mut impl Loader,
+    tell: &mut dyn FnMut(&TopicPartition, u64, u64),
+) -> Result<(u64, u64), Error> {
+    let (mut count, mut foreign) = (0, 0);
+    if bounds.is_empty() {
+        return Ok((count, foreign));
+    }
+    let all = bounds.end.0 - bounds.start.0;
+    let mut reader = from.bus.reader(&[(place.clone(), From::Beginning)], Until::End)?;
+    loop {
+        let records = reader.read(WAIT)?;
+        for (row, record) in records.iter().enumerate().filter(|(_, record)| record.offset < bounds.end) {
+            let failed = |why| Error::Record { partition: place.clone(), offset: record.offset, why };
+            let value =
+                record.value.map(|value| reframed(from.codec, to, value)).transpose().map_err(failed)?;
+            let (value, is_ours) = value.map_or((None, true), |(value, is_ours)| (Some(value), is_ours));
+            loader.add(&Record { value: value.as_deref(), ..record }, &records.headers(row))?;
+            count += 1;
+            foreign += u64::from(!is_ours);
+            if count % 10_000 == 0 {
+                tell(place, record.offset.0 - bounds.start.0, all);
+            }
+        }
+        if records.is_empty() && reader.is_at_end() {
+            tell(place, all, all);
+            return Ok((count, foreign));
+        }
+    }
+}
+
+fn reframed<'b>(from: &Codec, to: &Codec, value: &'b [u8]) -> Result<(Cow<'b, [u8]>, bool), codec::Error> {
+    match from.reframed(value, to) {
+        Err(codec::Error::NotLoaded(id)) => {
+            from.load_blocking(id)?;
+            from.reframed(value, to)
+        }
+        reframed => reframed,
+    }
+}
+
+/// Notes how far the processor has come.
+fn commit<B: Bus>(to: &Site<'_, B>, committed: &[Option<Committed>]) -> Result<(), Error> {
+    let (events, group) = (to.plan.name(Topic::Events), processor::group(to.plan));
+    let progress = (0..).zip(committed).filter_map(|(number, committed)| {
+        let Committed { next, metadata } = committed.clone()?;
+        Some(Progress { partition: events.partition(number), next, metadata })
+    });
+    let progress: BTreeMap<TopicPartition, Progress> =
+        progress.map(|progress| (progress.partition.clone(), progress)).collect();
+    if progress.is_empty() {
+        return Ok(());
+    }
+    let membership = Membership { group: group.clone(), name: None, topics: vec![events.clone()] };
+    let mut member = to.bus.join(&membership)?;
+    let (begun, mut gained) = (Instant::now(), 0);
+    while gained < committed.len() {
+        if let Polled::Gained(places) = member.poll(WAIT)? {
+            let next = |place| progress.get(place).map_or(Offset(0), |progress| progress.next);
+            let starts: Vec<_> = places.iter().map(|place| (place.clone(), next(place))).collect();
+            member.start(&starts)?;
+            gained += starts.len();
+        }
+        if begun.elapsed() > GAINED_WITHIN {
+            let operation = "noting how far the processor has come".to_owned();
+            let why = format!("the group {group} has other members: stop what runs there");
+            return Err(bus::Error::Odd { operation, why }.into());
+        }
+    }
+    let mut writer = to.bus.writer(&format!("{}.copy", to.plan.prefix), &[events])?;
+    let progress: Vec<_> = progress.into_values().collect();
+    Ok(writer.commit(Some((&member, &progress)))?)
+}
