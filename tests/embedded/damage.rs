@@ -230,7 +230,6 @@ fn damage_is_told_each_time() {
     }
 }
 
-/// A process that was killed while it made the directory.
 /// A copy into it that was not finished is not taken for the whole.
 #[test]
 fn a_directory_that_was_half_filled_is_told() {
@@ -244,6 +243,7 @@ fn a_directory_that_was_half_filled_is_told() {
     assert!(told(&place.0).contains("a copy into it was not finished"), "{}", told(&place.0));
 }
 
+/// A process that was killed while it made the directory, or the store in it.
 #[test]
 fn a_directory_that_was_begun_is_made() {
     let place = Place::new();
@@ -253,4 +253,33 @@ fn a_directory_that_was_begun_is_made() {
     }
     drop(place.own());
     assert!(fs::read_to_string(place.0.join("layout")).unwrap().contains("layout 1"));
+    fs::remove_dir_all(place.0.join("store")).unwrap();
+    fs::create_dir(place.0.join("store.new")).unwrap();
+    fs::write(place.0.join("store.new/version"), "half").unwrap();
+    drop(place.own());
+    assert!(!place.0.join("store.new").exists());
+}
+
+/// It is its user's alone, whoever made it.
+#[test]
+fn a_directory_that_others_may_read_is_closed_to_them() {
+    let place = Place::new();
+    fs::create_dir(&place.0).unwrap();
+    fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
+    drop(place.own());
+    assert_eq!(fs::metadata(&place.0).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+/// What would take all memory is refused.
+#[test]
+fn a_topic_has_so_many_partitions_at_most() {
+    let place = Place::new();
+    let bus = place.own();
+    let (name, replicas) = (TopicName::new("events"), Replicas { replication_factor: 1, in_sync_min: 1 });
+    for partitions in [0, u32::MAX] {
+        let spec = TopicSpec { name: name.clone(), partitions, kept: Kept::Days(7), replicas };
+        let error = bus.create(&[spec]).unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "{error}");
+    }
+    assert_eq!(bus.describe(&[name]).unwrap(), [None]);
 }

@@ -39,7 +39,8 @@ pub(crate) fn ordinary(on: On, test: &str, workers: u32, commit_ms: u64) {
     }
     let checked = check(&site, &revisions);
     assert!(checked.snapshots > 0, "{checked:?}");
-    assert!(checked.commands > 100 && checked.wake_ups > 10, "{checked:?}");
+    // How many there are depends on how fast it goes.
+    assert!(checked.commands > 20 && checked.wake_ups > 3, "{checked:?}");
 }
 
 #[test]

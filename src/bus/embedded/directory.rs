@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::bus::Error;
 /// The layout of what is in it. Another is another number.
 const LAYOUT: &str = "lockstep data, layout 1\n";
 /// What may be in it.
-const NAMES: [&str; 6] = ["layout", "machine", "lock", "socket", "store", "closed"];
+const NAMES: [&str; 7] = ["layout", "machine", "lock", "socket", "store", "store.new", "closed"];
 /// What is in it while a copy is made into it.
 const UNFINISHED: &str = "unfinished";
 /// What is there before `layout` is.
@@ -67,7 +67,8 @@ impl Directory {
     /// when it went down, is nobody's.
     pub(super) fn take(&self, now_ms: i64) -> Result<Result<Held, Option<Holder>>, Error> {
         let failed = |error: io::Error| refused(&self.path, &error);
-        self.begin()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
+        let is_begun = self.is_begun()?;
         let mut lock = File::options()
             .read(true)
             .write(true)
@@ -80,7 +81,11 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Ok(Err(self.holder())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        if !is_begun {
+            self.begin().map_err(failed)?;
+        }
         self.check()?;
+        self.close_to_others().map_err(failed)?;
         let holder = Holder { pid: std::process::id(), since_ms: now_ms, command: command() };
         let told = serde_json::to_vec(&holder).unwrap_or_default();
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&told)).map_err(failed)?;
@@ -94,13 +99,11 @@ impl Directory {
         serde_json::from_str(&text).ok()
     }
 
-    /// Makes it, where it is not there. One that holds other things is not ours.
-    fn begin(&self) -> Result<(), Error> {
+    /// Whether it was made. One that holds other things is not ours.
+    fn is_begun(&self) -> Result<bool, Error> {
         let failed = |error: io::Error| refused(&self.path, &error);
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
-        let layout = self.path.join("layout");
-        match std::fs::read_to_string(&layout) {
-            Ok(found) if found == LAYOUT => return Ok(()),
+        match std::fs::read_to_string(self.path.join("layout")) {
+            Ok(found) if found == LAYOUT => return Ok(true),
             Ok(found) => return Err(self.other_layout(&found)),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             Err(_) => {}
@@ -118,11 +121,27 @@ impl Directory {
                 mend: "name one that is absent or empty".to_owned(),
             });
         }
-        write_synced(&self.path.join("machine"), &machine()).map_err(failed)?;
+        Ok(false)
+    }
+
+    /// Makes it.
+    fn begin(&self) -> io::Result<()> {
+        write_synced(&self.path.join("machine"), &machine())?;
         // Last, and whole.
         let new = self.path.join("layout.new");
-        let written = write_synced(&new, LAYOUT).and_then(|()| std::fs::rename(&new, &layout));
-        written.and_then(|()| sync_folder(&self.path)).map_err(failed)
+        write_synced(&new, LAYOUT)?;
+        std::fs::rename(&new, self.path.join("layout"))?;
+        sync_folder(&self.path)
+    }
+
+    /// It may have been made by somebody else, and what is in it is private.
+    fn close_to_others(&self) -> io::Result<()> {
+        let mut permissions = std::fs::metadata(&self.path)?.permissions();
+        if permissions.mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        permissions.set_mode(0o700);
+        std::fs::set_permissions(&self.path, permissions)
     }
 
     /// Whether what is in it is what may be, and from here.

@@ -19,6 +19,8 @@ use crate::domain::TimeMs;
 
 /// So many bytes of a partition are answered at once, give or take a batch.
 const FETCH_BYTES: usize = 1 << 20;
+/// A topic has so many partitions at most.
+const PARTITIONS_MAX: u32 = 10_000;
 /// A file that is there while nobody has the store open, if who had it last has closed it.
 const CLOSED: &str = "closed";
 /// Before the name of a topic in what is noted.
@@ -193,6 +195,10 @@ impl Owner {
         if self.folder.is_dir() {
             // Damage is told again and again: until then it stays closed.
             journal::check(&self.folder, closed.exists()).map_err(failed)?;
+        } else {
+            let begun = Store::begin(&self.folder);
+            let synced = begun.and_then(|()| sync_folder(&self.directory).map_err(Fault::of_io));
+            synced.map_err(failed)?;
         }
         let opened = std::fs::remove_file(&closed).and_then(|()| sync_folder(&self.directory));
         opened.or_else(absent).map_err(|error| failed(Fault::of_io(error)))?;
@@ -314,6 +320,13 @@ impl Owner {
         for spec in specs {
             if core.topics.contains_key(&spec.name) {
                 continue;
+            }
+            if !(1..=PARTITIONS_MAX).contains(&spec.partitions) {
+                return Err(Error::Refused {
+                    operation: format!("making topic {}", spec.name),
+                    why: format!("{} partitions are none or too many", spec.partitions),
+                    mend: format!("set `partitions` of [bus] to a number up to {PARTITIONS_MAX}"),
+                });
             }
             let number = core.topics.values().map(|known| known.made.number + 1).max().unwrap_or_default();
             let known = Known {

@@ -84,7 +84,18 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens what is in a folder, or begins it. What was being written when a process died is there whole or not at all.
+    /// Begins a store in a folder that is not there, whole or not at all: a process may die while it makes the files.
+    pub(super) fn begin(folder: &Path) -> Result<(), Fault> {
+        let new = folder.with_extension("new");
+        match std::fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Fault::of_io(error)),
+            _ => {}
+        }
+        drop(Store::open(&new)?);
+        std::fs::rename(&new, folder).map_err(Fault::of_io)
+    }
+
+    /// Opens what is in a folder. What was being written when a process died is there whole or not at all.
     pub(super) fn open(folder: &Path) -> Result<Store, Fault> {
         let fault = |error| Fault::of(error, || folder.display().to_string());
         let open = || {
