@@ -11,10 +11,16 @@ use crate::bus::{
     Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer,
 };
 use crate::codec::{self, Codec};
+use crate::domain::Remedy;
 use crate::processor::{self, States};
 
 /// How long it is waited for records before it is looked whether the end has come.
 const WAIT: Duration = Duration::from_millis(100);
+/// A transaction that a process left open when it died hides what comes after it, until the brokers abort it: after 15 s,
+/// which they look for every 10 s.
+const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// How long the source may be away while it is read.
+const AWAY_MAX: Duration = Duration::from_secs(60);
 /// How long a group may need to give its only member all of its partitions.
 const GAINED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -77,9 +83,15 @@ pub enum Error {
         "{0} went on while it was copied: stop everything that runs there, delete what was copied so far, and copy again"
     )]
     InUse(TopicPartition),
+    /// Something is written there and not finished.
+    #[error(
+        "a transaction is open on {0}: stop everything that runs there; what a process left open that was killed is closed within half a minute"
+    )]
+    Open(TopicPartition),
     /// What is there is not what was copied.
     #[error(
-        "partition {partition}: {found:?} was found where {wanted:?} was copied: delete it, and copy again"
+        "partition {partition}: {} agents with state hash {} were to be copied, and {} with {} are there: delete what was copied, and copy again",
+        wanted.agents, wanted.found, found.agents, found.found
     )]
     Differs {
         /// The partition.
@@ -92,10 +104,19 @@ pub enum Error {
 }
 
 /// How far all is written and dealt with.
-#[derive(PartialEq, Eq)]
 struct Standing {
     bounds: BTreeMap<TopicPartition, Range<Offset>>,
     committed: Vec<Option<Committed>>,
+}
+
+impl Standing {
+    /// What has gone on since then. That old records go changes nothing.
+    fn went_on(&self, before: &Standing, events: &TopicName) -> Option<TopicPartition> {
+        let end = |standing: &Standing, place: &TopicPartition| standing.bounds.get(place).map(|all| all.end);
+        let grown = before.bounds.keys().find(|place| end(self, place) != end(before, place));
+        let read = self.committed.iter().zip(&before.committed).position(|(now, then)| now != then);
+        grown.cloned().or_else(|| read.map(|number| events.partition(number as u32)))
+    }
 }
 
 /// Copies a deployment to where there is none of it yet. Tells of each partition how many offsets of it are done, and of how
@@ -110,6 +131,7 @@ pub fn copy<S: Bus, T: Bus>(
     tell: &mut dyn FnMut(&TopicPartition, u64, u64),
 ) -> Result<Copied, Error> {
     expect_topics(from)?;
+    settle(from)?;
     let before = standing(from)?;
     let wanted = processor::states(from.bus, from.codec, from.plan)?;
     wanted.iter().try_for_each(|states| states.check(from.plan))?;
@@ -128,11 +150,9 @@ pub fn copy<S: Bus, T: Bus>(
         }
         copied.topics.push((to.plan.name(topic), records));
     }
-    let after = standing(from)?;
-    if before != after {
-        let grown = after.bounds.into_iter().find(|(place, bounds)| before.bounds.get(place) != Some(bounds));
-        let events = || from.plan.name(Topic::Events).partition(0);
-        return Err(Error::InUse(grown.map_or_else(events, |(place, _)| place)));
+    settle(from)?;
+    if let Some(place) = standing(from)?.went_on(&before, &from.plan.name(Topic::Events)) {
+        return Err(Error::InUse(place));
     }
     commit(to, &before.committed)?;
     let found = processor::states(to.bus, to.codec, to.plan)?;
@@ -158,13 +178,38 @@ fn expect_topics<B: Bus>(site: &Site<'_, B>) -> Result<(), Error> {
     Ok(())
 }
 
+fn places<B: Bus>(site: &Site<'_, B>) -> Vec<TopicPartition> {
+    let mut all = Vec::new();
+    for spec in site.plan.specs() {
+        all.extend((0..spec.partitions).map(|number| spec.name.partition(number)));
+    }
+    all
+}
+
+/// Waits until nothing is open any more.
+fn settle<B: Bus>(site: &Site<'_, B>) -> Result<(), Error> {
+    let (places, begun) = (places(site), Instant::now());
+    loop {
+        let mut open = None;
+        for (place, end) in places.iter().zip(site.bus.log_ends(&places)?) {
+            if site.bus.bounds(place)?.end < end {
+                open = Some(place.clone());
+                break;
+            }
+        }
+        let Some(place) = open else { return Ok(()) };
+        if begun.elapsed() >= SETTLED_WITHIN {
+            return Err(Error::Open(place));
+        }
+        std::thread::sleep(WAIT);
+    }
+}
+
 fn standing<B: Bus>(site: &Site<'_, B>) -> Result<Standing, Error> {
     let mut bounds = BTreeMap::new();
-    for spec in site.plan.specs() {
-        for place in (0..spec.partitions).map(|number| spec.name.partition(number)) {
-            let here = site.bus.bounds(&place)?;
-            bounds.insert(place, here);
-        }
+    for place in places(site) {
+        let here = site.bus.bounds(&place)?;
+        bounds.insert(place, here);
     }
     let events = site.plan.name(Topic::Events);
     let places: Vec<_> = (0..site.plan.partitions).map(|number| events.partition(number)).collect();
@@ -186,8 +231,13 @@ fn copy_partition<S: Bus>(
     }
     let all = bounds.end.0 - bounds.start.0;
     let mut reader = from.bus.reader(&[(place.clone(), From::Beginning)], Until::End)?;
+    let mut heard = Instant::now();
     loop {
-        let records = reader.read(WAIT)?;
+        let records = match reader.read(WAIT) {
+            Err(error) if error.remedy() == Remedy::Retry && heard.elapsed() < AWAY_MAX => continue,
+            read => read?,
+        };
+        heard = Instant::now();
         for (row, record) in records.iter().enumerate().filter(|(_, record)| record.offset < bounds.end) {
             let failed = |why| Error::Record { partition: place.clone(), offset: record.offset, why };
             let value =
@@ -200,7 +250,8 @@ fn copy_partition<S: Bus>(
                 tell(place, record.offset.0 - bounds.start.0, all);
             }
         }
-        if records.is_empty() && reader.is_at_end() {
+        let is_past = records.iter().last().is_some_and(|last| last.offset >= bounds.end);
+        if is_past || records.is_empty() && reader.is_at_end() {
             tell(place, all, all);
             return Ok((count, foreign));
         }

@@ -70,6 +70,10 @@ impl Bus for AnyBus {
         either!(self, bus => bus.bounds(partition))
     }
 
+    fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, Error> {
+        either!(self, bus => bus.log_ends(partitions))
+    }
+
     fn describe(&self, topics: &[TopicName]) -> Result<Vec<Option<Found>>, Error> {
         either!(self, bus => bus.describe(topics))
     }

@@ -211,6 +211,13 @@ pub trait Bus: Send + Sync {
     /// There is one of them already, or the bus cannot be reached.
     fn load(&self, topics: &[TopicSpec]) -> Result<Self::Loader, Error>;
 
+    /// The ends of partitions, in their order, with what is still open or was aborted: where all is decided,
+    /// [`bounds`](Bus::bounds) ends there too.
+    ///
+    /// # Errors
+    /// A partition is unknown, or the bus cannot be reached.
+    fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, Error>;
+
     /// What there is of these topics, in their order.
     ///
     /// # Errors

@@ -80,7 +80,14 @@ pub(crate) fn what_is_open_is_not_seen_until_it_is_committed<R: Rig>(rig: &R) {
     let seen = texts(&bus, &topic);
     assert!(!seen.contains(&"open".to_owned()), "{seen:?}");
     assert_eq!(seen[0], "committed");
+    // Who has to know that there is more can know it.
+    let place = topic.partition(0);
+    let ends = || (bus.bounds(&place).unwrap().end, bus.log_ends(std::slice::from_ref(&place)).unwrap()[0]);
+    let (readable, written) = ends();
+    assert_eq!(rig.log_end(&place).is_some(), readable < written, "{readable} of {written}");
     open.commit(None).unwrap();
+    let (readable, written) = ends();
+    assert_eq!(readable, written);
     let mut seen = texts(&bus, &topic);
     seen.sort();
     assert_eq!(seen, ["committed", "open", "other"]);

@@ -224,6 +224,11 @@ impl Bus for Kafka {
         Ok(Offset(low.max(0).cast_unsigned())..Offset(high.max(0).cast_unsigned()))
     }
 
+    fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, Error> {
+        self.expect(partitions.iter())?;
+        reader::log_ends(&self.connection, partitions)
+    }
+
     fn describe(&self, topics: &[TopicName]) -> Result<Vec<Option<Found>>, Error> {
         topics::describe(self, topics)
     }

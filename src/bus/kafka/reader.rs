@@ -107,6 +107,23 @@ fn begin(consumer: &Consumer, servers: &str, place: &TopicPartition, from: From)
     }
 }
 
+/// The ends of partitions, with what is still open.
+pub(super) fn log_ends(connection: &Connection, partitions: &[TopicPartition]) -> Result<Vec<Offset>, Error> {
+    let mut properties = connection.reader(Until::End);
+    properties.set("isolation.level", "read_uncommitted");
+    let consumer =
+        Consumer::new(&properties, "asking for ends").map_err(|error| explain::creation(&error))?;
+    let ends = partitions.iter().map(|place| {
+        let (topic, number) = (place.topic.as_str(), place.partition.0.cast_signed());
+        let bounds = consumer.bounds(topic, number, ANSWER_TIMEOUT);
+        let (_, end) = bounds.map_err(|fault| {
+            explain::told(&format!("asking for the end of {place}"), &connection.shown(), topic, &fault)
+        })?;
+        Ok(Offset(end.max(0).cast_unsigned()))
+    });
+    ends.collect()
+}
+
 impl Reader for KafkaReader {
     type Records = Batch;
 
