@@ -12,7 +12,8 @@
 //! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
 //! | [`control`] | what operators say, on its way into the log: revisions, activations, links | all above but `document` |
 //! | [`processor`] | events -> decisions, commands, states, exactly once: restore, apply, commit | all above but `document` |
-//! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `processor` |
+//! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `domain`, `processor` |
+//! | [`connectors`] | the way to the platforms: calls within a budget, what a sink has to do | `bus`, `domain`, `engine` |
 //! | [`metrics`] | every name and help text of what operators watch | `processor` and what it tells |
 //! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
@@ -26,6 +27,7 @@
 pub mod bus;
 pub mod codec;
 pub mod config;
+pub mod connectors;
 pub mod control;
 pub mod copy;
 pub mod directory;

@@ -1,0 +1,4 @@
+//! What reaches the platforms: sources that read them, and sinks that write what was decided.
+
+pub mod http;
+pub mod sink;

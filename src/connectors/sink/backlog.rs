@@ -1,0 +1,373 @@
+//! What a sink has still to do: of each agent the newest command only, and one at a time. It is pure: who calls it does what it
+//! says, and tells what became of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::bus::Offset;
+use crate::domain::{AgentId, CxoneStatus, SalesforceStatus, Status, TimeMs};
+use crate::engine::Sequence;
+
+/// A command as a sink keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Whom it is about.
+    pub agent: AgentId,
+    /// Its number among his commands.
+    pub sequence: Sequence,
+    /// When it was issued.
+    pub issued: TimeMs,
+    /// What to set.
+    pub status: Status,
+    /// The partition of the commands that it came from.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: Offset,
+}
+
+/// What a sink has still to do.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    agents: HashMap<AgentId, Entry>,
+    /// Whose turn it is: who becomes less available first, then who has waited longest.
+    turns: BTreeMap<Turn, AgentId>,
+    arrived: u64,
+    places: BTreeMap<u32, Place>,
+}
+
+/// What is to be done for an agent; one of both at least.
+#[derive(Debug, Default)]
+struct Entry {
+    waiting: Option<(Turn, Job)>,
+    under_way: Option<Job>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    makes_available: bool,
+    arrived: u64,
+}
+
+/// How far a partition was read, and what of it is not done.
+#[derive(Debug, Default)]
+struct Place {
+    next: Offset,
+    unfinished: BTreeSet<Offset>,
+}
+
+impl Backlog {
+    /// Takes a command. Tells which one it takes the place of, that was not sent.
+    pub fn add(&mut self, job: Job) -> Option<Job> {
+        let place = self.places.entry(job.partition).or_default();
+        place.next = Offset(job.offset.0 + 1);
+        place.unfinished.insert(job.offset);
+        let entry = self.agents.entry(job.agent).or_default();
+        let superseded = entry.waiting.take();
+        // Who waited keeps his place, where it is of the same kind.
+        let makes_available = makes_available(job.status);
+        let kept = superseded.map(|(turn, _)| turn).filter(|turn| turn.makes_available == makes_available);
+        let turn = kept.unwrap_or(Turn { makes_available, arrived: self.arrived });
+        self.arrived += 1;
+        if let Some((before, _)) = superseded {
+            self.turns.remove(&before);
+        }
+        entry.waiting = Some((turn, job));
+        if entry.under_way.is_none() {
+            self.turns.insert(turn, job.agent);
+        }
+        superseded.map(|(_, job)| self.finished(job))
+    }
+
+    /// The agent is linked no more: what waits for him is void, and nobody waits for its outcome.
+    pub fn void(&mut self, agent: AgentId, partition: u32, offset: Offset) {
+        self.places.entry(partition).or_default().next = Offset(offset.0 + 1);
+        let Some(entry) = self.agents.get_mut(&agent) else { return };
+        let waited = entry.waiting.take();
+        let is_idle = entry.under_way.is_none();
+        if let Some((turn, job)) = waited {
+            self.turns.remove(&turn);
+            self.finished(job);
+        }
+        if is_idle {
+            self.agents.remove(&agent);
+        }
+    }
+
+    /// The next command to be sent. It is under way from now on.
+    pub fn take(&mut self) -> Option<Job> {
+        let (_, agent) = self.turns.pop_first()?;
+        let entry = self.agents.get_mut(&agent)?;
+        let (_, job) = entry.waiting.take()?;
+        entry.under_way = Some(job);
+        Some(job)
+    }
+
+    /// One that was under way is done, whatever became of it.
+    pub fn done(&mut self, job: &Job) {
+        let Some(entry) = self.agents.get_mut(&job.agent) else { return };
+        if entry.under_way.as_ref() != Some(job) {
+            return;
+        }
+        entry.under_way = None;
+        match entry.waiting {
+            Some((turn, _)) => {
+                self.turns.insert(turn, job.agent);
+            }
+            None => {
+                self.agents.remove(&job.agent);
+            }
+        }
+        self.finished(*job);
+    }
+
+    /// One that was under way was not sent, and is to be sent later. Tells whether a newer one has taken its place.
+    pub fn put_back(&mut self, job: &Job) -> bool {
+        let Some(entry) = self.agents.get_mut(&job.agent) else { return false };
+        if entry.under_way.as_ref() != Some(job) {
+            return false;
+        }
+        entry.under_way = None;
+        if let Some((turn, _)) = entry.waiting {
+            self.turns.insert(turn, job.agent);
+            self.finished(*job);
+            return true;
+        }
+        let turn = Turn { makes_available: makes_available(job.status), arrived: self.arrived };
+        self.arrived += 1;
+        entry.waiting = Some((turn, *job));
+        self.turns.insert(turn, job.agent);
+        false
+    }
+
+    /// A partition was read so far.
+    pub fn read(&mut self, partition: u32, next: Offset) {
+        let place = self.places.entry(partition).or_default();
+        place.next = place.next.max(next);
+    }
+
+    /// A partition went to another: what waits of it is his. What is under way cannot be taken back.
+    pub fn let_go(&mut self, partition: u32) {
+        self.places.remove(&partition);
+        let turns = &mut self.turns;
+        self.agents.retain(|_, entry| {
+            if let Some((turn, _)) = entry.waiting.take_if(|(_, job)| job.partition == partition) {
+                turns.remove(&turn);
+            }
+            entry.waiting.is_some() || entry.under_way.is_some()
+        });
+    }
+
+    /// Where each partition is to be read again after a restart: at the oldest command that is not done.
+    pub fn progress(&self) -> impl Iterator<Item = (u32, Offset)> {
+        self.places
+            .iter()
+            .map(|(partition, place)| (*partition, place.unfinished.first().copied().unwrap_or(place.next)))
+    }
+
+    /// How many wait, and how many are under way.
+    pub fn len(&self) -> (usize, usize) {
+        let under_way = self.agents.values().filter(|entry| entry.under_way.is_some()).count();
+        let waiting = self.agents.values().filter(|entry| entry.waiting.is_some()).count();
+        (waiting, under_way)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.agents.is_empty()
+    }
+
+    fn finished(&mut self, job: Job) -> Job {
+        if let Some(place) = self.places.get_mut(&job.partition) {
+            place.unfinished.remove(&job.offset);
+        }
+        job
+    }
+}
+
+/// Whether a status may bring an agent work. Those that do not are set first: a customer who is routed to somebody who is at
+/// lunch waits in vain, one who is not routed waits in a queue.
+const fn makes_available(status: Status) -> bool {
+    match status {
+        Status::Cxone(status) => matches!(status, CxoneStatus::Available),
+        // Which statuses have channels the directory knows; to be late with a busy one is no worse than with an online one.
+        Status::Salesforce(status) => !matches!(status, SalesforceStatus::Offline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::OutStateId;
+
+    const LUNCH: Status = Status::Cxone(CxoneStatus::Code(OutStateId::new(1017)));
+    const AVAILABLE: Status = Status::Cxone(CxoneStatus::Available);
+
+    fn agent(number: u8) -> AgentId {
+        format!("00000000-0000-5000-8000-0000000000{number:02x}").parse().unwrap()
+    }
+
+    fn job(number: u8, offset: u64, status: Status) -> Job {
+        Job {
+            agent: agent(number),
+            sequence: Sequence(offset as u32),
+            issued: TimeMs::from_unix_ms(0),
+            status,
+            partition: 0,
+            offset: Offset(offset),
+        }
+    }
+
+    fn progress(backlog: &Backlog) -> Vec<(u32, Offset)> {
+        backlog.progress().collect()
+    }
+
+    #[test]
+    fn who_becomes_less_available_goes_first() {
+        let mut backlog = Backlog::default();
+        backlog.add(job(1, 0, AVAILABLE));
+        backlog.add(job(2, 1, LUNCH));
+        backlog.add(job(3, 2, AVAILABLE));
+        backlog.add(job(4, 3, LUNCH));
+        let order: Vec<u64> = std::iter::from_fn(|| backlog.take()).map(|job| job.offset.0).collect();
+        assert_eq!(order, [1, 3, 0, 2]);
+    }
+
+    #[test]
+    fn only_the_newest_is_sent_and_who_waited_keeps_his_place() {
+        let mut backlog = Backlog::default();
+        assert_eq!(backlog.add(job(1, 0, AVAILABLE)), None);
+        assert_eq!(backlog.add(job(2, 1, AVAILABLE)), None);
+        assert_eq!(backlog.add(job(1, 2, AVAILABLE)), Some(job(1, 0, AVAILABLE)));
+        assert_eq!(backlog.take(), Some(job(1, 2, AVAILABLE)));
+        // One at a time: what comes meanwhile waits for it.
+        assert_eq!(backlog.add(job(1, 3, LUNCH)), None);
+        assert_eq!(backlog.take(), Some(job(2, 1, AVAILABLE)));
+        assert_eq!(backlog.take(), None);
+        backlog.done(&job(1, 2, AVAILABLE));
+        assert_eq!(backlog.take(), Some(job(1, 3, LUNCH)));
+    }
+
+    #[test]
+    fn a_restart_begins_at_the_oldest_that_is_not_done() {
+        let mut backlog = Backlog::default();
+        backlog.read(1, Offset(7));
+        for (number, offset) in [(1, 10), (2, 11), (3, 12)] {
+            backlog.add(job(number, offset, LUNCH));
+        }
+        let first = backlog.take().unwrap();
+        let second = backlog.take().unwrap();
+        backlog.done(&second);
+        assert_eq!(progress(&backlog), [(0, Offset(10)), (1, Offset(7))]);
+        backlog.done(&first);
+        assert_eq!(progress(&backlog), [(0, Offset(12)), (1, Offset(7))]);
+        let third = backlog.take().unwrap();
+        assert!(!backlog.put_back(&third), "nothing newer is there");
+        assert_eq!(progress(&backlog), [(0, Offset(12)), (1, Offset(7))]);
+        let third = backlog.take().unwrap();
+        backlog.add(job(3, 13, AVAILABLE));
+        assert!(backlog.put_back(&third), "a newer one is");
+        backlog.void(agent(3), 0, Offset(14));
+        assert_eq!(progress(&backlog), [(0, Offset(15)), (1, Offset(7))]);
+        assert!(backlog.is_empty());
+    }
+
+    /// What somebody who keeps every command would do.
+    #[derive(Default)]
+    struct Oracle {
+        commands: Vec<(Job, Fate)>,
+        next: u64,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum Fate {
+        Waiting,
+        UnderWay,
+        Over,
+    }
+
+    impl Oracle {
+        fn set(&mut self, offset: Offset, fate: Fate) {
+            self.commands.iter_mut().filter(|(job, _)| job.offset == offset).for_each(|(_, is)| *is = fate);
+        }
+
+        fn of(&self, number: u8, fate: Fate) -> Vec<Job> {
+            let is_one = |(job, is): &&(Job, Fate)| job.agent == agent(number) && *is == fate;
+            self.commands.iter().filter(is_one).map(|(job, _)| *job).collect()
+        }
+
+        fn progress(&self) -> Offset {
+            let unfinished = self.commands.iter().filter(|(_, fate)| *fate != Fate::Over);
+            unfinished.map(|(job, _)| job.offset).min().unwrap_or(Offset(self.next))
+        }
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: of each agent one at most is under way and one waits, the newest; nothing that is
+        /// not done is forgotten by a restart; and in the end the last command of each agent was the last to be sent.
+        #[test]
+        fn it_does_what_one_does_who_keeps_everything(steps in prop::collection::vec((0_u8..5, 0_u8..6, any::<bool>()), 1..200)) {
+            let (mut backlog, mut oracle) = (Backlog::default(), Oracle::default());
+            let mut under_way: Vec<Job> = Vec::new();
+            let mut last_sent: HashMap<AgentId, u32> = HashMap::new();
+            for (what, number, reduces) in steps {
+                match what {
+                    0 | 1 => {
+                        let job = job(number, oracle.next, if reduces { LUNCH } else { AVAILABLE });
+                        oracle.next += 1;
+                        let replaced = oracle.of(number, Fate::Waiting);
+                        prop_assert_eq!(backlog.add(job).into_iter().collect::<Vec<_>>(), replaced.clone());
+                        replaced.iter().for_each(|one| oracle.set(one.offset, Fate::Over));
+                        oracle.commands.push((job, Fate::Waiting));
+                    }
+                    2 => {
+                        let can_go = |number: &u8| oracle.of(*number, Fate::UnderWay).is_empty();
+                        let first = (0..6).filter(can_go).flat_map(|number| oracle.of(number, Fate::Waiting));
+                        let any_reduces = first.clone().any(|job| job.status == LUNCH);
+                        let next = backlog.take();
+                        prop_assert_eq!(next.is_some(), first.count() > 0);
+                        if let Some(job) = next {
+                            prop_assert!(!any_reduces || job.status == LUNCH);
+                            oracle.set(job.offset, Fate::UnderWay);
+                            under_way.push(job);
+                            let before = last_sent.insert(job.agent, job.sequence.0);
+                            prop_assert!(before.is_none_or(|before| before <= job.sequence.0), "an older one after a newer");
+                        }
+                    }
+                    3 if !under_way.is_empty() => {
+                        let job = under_way.remove(usize::from(number) % under_way.len());
+                        backlog.done(&job);
+                        oracle.set(job.offset, Fate::Over);
+                    }
+                    4 if !under_way.is_empty() => {
+                        let job = under_way.remove(usize::from(number) % under_way.len());
+                        let sixth = (0..6).find(|number| agent(*number) == job.agent).unwrap();
+                        let is_replaced = !oracle.of(sixth, Fate::Waiting).is_empty();
+                        prop_assert_eq!(backlog.put_back(&job), is_replaced);
+                        oracle.set(job.offset, if is_replaced { Fate::Over } else { Fate::Waiting });
+                    }
+                    _ => {}
+                }
+                let waiting = (0..6).map(|number| oracle.of(number, Fate::Waiting).len()).sum::<usize>();
+                prop_assert_eq!(backlog.len(), (waiting, under_way.len()));
+                if oracle.next > 0 {
+                    prop_assert_eq!(progress(&backlog), vec![(0, oracle.progress())]);
+                }
+            }
+            // It comes to rest.
+            loop {
+                for job in std::mem::take(&mut under_way) {
+                    backlog.done(&job);
+                }
+                let Some(job) = backlog.take() else { break };
+                last_sent.insert(job.agent, job.sequence.0);
+                under_way.push(job);
+            }
+            prop_assert!(backlog.is_empty());
+            for number in 0..6 {
+                let last = oracle.commands.iter().rev().find(|(job, _)| job.agent == agent(number));
+                prop_assert_eq!(last_sent.get(&agent(number)).copied(), last.map(|(job, _)| job.sequence.0));
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What reaches the platforms.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails loudly"
+)]
+
+mod http;
