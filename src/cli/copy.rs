@@ -163,10 +163,10 @@ fn as_text(copied: &Copied, from: &End, to: &End) -> Result<String, std::fmt::Er
         writeln!(text, "{topic:<30} {records:>12} records")?;
     }
     for States { partition, next, agents, found, .. } in &copied.states {
-        let next = next.map_or_else(|| "nothing".to_owned(), |next| format!("event {next}"));
+        let next = next.map_or_else(|| "nothing dealt with".to_owned(), |next| format!("next event {next}"));
         writeln!(
             text,
-            "partition {partition:<3} {agents:>8} agents, dealt with up to {next}, state hash {found}"
+            "partition {partition:<3} {agents:>8} agents, {next}, state hash {found}"
         )?;
     }
     if copied.foreign > 0 {
