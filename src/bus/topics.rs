@@ -10,6 +10,8 @@ use super::{RECORD_BYTES_MAX, TopicName};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const HOUR_MS: u64 = 60 * 60 * 1000;
+/// Whose clock a record's time is by.
+pub(super) const TIMES: &str = "message.timestamp.type";
 /// A record, and what is around it.
 const MESSAGE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
 /// A reader reads the last segment of a compacted topic uncompacted: it should be short.
@@ -238,7 +240,7 @@ impl TopicSpec {
         let setting = |name, value: String, weight, because| Setting { name, value, weight, because };
         let mut all = vec![
             setting(
-                "message.timestamp.type",
+                TIMES,
                 "LogAppendTime".to_owned(),
                 Exactly,
                 "time is when a record was appended: with writers' clocks, decisions would differ from clock to clock",
@@ -381,8 +383,16 @@ impl TopicSpec {
             found: is.map_or("not told", |is| is.as_str()).to_owned(),
             because: setting.because,
             mend: format!(
-                "kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {} --add-config {}={}",
-                self.name, setting.name, setting.value
+                "{}kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic {} --add-config {}={}",
+                // Half of a copy must not be taken for the whole.
+                if setting.name == TIMES {
+                    "delete all of the prefix and copy again, if a `lockstep copy` was cut off; else "
+                } else {
+                    ""
+                },
+                self.name,
+                setting.name,
+                setting.value
             ),
         })
     }

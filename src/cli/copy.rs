@@ -164,10 +164,7 @@ fn as_text(copied: &Copied, from: &End, to: &End) -> Result<String, std::fmt::Er
     }
     for States { partition, next, agents, found, .. } in &copied.states {
         let next = next.map_or_else(|| "nothing dealt with".to_owned(), |next| format!("next event {next}"));
-        writeln!(
-            text,
-            "partition {partition:<3} {agents:>8} agents, {next}, state hash {found}"
-        )?;
+        writeln!(text, "partition {partition:<3} {agents:>8} agents, {next}, state hash {found}")?;
     }
     if copied.foreign > 0 {
         writeln!(

@@ -9,6 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::Fault;
 use super::{ANSWER_TIMEOUT, Kafka, Listening, explain};
+use crate::bus::topics::TIMES;
 use crate::bus::{Error, Found, Offset, TopicName, TopicPartition, TopicSpec};
 
 /// A client for administration.
@@ -145,7 +146,7 @@ fn create_one(
 ) -> Result<(), Error> {
     let mut settings = topic.settings();
     for (name, value) in &mut settings {
-        if let Some(times) = times.filter(|_| *name == "message.timestamp.type") {
+        if let Some(times) = times.filter(|_| *name == TIMES) {
             times.clone_into(value);
         }
     }
