@@ -21,7 +21,7 @@ pub(super) enum Bench {
     Activation(processor::Activation),
     /// How fast records go to Kafka and back, and what a commit costs
     #[command(
-        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json\n  lockstep bench bus --data /var/tmp/lockstep"
+        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json\n  lockstep bench bus --bus embedded --json\n  lockstep bench bus --data /var/tmp/lockstep"
     )]
     Bus(bus::Bus),
     /// How long one record takes, from bytes to bytes
@@ -36,7 +36,7 @@ pub(super) enum Bench {
     Engine(engine::Engine),
     /// How many events go through the processor, or how long one takes to be decided
     #[command(
-        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench processor --config lockstep.toml\n  lockstep bench processor --runs 5 --core 1 --json\n  lockstep bench processor --rate 1000 --partitions 2 --commit-ms 20"
+        after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench processor --config lockstep.toml\n  lockstep bench processor --runs 5 --core 1 --json\n  lockstep bench processor --rate 1000 --partitions 2 --commit-ms 20\n  lockstep bench processor --bus embedded --core 1"
     )]
     Processor(processor::Processor),
     /// How long a processor takes from its start until all states are back

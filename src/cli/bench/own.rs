@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -13,6 +14,39 @@ use lockstep::bus::TopicName;
 
 use crate::cli::deployment::{self, Configured, Deployment};
 use crate::cli::output;
+
+/// What is measured.
+#[derive(Args)]
+pub(super) struct Measured {
+    #[command(flatten)]
+    configured: Configured,
+    /// What keeps the bus: Kafka, or a directory; default: a directory where --data names one. One that is not named is made
+    /// among the temporary files
+    #[arg(long, value_enum)]
+    bus: Option<Keeper>,
+}
+
+/// What keeps a bus.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keeper {
+    Kafka,
+    Embedded,
+}
+
+impl Measured {
+    /// Which deployment that is.
+    pub(super) fn configured(&self) -> anyhow::Result<Configured> {
+        let Configured { config, data } = self.configured.clone();
+        let data = match (self.bus, data) {
+            (Some(Keeper::Kafka), Some(_)) => {
+                anyhow::bail!("--bus kafka and --data exclude each other: leave one of them out")
+            }
+            (Some(Keeper::Embedded), None) => Some(std::env::temp_dir()),
+            (_, data) => data,
+        };
+        Ok(Configured { config, data })
+    }
+}
 
 /// The same cluster with a prefix of its own, or a directory in the one that was named.
 pub(super) fn deployment(configured: &Configured) -> anyhow::Result<Deployment> {

@@ -6,7 +6,6 @@ mod scratch;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::deployment::Configured;
 use crate::cli::output::{self, Outcome};
 
 use super::{median, own};
@@ -15,7 +14,7 @@ use scratch::Scratch;
 #[derive(Args)]
 pub(in crate::cli) struct Bus {
     #[command(flatten)]
-    configured: Configured,
+    measured: own::Measured,
     /// Records that are written and read in each run
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=100_000_000))]
     records: u32,
@@ -92,7 +91,7 @@ struct Run {
 }
 
 pub(super) fn run(command: &Bus) -> anyhow::Result<Outcome> {
-    let deployment = own::deployment(&command.configured)?;
+    let deployment = own::deployment(&command.measured.configured()?)?;
     let place = match &deployment.data {
         Some(data) => data.display().to_string(),
         None => deployment.config.bus.bootstrap_servers.join(","),

@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::centre::Centre;
 use super::job::Until;
 use super::{How, Spread, in_a_process};
-use crate::cli::deployment::Configured;
+use crate::cli::bench::own::Measured;
 use crate::cli::output::{self, Outcome};
 
 #[derive(Args)]
 pub(in crate::cli) struct Activation {
     #[command(flatten)]
-    configured: Configured,
+    measured: Measured,
     /// Agents of the partition
     #[arg(long, default_value_t = 125_000, value_parser = clap::value_parser!(u32).range(10..=2_000_000))]
     agents: u32,
@@ -34,7 +34,7 @@ struct Told {
 
 pub(super) fn run(command: &Activation) -> anyhow::Result<Outcome> {
     output::aside(&format!("the states of {} agents are made ...\n", command.agents));
-    let mut centre = Centre::new(&command.configured, 1, command.agents)?;
+    let mut centre = Centre::new(&command.measured.configured()?, 1, command.agents)?;
     centre.begin(command.how.core)?;
     let (mut runs, mut restored) = (Vec::new(), Vec::new());
     for number in 1..=command.how.runs {

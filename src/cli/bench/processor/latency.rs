@@ -46,7 +46,7 @@ struct Measured {
 pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
     let rate = command.rate.context("a rate")?;
     output::aside("a centre is made ...\n");
-    let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
+    let mut centre = Centre::new(&command.measured.configured()?, command.partitions, command.agents)?;
     centre.begin(command.core)?;
     let mut processor = child(&centre.job(command.commit_ms, JobUntil::Killed), command.core)?;
     let measured =

@@ -14,7 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::median;
-use crate::cli::deployment::Configured;
+use super::own::Measured;
 use crate::cli::output::{self, Outcome};
 
 pub(super) use activation::Activation;
@@ -26,7 +26,7 @@ use job::{Figures, Job, Until};
 #[derive(Args)]
 pub(in crate::cli) struct Processor {
     #[command(flatten)]
-    configured: Configured,
+    measured: Measured,
     /// Agents of the centre
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10..=5_000_000))]
     agents: u32,
@@ -138,7 +138,7 @@ fn throughput(command: &Processor) -> anyhow::Result<Outcome> {
     let mut events = 0;
     for number in 1..=command.runs {
         output::aside(&format!("run {number} of {}: a log is written ...\n", command.runs));
-        let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
+        let mut centre = Centre::new(&command.measured.configured()?, command.partitions, command.agents)?;
         centre.begin(command.core)?;
         let before = centre.disk_bytes();
         events = centre.rounds(command.rounds)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::centre::Centre;
 use super::job::Until;
 use super::{How, Spread, child, in_a_process, is_ready};
-use crate::cli::deployment::Configured;
+use crate::cli::bench::own::Measured;
 use crate::cli::output::{self, Outcome};
 
 /// Who is killed has worked for so long.
@@ -21,7 +21,7 @@ const MORE_THAN_IS_DONE: u64 = 1_000_000;
 #[derive(Args)]
 pub(in crate::cli) struct Restore {
     #[command(flatten)]
-    configured: Configured,
+    measured: Measured,
     /// Agents whose states are restored
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10..=5_000_000))]
     agents: u32,
@@ -51,7 +51,7 @@ struct Told {
 
 pub(super) fn run(command: &Restore) -> anyhow::Result<Outcome> {
     output::aside(&format!("the states of {} agents are made ...\n", command.agents));
-    let mut centre = Centre::new(&command.configured, command.partitions, command.agents)?;
+    let mut centre = Centre::new(&command.measured.configured()?, command.partitions, command.agents)?;
     centre.begin(command.how.core)?;
     let mut runs = Vec::new();
     for number in 1..=command.how.runs {
