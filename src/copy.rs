@@ -131,6 +131,10 @@ pub fn copy<S: Bus, T: Bus>(
     tell: &mut dyn FnMut(&TopicPartition, u64, u64),
 ) -> Result<Copied, Error> {
     expect_topics(from)?;
+    if from.plan.partitions != to.plan.partitions {
+        let (found, configured) = (from.plan.partitions, to.plan.partitions);
+        return Err(Error::Partitions { topic: from.plan.name(Topic::Events), found, configured });
+    }
     settle(from)?;
     let before = standing(from)?;
     let wanted = processor::states(from.bus, from.codec, from.plan)?;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
-use lockstep::bus::{AnyBus, TopicPartition, TopicsPlan};
+use lockstep::bus::{Any, AnyBus, TopicName, TopicPartition, TopicsPlan};
 use lockstep::codec::Codec;
 use lockstep::copy::{Copied, Site, copy};
 use lockstep::processor::States;
@@ -16,14 +17,16 @@ use lockstep::processor::States;
 use super::deployment::{self, Configured};
 use super::output::{self, GREEN, Outcome, YELLOW};
 
+/// After the prefix, the name of the topic that there is in every deployment.
+const EVENTS: &str = ".events";
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 #[command(after_help = "\
 Everything that is kept is copied: the history with its offsets and times, the states, the rules, the directory. What a data
-directory does not say itself (the prefix, the number of partitions) is taken from the configuration at the other end. Stop
-what runs at the source first, and do not start it again: two would go on, each for itself. The source is left as it is.
+directory has no settings for is taken from the configuration at the other end. Stop what runs at the source first, and do not
+start it again: two would go on, each for itself. The source is left as it is.
 
 Examples:
   lockstep copy --from ./data --to lockstep.toml     # a small site moves to Kafka
@@ -79,7 +82,8 @@ pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
         "there is no {}: --from names a data directory, or the configuration of a deployment on Kafka",
         from.display()
     );
-    let (from, to) = (End::open(from, to, true)?, End::open(to, from, false)?);
+    let from = End::source(from, to)?;
+    let to = End::target(to, &from)?;
     let mut told = Instant::now();
     let mut tell = |place: &TopicPartition, done: u64, all: u64| {
         if told.elapsed() >= TELL_EVERY {
@@ -97,29 +101,41 @@ pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
 }
 
 impl End {
-    /// Reaches it. What a directory does not say itself is as at the other end.
-    fn open(path: &Path, other: &Path, is_source: bool) -> anyhow::Result<End> {
-        let configured = if is_file(path) {
-            Configured { config: Some(path.to_owned()), data: None }
-        } else {
-            Configured {
-                config: Some(other.to_owned()).filter(|other| is_file(other)),
-                data: Some(path.to_owned()),
-            }
-        };
-        let deployment = configured.load()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("the system gives no means to ask the schema registry")?;
+    /// Reaches what is copied. A directory says itself what it has.
+    fn source(path: &Path, other: &Path) -> anyhow::Result<End> {
+        let deployment = configured(path, other).load()?;
         let bus = deployment.own_bus()?;
-        // Who reads a directory that was copied need not know of any registry.
-        let codec = if deployment.data.is_some() && !is_source {
-            Codec::single_object()?
-        } else {
-            runtime.block_on(deployment::codec(&deployment.config))?
-        };
-        Ok(End { path: path.to_owned(), bus, codec, plan: deployment.topics() })
+        let mut plan = deployment.topics();
+        if let Any::Embedded(directory) = &bus {
+            let of = |(name, partitions): (TopicName, u32)| {
+                let prefix = name.as_str().strip_suffix(EVENTS)?.to_owned();
+                Some((prefix, partitions))
+            };
+            let mut found: Vec<_> = directory.topics().into_iter().filter_map(of).collect();
+            if found.len() > 1 {
+                found.retain(|(prefix, _)| *prefix == plan.prefix);
+            }
+            if let Some((prefix, partitions)) = found.pop() {
+                plan = TopicsPlan { prefix, partitions, ..plan };
+            }
+        }
+        let codec = runtime()?.block_on(deployment::codec(&deployment.config))?;
+        Ok(End { path: path.to_owned(), bus, codec, plan })
+    }
+
+    /// Reaches where it is copied to. A directory becomes as the source is.
+    fn target(path: &Path, source: &End) -> anyhow::Result<End> {
+        let deployment = configured(path, &source.path).load()?;
+        let bus = deployment.own_bus()?;
+        let plan = deployment.topics();
+        let path = path.to_owned();
+        if deployment.data.is_none() {
+            let codec = runtime()?.block_on(deployment::codec(&deployment.config))?;
+            return Ok(End { path, bus, codec, plan });
+        }
+        let TopicsPlan { prefix, partitions, .. } = source.plan.clone();
+        // Who reads it need not know of any schema registry.
+        Ok(End { path, bus, codec: Codec::single_object()?, plan: TopicsPlan { prefix, partitions, ..plan } })
     }
 
     const fn site(&self) -> Site<'_, AnyBus> {
@@ -131,6 +147,20 @@ impl End {
         let option = if is_file(&self.path) { "config" } else { "data" };
         format!("--{option} {}", self.path.display())
     }
+}
+
+/// What a path names. What a directory has no settings for is as at the other end.
+fn configured(path: &Path, other: &Path) -> Configured {
+    if is_file(path) {
+        return Configured { config: Some(path.to_owned()), data: None };
+    }
+    let config = Some(other.to_owned()).filter(|other| is_file(other));
+    Configured { config, data: Some(path.to_owned()) }
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.context("the system gives no means to ask the schema registry")
 }
 
 /// Whether a path is a configuration, and no data directory.

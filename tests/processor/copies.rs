@@ -94,6 +94,14 @@ fn a_deployment_moves_and_goes_on() {
     here.ground.hand_over();
     copied(&data.path, &config);
     refused(&data.path, &config, "already");
+    // Under another name it may be there twice; not with other partitions.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let another = config.with_file_name("another.toml");
+    let renamed = text.replace(&there.plan.prefix, &format!("another-{}", there.plan.prefix));
+    std::fs::write(&another, renamed.replace("partitions = 4", "partitions = 5")).unwrap();
+    refused(&data.path, &another, "write 4");
+    std::fs::write(&another, renamed).unwrap();
+    copied(&data.path, &another);
     here.ground.take_back();
     is_same(&here, &there);
 

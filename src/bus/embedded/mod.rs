@@ -167,6 +167,13 @@ impl Embedded {
         ours.owner.tend(&mut upkeep::Compacted::new())
     }
 
+    /// The topics that there are, with the number of their partitions, where this process owns the directory.
+    pub fn topics(&self) -> Vec<(TopicName, u32)> {
+        let Some(ours) = &self.ours else { return Vec::new() };
+        let core = ours.owner.core();
+        core.topics.iter().map(|(name, known)| (name.clone(), known.partitions.len() as u32)).collect()
+    }
+
     /// Bytes on disk, where this process owns the directory.
     pub fn disk_bytes(&self) -> Option<u64> {
         let store = self.ours.as_ref()?.owner.store();
