@@ -141,7 +141,14 @@ impl Directory {
             return Ok(());
         }
         permissions.set_mode(0o700);
-        std::fs::set_permissions(&self.path, permissions)
+        match std::fs::set_permissions(&self.path, permissions) {
+            // It is another user's, who lets us in by a group: a mounted volume, mostly.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                tracing::warn!(directory = %self.path.display(), "others may read it, and its mode is not ours to change");
+                Ok(())
+            }
+            set => set,
+        }
     }
 
     /// Whether what is in it is what may be, and from here.
