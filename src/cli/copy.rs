@@ -4,10 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use tokio::runtime::Runtime;
 
 use lockstep::bus::{Any, AnyBus, TopicName, TopicPartition, TopicsPlan};
 use lockstep::codec::Codec;
@@ -119,7 +117,7 @@ impl End {
                 plan = TopicsPlan { prefix, partitions, ..plan };
             }
         }
-        let codec = runtime()?.block_on(deployment::codec(&deployment.config))?;
+        let codec = deployment::codec_blocking(&deployment.config)?;
         Ok(End { path: path.to_owned(), bus, codec, plan })
     }
 
@@ -130,7 +128,7 @@ impl End {
         let plan = deployment.topics();
         let path = path.to_owned();
         if deployment.data.is_none() {
-            let codec = runtime()?.block_on(deployment::codec(&deployment.config))?;
+            let codec = deployment::codec_blocking(&deployment.config)?;
             return Ok(End { path, bus, codec, plan });
         }
         let TopicsPlan { prefix, partitions, .. } = source.plan.clone();
@@ -156,11 +154,6 @@ fn configured(path: &Path, other: &Path) -> Configured {
     }
     let config = Some(other.to_owned()).filter(|other| is_file(other));
     Configured { config, data: Some(path.to_owned()) }
-}
-
-fn runtime() -> anyhow::Result<Runtime> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.context("the system gives no means to ask the schema registry")
 }
 
 /// Whether a path is a configuration, and no data directory.

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
 
 use lockstep::bus::embedded::{Embedded, Fsync, Settings};
@@ -153,6 +154,15 @@ pub(super) async fn codec(config: &Config) -> anyhow::Result<Codec> {
     });
     let registry = Registry::new(known.url.clone(), credentials, config.bus.allow_plaintext)?;
     Ok(Codec::registered(registry, &config.bus.prefix).await?)
+}
+
+/// The same for who has a thread of his own, and waits.
+pub(super) fn codec_blocking(config: &Config) -> anyhow::Result<Codec> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no means to ask the schema registry")?;
+    runtime.block_on(codec(config))
 }
 
 /// How the Kafka of a configuration is reached.

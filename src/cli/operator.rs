@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use anyhow::Context;
 use clap::Args;
 
 use lockstep::bus::{AnyBus, TopicsPlan};
@@ -58,11 +57,7 @@ impl Log {
     pub(super) fn open(configured: &Configured) -> anyhow::Result<Log> {
         let deployment = configured.load()?;
         let bus = deployment.bus()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("the system gives no means to ask the schema registry")?;
-        let codec = runtime.block_on(deployment::codec(&deployment.config))?;
+        let codec = deployment::codec_blocking(&deployment.config)?;
         Ok(Log { bus, codec, plan: deployment.topics() })
     }
 }

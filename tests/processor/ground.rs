@@ -51,16 +51,19 @@ impl Folder {
     }
 
     pub(crate) fn with(test: &str, settings: Settings) -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}-data", std::process::id()));
+        let path = Folder::path(test);
         let owned = Mutex::new(Some(Embedded::own(&path, settings).unwrap()));
         Folder { path, owned }
+    }
+
+    fn path(test: &str) -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}-data", std::process::id()))
     }
 
     /// A path that nothing is at yet.
     #[cfg(feature = "fail-points")]
     pub(crate) fn absent(test: &str) -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}-data", std::process::id()));
-        Folder { path, owned: Mutex::new(None) }
+        Folder { path: Folder::path(test), owned: Mutex::new(None) }
     }
 
     pub(crate) fn bus(&self) -> Embedded {

@@ -5,17 +5,15 @@
 //! topics keep their writer's times until all is there. Until then `lockstep run` refuses them.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header as Named, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::native::{COPIED, Fault, GAP, Heard, RECORD};
-use super::{Kafka, explain, topics};
+use super::{Kafka, Listening, explain, topics};
 use crate::bus::{Bus, Error, Header, Kept, Loader, Offset, Record, TopicPartition, TopicSpec};
 
 /// How long the brokers may be away before a copy is given up.
@@ -27,7 +25,7 @@ const ROOM_WITHIN: Duration = Duration::from_millis(100);
 pub struct KafkaLoader {
     kafka: Kafka,
     specs: Vec<TopicSpec>,
-    producer: BaseProducer<Deliveries>,
+    producer: BaseProducer<Listening>,
     filling: Option<Filling>,
 }
 
@@ -42,36 +40,6 @@ struct Filling {
     time_ms: i64,
 }
 
-/// Hears what became of records.
-struct Deliveries {
-    heard: Arc<Heard>,
-    failed: Mutex<Option<Fault>>,
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.heard.log(level as i32, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if let Some(code) = error.rdkafka_error_code() {
-            self.heard.complain(Fault::new(code, reason));
-        }
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert_with(|| Fault::new(code, &error.to_string()));
-        }
-    }
-}
-
 impl KafkaLoader {
     pub(super) fn new(kafka: Kafka, specs: &[TopicSpec]) -> Result<KafkaLoader, Error> {
         let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
@@ -83,8 +51,7 @@ impl KafkaLoader {
                 mend: "set another `prefix` in [bus]; or, if a copy that was not finished has left its topics, delete all of the prefix with kafka-topics.sh --delete".to_owned(),
             });
         }
-        let heard = Arc::new(Heard::new("loader"));
-        let context = Deliveries { heard, failed: Mutex::new(None) };
+        let context = Listening::new(Arc::new(Heard::new("loader")));
         let producer = kafka.connection.loader(TAKEN_WITHIN).create_with_context(context);
         let producer = producer.map_err(|error| explain::creation(&error))?;
         topics::create_for_copies(&kafka, specs)?;
@@ -94,8 +61,8 @@ impl KafkaLoader {
     /// What went wrong with what was given away already.
     fn check(&self) -> Result<(), Error> {
         let context = self.producer.context();
-        let failed = context.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(fault) = &*failed else { return Ok(()) };
+        let undelivered = context.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(fault) = &*undelivered else { return Ok(()) };
         let text = explain::complaint(&context.heard).filter(|_| explain::is_outage(fault));
         let fault = Fault { text: text.unwrap_or_else(|| fault.text.clone()), ..fault.clone() };
         Err(explain::outside("copying to Kafka", &self.kafka.servers(), &fault))

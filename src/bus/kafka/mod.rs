@@ -11,7 +11,7 @@ mod watched;
 mod writer;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -47,17 +47,26 @@ pub struct Kafka {
     heard: Arc<Heard>,
 }
 
-/// Hears what a client of the rdkafka package says by itself.
-struct Listening(Arc<Heard>);
+/// Hears what a client of the rdkafka package says by itself, and which record it could not deliver first.
+struct Listening {
+    heard: Arc<Heard>,
+    undelivered: Mutex<Option<Fault>>,
+}
+
+impl Listening {
+    fn new(heard: Arc<Heard>) -> Listening {
+        Listening { heard, undelivered: Mutex::new(None) }
+    }
+}
 
 impl ClientContext for Listening {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level as i32, facility, line);
+        self.heard.log(level as i32, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(code) = error.rdkafka_error_code() {
-            self.0.complain(Fault::new(code, reason));
+            self.heard.complain(Fault::new(code, reason));
         }
     }
 }
@@ -65,7 +74,13 @@ impl ClientContext for Listening {
 impl ProducerContext for Listening {
     type DeliveryOpaque = ();
 
-    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+            let mut first = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| Fault::new(code, &error.to_string()));
+        }
+    }
 }
 
 /// It shows where it is, never with whom it is known.
@@ -82,7 +97,7 @@ impl Kafka {
     /// A setting cannot be used, the brokers do not let us in, or nobody answers within ten seconds.
     pub fn connect(connection: Connection) -> Result<Kafka, Error> {
         let heard = Arc::new(Heard::new("asking"));
-        let asking = connection.common().create_with_context(Listening(Arc::clone(&heard)));
+        let asking = connection.common().create_with_context(Listening::new(Arc::clone(&heard)));
         let kafka = Kafka { asking: asking.map_err(|error| explain::creation(&error))?, connection, heard };
         kafka.ask("reaching Kafka", true, |client, wait| Ok(client.fetch_cluster_id(wait)))?;
         Ok(kafka)

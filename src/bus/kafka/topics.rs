@@ -14,7 +14,7 @@ use crate::bus::{Error, Found, Offset, TopicName, TopicPartition, TopicSpec};
 
 /// A client for administration.
 fn admin(kafka: &Kafka) -> Result<AdminClient<Listening>, Error> {
-    let listening = Listening(Arc::clone(&kafka.heard));
+    let listening = Listening::new(Arc::clone(&kafka.heard));
     kafka.connection.common().create_with_context(listening).map_err(|error| explain::creation(&error))
 }
 

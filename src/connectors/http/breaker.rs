@@ -34,6 +34,8 @@ pub struct Breaker {
     limits: Limits,
     /// What became of calls, the oldest first: when, and whether it failed.
     calls: VecDeque<(Instant, bool)>,
+    /// So many of them failed.
+    failed: usize,
     state: State,
 }
 
@@ -49,7 +51,7 @@ enum State {
 impl Breaker {
     /// One that lets calls pass.
     pub const fn new(limits: Limits) -> Breaker {
-        Breaker { limits, calls: VecDeque::new(), state: State::Closed }
+        Breaker { limits, calls: VecDeque::new(), failed: 0, state: State::Closed }
     }
 
     /// Whether a call may be made now.
@@ -80,7 +82,7 @@ impl Breaker {
             }
             State::Trying(_) => {
                 self.state = State::Closed;
-                self.calls.clear();
+                self.forget();
                 return Some(Turned::Closed);
             }
             // It was under way when it opened.
@@ -88,17 +90,23 @@ impl Breaker {
             State::Closed => {}
         }
         self.calls.push_back((now, has_failed));
-        while self.calls.front().is_some_and(|(at, _)| *at + self.limits.window < now) {
-            self.calls.pop_front();
+        self.failed += usize::from(has_failed);
+        let window = self.limits.window;
+        while let Some((_, has_failed)) = self.calls.pop_front_if(|(at, _)| *at + window < now) {
+            self.failed -= usize::from(has_failed);
         }
-        let failed = self.calls.iter().filter(|(_, has_failed)| *has_failed).count();
         let is_enough = self.calls.len() >= self.limits.calls_min;
-        if !is_enough || failed * 100 < self.limits.failed_percent * self.calls.len() {
+        if !is_enough || self.failed * 100 < self.limits.failed_percent * self.calls.len() {
             return None;
         }
         self.state = State::Open(now + self.limits.open_for);
-        self.calls.clear();
+        self.forget();
         Some(Turned::Open)
+    }
+
+    fn forget(&mut self) {
+        self.calls.clear();
+        self.failed = 0;
     }
 
     /// Whether calls pass.
