@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::bus::{
-    self, Bus, Committed, From, Loader, Member, Membership, Offset, Polled, Progress, Reader, Record,
-    Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer,
+    self, Bus, Committed, From, Header, Kept, Loader, Member, Membership, Offset, Polled, Progress, Reader,
+    Record, Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer,
 };
 use crate::codec::{self, Codec};
 use crate::domain::Remedy;
@@ -21,6 +21,8 @@ const WAIT: Duration = Duration::from_millis(100);
 const SETTLED_WITHIN: Duration = Duration::from_secs(30);
 /// How long the source may be away while it is read.
 const AWAY_MAX: Duration = Duration::from_secs(60);
+/// Who has a name of its own is a member of its group until its session is over, though it has gone.
+const IDLE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a group may need to give its only member all of its partitions.
 const GAINED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -35,6 +37,15 @@ pub struct Site<'s, B: Bus> {
     pub plan: &'s TopicsPlan,
 }
 
+/// What is done.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'s> {
+    /// The processor's group still has members: who has gone is one until its session is over.
+    WaitingForMembers(&'s str),
+    /// So many offsets of a partition are done, and of how many.
+    Copying(&'s TopicPartition, u64, u64),
+}
+
 /// What was copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
@@ -42,7 +53,8 @@ pub struct Copied {
     pub topics: Vec<(TopicName, u64)>,
     /// The states of each partition.
     pub states: Vec<States>,
-    /// So many records were written with schemas that are not ours, or cannot be read at all. They are as they were.
+    /// So many events, decisions and commands were written with schemas that are not ours, or cannot be read at all. They are
+    /// as they were.
     pub foreign: u64,
 }
 
@@ -78,6 +90,51 @@ pub enum Error {
         /// How many are configured.
         configured: u32,
     },
+    /// It is what a copy left that was cut off.
+    #[error(
+        "{0} has `message.timestamp.type` {1}, as the topics of a copy have that was not finished: it is no whole deployment, and is not copied"
+    )]
+    Unfinished(TopicName, String),
+    /// What is old would be gone.
+    #[error(
+        "{topic} keeps its records for {found}, and the target would keep them for {wanted}: set `retention_days` in its [privacy] to as much, or more"
+    )]
+    Shorter {
+        /// The topic.
+        topic: TopicName,
+        /// How long it keeps records at the source.
+        found: String,
+        /// How long it would keep them at the target.
+        wanted: Kept,
+    },
+    /// A record of those that everything depends on is not ours.
+    #[error(
+        "{partition}, offset {offset}: this record is none that this Lockstep can read: nothing may be lost of this topic, so it is not copied"
+    )]
+    Foreign {
+        /// Where it is.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: Offset,
+    },
+    /// Nothing comes any more.
+    #[error("{partition} is read to {next} of {end}, and nothing has come for {} s: the bus is away, or hangs", AWAY_MAX.as_secs())]
+    Silent {
+        /// What is read.
+        partition: TopicPartition,
+        /// How far.
+        next: Offset,
+        /// Where it ends.
+        end: Offset,
+    },
+    /// A processor runs there.
+    #[error("the group {group} has {members} members: stop what runs there, and copy again")]
+    Members {
+        /// The processor's group.
+        group: String,
+        /// How many.
+        members: usize,
+    },
     /// Somebody went on while it was copied.
     #[error(
         "{0} went on while it was copied: stop everything that runs there, delete what was copied so far, and copy again"
@@ -103,6 +160,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What to do about it.
+    pub const fn remedy(&self) -> Remedy {
+        match self {
+            Error::Bus(error) => error.remedy(),
+            Error::Processor(error) => error.remedy(),
+            Error::Record { why, .. } => why.remedy(),
+            _ => Remedy::Stop,
+        }
+    }
+}
+
 /// How far all is written and dealt with.
 struct Standing {
     bounds: BTreeMap<TopicPartition, Range<Offset>>,
@@ -119,8 +188,7 @@ impl Standing {
     }
 }
 
-/// Copies a deployment to where there is none of it yet. Tells of each partition how many offsets of it are done, and of how
-/// many.
+/// Copies a deployment to where there is none of it yet, and tells what is done.
 ///
 /// # Errors
 /// Something runs at the source, or its states are damaged; there is something at the target; one of both does not answer.
@@ -128,38 +196,38 @@ impl Standing {
 pub fn copy<S: Bus, T: Bus>(
     from: &Site<'_, S>,
     to: &Site<'_, T>,
-    tell: &mut dyn FnMut(&TopicPartition, u64, u64),
+    tell: &mut dyn FnMut(Step<'_>),
 ) -> Result<Copied, Error> {
-    expect_topics(from)?;
+    patiently(|| expect_topics(from, to.plan))?;
     if from.plan.partitions != to.plan.partitions {
         let (found, configured) = (from.plan.partitions, to.plan.partitions);
         return Err(Error::Partitions { topic: from.plan.name(Topic::Events), found, configured });
     }
-    settle(from)?;
+    is_idle(from, tell)?;
     let before = standing(from)?;
-    let wanted = processor::states(from.bus, from.codec, from.plan)?;
+    let wanted = states(from)?;
     wanted.iter().try_for_each(|states| states.check(from.plan))?;
     let mut loader = to.bus.load(&to.plan.specs())?;
     let mut copied = Copied { topics: Vec::new(), states: Vec::new(), foreign: 0 };
     for topic in Topic::ALL {
-        let mut records = 0;
-        for (place, bounds) in before.bounds.iter().filter(|(place, _)| place.topic == from.plan.name(topic))
-        {
+        let (mut records, name) = (0, from.plan.name(topic));
+        for (place, bounds) in before.bounds.iter().filter(|(place, _)| place.topic == name) {
             let target = to.plan.name(topic).partition(place.partition.0);
             loader.begin(&target, bounds.clone())?;
-            let (here, foreign) = copy_partition((from, to.codec), place, bounds, &mut loader, tell)?;
+            let reading = Reading { from, to: to.codec, topic, place, bounds };
+            let (here, foreign) = reading.copy(&mut loader, tell)?;
             loader.end()?;
             records += here;
             copied.foreign += foreign;
         }
         copied.topics.push((to.plan.name(topic), records));
     }
-    settle(from)?;
+    is_idle(from, tell)?;
     if let Some(place) = standing(from)?.went_on(&before, &from.plan.name(Topic::Events)) {
         return Err(Error::InUse(place));
     }
-    commit(to, &before.committed)?;
-    let found = processor::states(to.bus, to.codec, to.plan)?;
+    patiently(|| commit(to, &before.committed))?;
+    let found = states(to)?;
     for (wanted, found) in wanted.into_iter().zip(&found) {
         if wanted != *found {
             return Err(Error::Differs { partition: wanted.partition, wanted, found: *found });
@@ -169,14 +237,44 @@ pub fn copy<S: Bus, T: Bus>(
     Ok(Copied { states: found, ..copied })
 }
 
-fn expect_topics<B: Bus>(site: &Site<'_, B>) -> Result<(), Error> {
+/// Asks again while nobody answers, for as long as that may be.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if error.remedy() == Remedy::Retry && begun.elapsed() < AWAY_MAX => {
+                std::thread::sleep(WAIT);
+            }
+            answered => return answered,
+        }
+    }
+}
+
+fn states<B: Bus>(site: &Site<'_, B>) -> Result<Vec<States>, Error> {
+    patiently(|| Ok(processor::states(site.bus, site.codec, site.plan)?))
+}
+
+/// The topics are there, whole, and such that nothing is lost by the move.
+fn expect_topics<B: Bus>(site: &Site<'_, B>, target: &TopicsPlan) -> Result<(), Error> {
     let specs = site.plan.specs();
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
-    for (spec, found) in specs.into_iter().zip(site.bus.describe(&names)?) {
+    for ((spec, found), target) in specs.into_iter().zip(site.bus.describe(&names)?).zip(target.specs()) {
         let Some(found) = found else { return Err(Error::NoTopic(spec.name)) };
         if found.partitions != spec.partitions {
             let (found, configured) = (found.partitions, spec.partitions);
             return Err(Error::Partitions { topic: spec.name, found, configured });
+        }
+        if let Some(times) = found.writers_times() {
+            return Err(Error::Unfinished(spec.name, times.to_owned()));
+        }
+        let wanted = target.kept;
+        match (wanted, found.kept_days()) {
+            (Kept::Days(days), Some(kept)) if kept <= f64::from(days) => {}
+            (Kept::Days(_), kept) => {
+                let found = kept.map_or_else(|| "ever".to_owned(), |days| format!("{days} days"));
+                return Err(Error::Shorter { topic: spec.name, found, wanted });
+            }
+            (Kept::Compacted, _) => {}
         }
     }
     Ok(())
@@ -190,75 +288,115 @@ fn places<B: Bus>(site: &Site<'_, B>) -> Vec<TopicPartition> {
     all
 }
 
-/// Waits until nothing is open any more.
-fn settle<B: Bus>(site: &Site<'_, B>) -> Result<(), Error> {
-    let (places, begun) = (places(site), Instant::now());
+/// Waits until no processor is there, and nothing is open any more.
+fn is_idle<B: Bus>(site: &Site<'_, B>, tell: &mut dyn FnMut(Step<'_>)) -> Result<(), Error> {
+    let (group, begun) = (processor::group(site.plan), Instant::now());
     loop {
-        let mut open = None;
-        for (place, end) in places.iter().zip(site.bus.log_ends(&places)?) {
-            if site.bus.bounds(place)?.end < end {
-                open = Some(place.clone());
-                break;
-            }
+        let members = patiently(|| Ok(site.bus.members(&group)?))?;
+        if members == 0 {
+            break;
         }
-        let Some(place) = open else { return Ok(()) };
+        if begun.elapsed() >= IDLE_WITHIN {
+            return Err(Error::Members { group, members });
+        }
+        tell(Step::WaitingForMembers(&group));
+        std::thread::sleep(WAIT);
+    }
+    let (places, begun) = (places(site), Instant::now());
+    while let Some(place) = patiently(|| open(site, &places))? {
         if begun.elapsed() >= SETTLED_WITHIN {
             return Err(Error::Open(place));
         }
         std::thread::sleep(WAIT);
     }
+    Ok(())
+}
+
+/// Where something is open.
+fn open<B: Bus>(site: &Site<'_, B>, places: &[TopicPartition]) -> Result<Option<TopicPartition>, Error> {
+    for (place, end) in places.iter().zip(site.bus.log_ends(places)?) {
+        if site.bus.bounds(place)?.end < end {
+            return Ok(Some(place.clone()));
+        }
+    }
+    Ok(None)
 }
 
 fn standing<B: Bus>(site: &Site<'_, B>) -> Result<Standing, Error> {
     let mut bounds = BTreeMap::new();
     for place in places(site) {
-        let here = site.bus.bounds(&place)?;
+        let here = patiently(|| Ok(site.bus.bounds(&place)?))?;
         bounds.insert(place, here);
     }
     let events = site.plan.name(Topic::Events);
     let places: Vec<_> = (0..site.plan.partitions).map(|number| events.partition(number)).collect();
-    let committed = site.bus.committed(&processor::group(site.plan), &places)?;
+    let committed = patiently(|| Ok(site.bus.committed(&processor::group(site.plan), &places)?))?;
     Ok(Standing { bounds, committed })
 }
 
-/// Tells how many records there were, and how many of them were foreign.
-fn copy_partition<S: Bus>(
-    (from, to): (&Site<'_, S>, &Codec),
-    place: &TopicPartition,
-    bounds: &Range<Offset>,
-    loader: &mut impl Loader,
-    tell: &mut dyn FnMut(&TopicPartition, u64, u64),
-) -> Result<(u64, u64), Error> {
-    let (mut count, mut foreign) = (0, 0);
-    if bounds.is_empty() {
-        return Ok((count, foreign));
-    }
-    let all = bounds.end.0 - bounds.start.0;
-    let mut reader = from.bus.reader(&[(place.clone(), From::Beginning)], Until::End)?;
-    let mut heard = Instant::now();
-    loop {
-        let records = match reader.read(WAIT) {
-            Err(error) if error.remedy() == Remedy::Retry && heard.elapsed() < AWAY_MAX => continue,
-            read => read?,
-        };
-        heard = Instant::now();
-        for (row, record) in records.iter().enumerate().filter(|(_, record)| record.offset < bounds.end) {
-            let failed = |why| Error::Record { partition: place.clone(), offset: record.offset, why };
-            let value =
-                record.value.map(|value| reframed(from.codec, to, value)).transpose().map_err(failed)?;
-            let (value, is_ours) = value.map_or((None, true), |(value, is_ours)| (Some(value), is_ours));
-            loader.add(&Record { value: value.as_deref(), ..record }, &records.headers(row))?;
-            count += 1;
-            foreign += u64::from(!is_ours);
-            if count % 10_000 == 0 {
-                tell(place, record.offset.0 - bounds.start.0, all);
-            }
-        }
-        let is_past = records.iter().last().is_some_and(|last| last.offset >= bounds.end);
-        if is_past || records.is_empty() && reader.is_at_end() {
-            tell(place, all, all);
+/// A partition that is read, to be copied.
+struct Reading<'r, S: Bus> {
+    from: &'r Site<'r, S>,
+    to: &'r Codec,
+    topic: Topic,
+    place: &'r TopicPartition,
+    bounds: &'r Range<Offset>,
+}
+
+impl<S: Bus> Reading<'_, S> {
+    /// Tells how many records there were, and how many of them were foreign.
+    fn copy(&self, loader: &mut impl Loader, tell: &mut dyn FnMut(Step<'_>)) -> Result<(u64, u64), Error> {
+        let Reading { place, bounds, .. } = *self;
+        let (mut count, mut foreign) = (0, 0);
+        if bounds.is_empty() {
             return Ok((count, foreign));
         }
+        let all = bounds.end.0 - bounds.start.0;
+        let starts = [(place.clone(), From::Beginning)];
+        let mut reader = patiently(|| Ok(self.from.bus.reader(&starts, Until::End)?))?;
+        let (mut heard, mut next) = (Instant::now(), bounds.start);
+        loop {
+            let is_late = heard.elapsed() >= AWAY_MAX;
+            let records = match reader.read(WAIT) {
+                Err(error) if error.remedy() == Remedy::Retry && !is_late => continue,
+                read => read?,
+            };
+            for (row, record) in records.iter().enumerate().filter(|(_, record)| record.offset < bounds.end) {
+                foreign += u64::from(!self.add(loader, &record, &records.headers(row))?);
+                count += 1;
+                if count % 10_000 == 0 {
+                    tell(Step::Copying(place, record.offset.0 - bounds.start.0, all));
+                }
+            }
+            if let Some(last) = records.iter().last() {
+                (heard, next) = (Instant::now(), Offset(last.offset.0 + 1));
+            }
+            if next > bounds.end || records.is_empty() && reader.is_at_end() {
+                tell(Step::Copying(place, all, all));
+                return Ok((count, foreign));
+            }
+            if records.is_empty() && is_late {
+                return Err(Error::Silent { partition: place.clone(), next, end: bounds.end });
+            }
+        }
+    }
+
+    /// Tells whether it is ours.
+    fn add(
+        &self,
+        loader: &mut impl Loader,
+        record: &Record<'_>,
+        headers: &[Header<'_>],
+    ) -> Result<bool, Error> {
+        let (partition, offset) = (self.place.clone(), record.offset);
+        let reframed = record.value.map(|value| reframed(self.from.codec, self.to, value)).transpose();
+        let reframed = reframed.map_err(|why| Error::Record { partition: partition.clone(), offset, why })?;
+        let (value, is_ours) = reframed.map_or((None, true), |(value, is_ours)| (Some(value), is_ours));
+        if !is_ours && matches!(self.topic, Topic::State | Topic::Rules | Topic::Directory) {
+            return Err(Error::Foreign { partition, offset });
+        }
+        loader.add(&Record { value: value.as_deref(), ..*record }, headers)?;
+        Ok(is_ours)
     }
 }
 

@@ -62,6 +62,10 @@ impl Bus for AnyBus {
         either!(self, bus => bus.committed(group, partitions))
     }
 
+    fn members(&self, group: &str) -> Result<usize, Error> {
+        either!(self, bus => bus.members(group))
+    }
+
     fn load(&self, topics: &[TopicSpec]) -> Result<Self::Loader, Error> {
         either!(self, bus => bus.load(topics), wrapped)
     }

@@ -205,6 +205,12 @@ pub trait Bus: Send + Sync {
     /// A partition is unknown, or the bus cannot be reached.
     fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Committed>>, Error>;
 
+    /// How many members a group has. One with a name of its own that has gone counts until its session is over.
+    ///
+    /// # Errors
+    /// The bus cannot be reached.
+    fn members(&self, group: &str) -> Result<usize, Error>;
+
     /// Makes topics, to fill them with what another bus has.
     ///
     /// # Errors

@@ -219,6 +219,20 @@ impl TopicsPlan {
     }
 }
 
+impl Found {
+    /// For how many days it keeps records; none where it keeps them for ever, or does not tell.
+    pub fn kept_days(&self) -> Option<f64> {
+        let kept_ms =
+            self.settings.get("retention.ms")?.parse::<i64>().ok().filter(|kept_ms| *kept_ms >= 0)?;
+        Some(kept_ms as f64 / DAY_MS as f64)
+    }
+
+    /// Whose times its records have, where that is not the bus: so it is while a copy is made into it.
+    pub fn writers_times(&self) -> Option<&str> {
+        self.settings.get(TIMES).map(String::as_str).filter(|times| *times != "LogAppendTime")
+    }
+}
+
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
-use lockstep::bus::{Any, AnyBus, TopicName, TopicPartition, TopicsPlan};
+use lockstep::bus::{AnyBus, TopicsPlan};
 use lockstep::codec::Codec;
-use lockstep::copy::{Copied, Site, copy};
+use lockstep::copy::{Copied, Site, Step, copy};
 use lockstep::processor::States;
 
-use super::deployment::{self, Configured};
+use super::deployment::{self, Configured, Deployment};
 use super::output::{self, GREEN, Outcome, YELLOW};
 
-/// After the prefix, the name of the topic that there is in every deployment.
-const EVENTS: &str = ".events";
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
@@ -83,10 +81,17 @@ pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
     let from = End::source(from, to)?;
     let to = End::target(to, &from)?;
     let mut told = Instant::now();
-    let mut tell = |place: &TopicPartition, done: u64, all: u64| {
+    let mut tell = |step: Step<'_>| {
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
-            output::aside(&format!("{place}: {done} of {all} offsets\n"));
+            output::aside(&match step {
+                Step::Copying(place, done, all) => format!("{place}: {done} of {all} offsets\n"),
+                Step::WaitingForMembers(group) => {
+                    format!(
+                        "waiting until nobody is in the group {group}: a processor that was stopped just now is for 10 s\n"
+                    )
+                }
+            });
         }
     };
     let copied = copy(&from.site(), &to.site(), &mut tell)?;
@@ -102,21 +107,9 @@ impl End {
     /// Reaches what is copied. A directory says itself what it has.
     fn source(path: &Path, other: &Path) -> anyhow::Result<End> {
         let deployment = configured(path, other).load()?;
-        let bus = deployment.own_bus()?;
-        let mut plan = deployment.topics();
-        if let Any::Embedded(directory) = &bus {
-            let of = |(name, partitions): (TopicName, u32)| {
-                let prefix = name.as_str().strip_suffix(EVENTS)?.to_owned();
-                Some((prefix, partitions))
-            };
-            let mut found: Vec<_> = directory.topics().into_iter().filter_map(of).collect();
-            if found.len() > 1 {
-                found.retain(|(prefix, _)| *prefix == plan.prefix);
-            }
-            if let Some((prefix, partitions)) = found.pop() {
-                plan = TopicsPlan { prefix, partitions, ..plan };
-            }
-        }
+        let deployment = Deployment { is_configured: deployment.data.is_none(), ..deployment };
+        let bus = deployment.bus_alone()?;
+        let plan = deployment.topics_at(&bus)?;
         let codec = deployment::codec_blocking(&deployment.config)?;
         Ok(End { path: path.to_owned(), bus, codec, plan })
     }
@@ -124,16 +117,16 @@ impl End {
     /// Reaches where it is copied to. A directory becomes as the source is.
     fn target(path: &Path, source: &End) -> anyhow::Result<End> {
         let deployment = configured(path, &source.path).load()?;
-        let bus = deployment.own_bus()?;
+        let bus = deployment.bus_alone()?;
         let plan = deployment.topics();
         let path = path.to_owned();
         if deployment.data.is_none() {
             let codec = deployment::codec_blocking(&deployment.config)?;
             return Ok(End { path, bus, codec, plan });
         }
-        let TopicsPlan { prefix, partitions, .. } = source.plan.clone();
+        let plan = TopicsPlan { replicas: plan.replicas, ..source.plan.clone() };
         // Who reads it need not know of any schema registry.
-        Ok(End { path, bus, codec: Codec::single_object()?, plan: TopicsPlan { prefix, partitions, ..plan } })
+        Ok(End { path, bus, codec: Codec::single_object()?, plan })
     }
 
     const fn site(&self) -> Site<'_, AnyBus> {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use lockstep::bus::embedded::{Embedded, Fsync, Settings};
 use lockstep::bus::kafka::{ClientCertificate, Connection, Kafka, Sasl, Tls};
-use lockstep::bus::{Any, AnyBus, Replicas, TopicsPlan};
+use lockstep::bus::{Any, AnyBus, Bus, Found, Replicas, Topic, TopicsPlan};
 use lockstep::codec::{Codec, Credentials, Registry};
 use lockstep::config::{self, Config, Property, SecretStore};
 use lockstep::document::{Document, Error, Mistakes, Syntax};
@@ -19,6 +19,8 @@ use super::{output, report};
 
 /// The file that is read where none is named.
 const FILE: &str = "lockstep.toml";
+/// After the prefix, the name of the topic that there is in every deployment.
+const EVENTS: &str = ".events";
 /// For so long another process may own a directory before one that wants to run with it gives up.
 const OWNED_FOR_A_MOMENT: Duration = Duration::from_secs(3);
 
@@ -76,7 +78,7 @@ impl Configured {
             let count = report::count(mistakes.errors(), mistakes.warnings());
             anyhow::anyhow!("{} cannot be used: {count}", document.name())
         })?;
-        Ok(Deployment { config, data: self.data.clone() })
+        Ok(Deployment { config, data: self.data.clone(), is_configured: self.config.is_some() })
     }
 }
 
@@ -84,6 +86,8 @@ impl Configured {
 pub(super) struct Deployment {
     pub(super) config: Config,
     pub(super) data: Option<PathBuf>,
+    /// Whether somebody has written the configuration.
+    pub(super) is_configured: bool,
 }
 
 impl Deployment {
@@ -98,12 +102,60 @@ impl Deployment {
     /// Its bus, for who runs it: of a directory he is the owner.
     pub(super) fn own_bus(&self) -> Result<AnyBus, lockstep::bus::Error> {
         Ok(match &self.data {
-            Some(path) => Any::Embedded(own(path, settings(&self.config.data))?),
+            Some(path) => Any::Embedded(for_a_moment(|| Embedded::own(path, settings(&self.config.data)))?),
             None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
         })
     }
 
-    /// Its topics.
+    /// Its bus, for who wants to be alone with it.
+    pub(super) fn bus_alone(&self) -> Result<AnyBus, lockstep::bus::Error> {
+        Ok(match &self.data {
+            Some(path) => {
+                Any::Embedded(for_a_moment(|| Embedded::own_alone(path, settings(&self.config.data)))?)
+            }
+            None => Any::Kafka(Kafka::connect(connection(&self.config.bus))?),
+        })
+    }
+
+    /// Its topics: as they are in a directory of which nobody has written a configuration, else as the configuration has them.
+    ///
+    /// # Errors
+    /// The directory does not answer, or has other deployments and not this one.
+    pub(super) fn topics_at(&self, bus: &AnyBus) -> anyhow::Result<TopicsPlan> {
+        let plan = self.topics();
+        let (Any::Embedded(directory), Some(path)) = (bus, &self.data) else { return Ok(plan) };
+        let names = directory.topics()?;
+        let mut prefixes: Vec<_> =
+            names.iter().filter_map(|name| name.as_str().strip_suffix(EVENTS)).collect();
+        if prefixes.contains(&plan.prefix.as_str()) {
+            prefixes.retain(|prefix| *prefix == plan.prefix);
+        }
+        let prefix = match prefixes.as_slice() {
+            [] => return Ok(plan),
+            [prefix] if !self.is_configured || *prefix == plan.prefix => (*prefix).to_owned(),
+            others => anyhow::bail!(
+                "{} has {}, and nothing of `{}`: write `prefix` in [bus] of a configuration, and name it with --config",
+                path.display(),
+                others.join(", "),
+                plan.prefix
+            ),
+        };
+        if self.is_configured {
+            return Ok(plan);
+        }
+        let events = TopicsPlan { prefix, ..plan.clone() }.name(Topic::Events);
+        let found = directory.describe(std::slice::from_ref(&events))?.pop().flatten();
+        let prefix = events.as_str().trim_end_matches(EVENTS).to_owned();
+        let days = found.as_ref().and_then(Found::kept_days).map(|days| days as u16);
+        Ok(TopicsPlan {
+            prefix,
+            partitions: found.map_or(plan.partitions, |found| found.partitions),
+            retention_days: days.unwrap_or(plan.retention_days),
+            ..plan
+        })
+    }
+
+    /// Its topics, as the configuration has them.
     pub(super) fn topics(&self) -> TopicsPlan {
         let bus = &self.config.bus;
         let replicas =
@@ -120,11 +172,13 @@ impl Deployment {
     }
 }
 
-/// A directory as its owner. A command that looks something up owns it for a moment: that is waited for.
-fn own(path: &Path, settings: Settings) -> Result<Embedded, lockstep::bus::Error> {
+/// A command that looks something up owns a directory for a moment: that is waited for.
+fn for_a_moment(
+    own: impl Fn() -> Result<Embedded, lockstep::bus::Error>,
+) -> Result<Embedded, lockstep::bus::Error> {
     let begun = Instant::now();
     loop {
-        match Embedded::own(path, settings) {
+        match own() {
             Err(lockstep::bus::Error::Owned { .. }) if begun.elapsed() < OWNED_FOR_A_MOMENT => {
                 std::thread::sleep(Duration::from_millis(50));
             }

@@ -58,7 +58,8 @@ impl Log {
         let deployment = configured.load()?;
         let bus = deployment.bus()?;
         let codec = deployment::codec_blocking(&deployment.config)?;
-        Ok(Log { bus, codec, plan: deployment.topics() })
+        let plan = deployment.topics_at(&bus)?;
+        Ok(Log { bus, codec, plan })
     }
 }
 

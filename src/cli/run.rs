@@ -131,7 +131,6 @@ async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyho
     let config = &deployment.config;
     let stop = Stop::default();
     let mut signals = Signals::new()?;
-    let plan = deployment.topics();
     let ops = Ops {
         metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
         readiness: Arc::new(Readiness::default()),
@@ -144,14 +143,13 @@ async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyho
         name,
         roles = ?command.roles,
         ops = %config.ops.listen,
-        prefix = plan.prefix,
         "lockstep begins"
     );
     let (over, ended) = tokio::sync::oneshot::channel::<()>();
     let until = async { ended.await.unwrap_or_default() };
     let server = tokio::spawn(ops.clone().serve(listener, until));
-    let beginning = begin(deployment, &plan);
-    let (bus, codec) = tokio::select! {
+    let beginning = begin(deployment);
+    let (bus, codec, plan) = tokio::select! {
         begun = beginning => begun?,
         () = signals.next() => return Ok(Outcome::Done),
     };
@@ -205,11 +203,14 @@ async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyho
     }
 }
 
+/// What has to be there.
+type Reached = (Arc<AnyBus>, Arc<Codec>, TopicsPlan);
+
 /// Reaches what has to be there, and waits for it.
-async fn begin(deployment: &Arc<Deployment>, plan: &TopicsPlan) -> anyhow::Result<(Arc<AnyBus>, Arc<Codec>)> {
+async fn begin(deployment: &Arc<Deployment>) -> anyhow::Result<Reached> {
     let mut is_told = false;
     loop {
-        match reach(deployment, plan).await {
+        match reach(deployment).await {
             Err(error) if passes(&error) => {
                 if !is_told {
                     tracing::warn!("{error:#}; it is tried again until it works");
@@ -222,19 +223,21 @@ async fn begin(deployment: &Arc<Deployment>, plan: &TopicsPlan) -> anyhow::Resul
     }
 }
 
-async fn reach(deployment: &Arc<Deployment>, plan: &TopicsPlan) -> anyhow::Result<(Arc<AnyBus>, Arc<Codec>)> {
-    let (ours, wanted) = (Arc::clone(deployment), plan.clone());
+async fn reach(deployment: &Arc<Deployment>) -> anyhow::Result<Reached> {
+    let ours = Arc::clone(deployment);
     let look = move || {
         let bus = Arc::new(ours.own_bus()?);
+        let plan = ours.topics_at(&bus)?;
         if ours.data.is_some() {
             // Nobody else has to be asked how they should be.
-            bus.create(&wanted.specs())?;
+            bus.create(&plan.specs())?;
         }
-        check_topics(&bus, &wanted)?;
-        anyhow::Ok(bus)
+        check_topics(&bus, &plan)?;
+        anyhow::Ok((bus, plan))
     };
-    let bus = tokio::task::spawn_blocking(look).await.context("reaching the bus")??;
-    Ok((bus, Arc::new(deployment::codec(&deployment.config).await?)))
+    let (bus, plan) = tokio::task::spawn_blocking(look).await.context("reaching the bus")??;
+    tracing::info!(prefix = plan.prefix, partitions = plan.partitions, "the bus is there");
+    Ok((bus, Arc::new(deployment::codec(&deployment.config).await?), plan))
 }
 
 /// Whether an error is one of those that pass by themselves.

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use lockstep::bus::{AnyBus, Bus, Difference, Found, Severity, Topic, TopicSpec};
+use lockstep::bus::{AnyBus, Bus, Difference, Found, Severity, Topic, TopicSpec, TopicsPlan};
 
-use super::deployment::{Configured, Deployment};
+use super::deployment::Configured;
 use super::output::{self, DIM, GREEN, Outcome, RED, YELLOW};
 use super::report;
 
@@ -144,16 +144,20 @@ fn see(bus: &AnyBus, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>> 
     Ok(specs.iter().zip(found).map(seen).collect())
 }
 
-fn specs(configured: &Configured) -> anyhow::Result<(Deployment, Vec<(Topic, TopicSpec)>)> {
+/// The topics as they should be, and the bus.
+fn specs(configured: &Configured) -> anyhow::Result<(AnyBus, Vec<(Topic, TopicSpec)>)> {
     let deployment = configured.load()?;
-    let plan = deployment.topics();
-    let specs = Topic::ALL.into_iter().map(|topic| (topic, plan.spec(topic))).collect();
-    Ok((deployment, specs))
+    let bus = deployment.bus()?;
+    let plan = deployment.topics_at(&bus)?;
+    Ok((bus, all_of(&plan)))
+}
+
+fn all_of(plan: &TopicsPlan) -> Vec<(Topic, TopicSpec)> {
+    Topic::ALL.into_iter().map(|topic| (topic, plan.spec(topic))).collect()
 }
 
 fn create(look: &Look) -> anyhow::Result<Outcome> {
-    let (deployment, specs) = specs(&look.configured)?;
-    let bus = deployment.bus()?;
+    let (bus, specs) = specs(&look.configured)?;
     let before = see(&bus, &specs)?;
     let missing: Vec<TopicSpec> =
         before.iter().filter(|seen| !seen.was_there).map(|seen| seen.spec.clone()).collect();
@@ -171,8 +175,8 @@ fn create(look: &Look) -> anyhow::Result<Outcome> {
 }
 
 fn check(look: &Look) -> anyhow::Result<Outcome> {
-    let (deployment, specs) = specs(&look.configured)?;
-    let seen = see(&deployment.bus()?, &specs)?;
+    let (bus, specs) = specs(&look.configured)?;
+    let seen = see(&bus, &specs)?;
     let text = |seen: &Seen| {
         if seen.differences.is_empty() {
             format!("{}: {GREEN}as it should be{GREEN:#}\n", seen.spec.name)
@@ -184,11 +188,13 @@ fn check(look: &Look) -> anyhow::Result<Outcome> {
 }
 
 fn describe(command: &Describe) -> anyhow::Result<Outcome> {
-    let (deployment, specs) = specs(&command.look.configured)?;
+    let configured = &command.look.configured;
     let all = if command.offline {
+        let specs = all_of(&configured.load()?.topics());
         specs.into_iter().map(|(topic, spec)| Seen::unasked(topic, spec)).collect()
     } else {
-        see(&deployment.bus()?, &specs)?
+        let (bus, specs) = specs(configured)?;
+        see(&bus, &specs)?
     };
     print(&command.look, &all, |seen| described(seen, command.offline))?;
     // That something differs is told; what was asked for was done.

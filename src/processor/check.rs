@@ -29,14 +29,17 @@ impl States {
     /// Whether they are those that were committed.
     ///
     /// # Errors
-    /// [`Error::StateHash`] where they are not.
+    /// [`Error::StateHash`] where they are not, [`Error::NoOffset`] where there are some and nothing was committed.
     pub fn check(&self, plan: &TopicsPlan) -> Result<(), Error> {
-        let States { partition, committed, found, .. } = *self;
+        let States { partition, next, committed, found, .. } = *self;
         if committed == found {
             return Ok(());
         }
-        let partition = plan.name(Topic::State).partition(partition);
-        Err(Error::StateHash { partition, group: group(plan), committed, found })
+        let (partition, group) = (plan.name(Topic::State).partition(partition), group(plan));
+        Err(match next {
+            Some(_) => Error::StateHash { partition, group, committed, found },
+            None => Error::NoOffset { partition, group },
+        })
     }
 }
 

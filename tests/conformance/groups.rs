@@ -56,6 +56,21 @@ pub(crate) fn what_was_not_committed_is_read_again<R: Rig>(rig: &R) {
     assert_eq!(error.remedy(), Remedy::Abort, "{error}");
 }
 
+/// Who asks from outside knows how many there are. Nobody is in a group that nobody knows.
+pub(crate) fn members_are_counted<R: Rig>(rig: &R) {
+    let input = rig.topic("events", 2);
+    let (bus, membership) = (rig.bus(), membership(rig, &input, None));
+    assert_eq!(bus.members(&membership.group), Ok(0));
+    let member = join(&bus, &membership, 2);
+    assert_eq!(bus.members(&membership.group), Ok(1));
+    drop(member);
+    let begun = Instant::now();
+    while bus.members(&membership.group) != Ok(0) {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", bus.members(&membership.group));
+        std::thread::sleep(WAIT);
+    }
+}
+
 /// What copies a topic to another, and notes who owned what.
 struct Copier<'r, R: Rig> {
     rig: &'r R,

@@ -237,3 +237,16 @@ fn a_partition_has_so_many_bytes_at_most() {
     assert!((BYTES_MAX as usize * 9 / 10..=BYTES_MAX as usize).contains(&bytes), "{bytes}");
     assert!(found.last().unwrap().starts_with("499 "));
 }
+
+/// An owner who is alone answers nobody, and is told of.
+#[test]
+fn who_owns_alone_answers_nobody() {
+    let place = Place::new();
+    let alone = Embedded::own_alone(&place.0, Settings::default()).unwrap();
+    let error = Embedded::attach(&place.0).unwrap().topics().unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    let error = Embedded::own(&place.0, Settings::default()).err().unwrap();
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    drop(alone);
+    assert_eq!(Embedded::open(&place.0, Settings::default()).unwrap().topics(), Ok(Vec::new()));
+}

@@ -2,12 +2,11 @@
 //! log says.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use lockstep::bus::Topic;
+use lockstep::bus::{Bus, Outgoing, Partition, Topic, TopicsPlan, Writer};
 use lockstep::processor::Silent;
 
 use crate::check::check;
@@ -17,11 +16,13 @@ use crate::process;
 use crate::site::{Random, Site, anything, event, revision, rules, servers};
 use crate::witness;
 
-/// Runs `lockstep copy`.
+/// Runs the program: words, then paths.
+fn lockstep(words: &[&str], paths: &[&Path]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).args(paths).output().unwrap()
+}
+
 fn copy(from: &Path, to: &Path) -> Output {
-    let arguments =
-        [OsStr::new("copy"), OsStr::new("--from"), from.as_os_str(), OsStr::new("--to"), to.as_os_str()];
-    Command::new(env!("CARGO_BIN_EXE_lockstep")).args(arguments).output().unwrap()
+    lockstep(&["copy", "--from"], &[from, Path::new("--to"), to])
 }
 
 fn copied(from: &Path, to: &Path) {
@@ -100,6 +101,8 @@ fn a_deployment_moves_and_goes_on() {
     let renamed = text.replace(&there.plan.prefix, &format!("another-{}", there.plan.prefix));
     std::fs::write(&another, renamed.replace("partitions = 4", "partitions = 5")).unwrap();
     refused(&data.path, &another, "write 4");
+    std::fs::write(&another, renamed.replace("retention_days = 7", "retention_days = 6")).unwrap();
+    refused(&data.path, &another, "keeps its records for 7 days, and the target would keep them for 6 days");
     std::fs::write(&another, renamed).unwrap();
     copied(&data.path, &another);
     here.ground.take_back();
@@ -110,14 +113,48 @@ fn a_deployment_moves_and_goes_on() {
     working.end().unwrap();
     assert!(check(&there, &revisions).dead_letters >= 3);
 
-    // Kafka's log has gaps, and so has the copy.
+    // Kafka's log has gaps, and so have copies of it.
+    let third = Site {
+        plan: TopicsPlan { prefix: format!("{}-third", there.plan.prefix), ..there.plan.clone() },
+        ..there.elsewhere(Ground::Kafka(Brokers::one(servers())))
+    };
+    copied(&config, &process::config(&third));
+    is_same(&there, &third);
     let folder = Folder::absent("copies-back");
-    copied(&config, &folder.path);
-    let back = there.elsewhere(Ground::Directory(folder));
+    copied(&process::config(&third), &folder.path);
+    // It says itself what it has.
+    let found = lockstep(&["topics", "check", "--data"], &[&folder.path]);
+    assert!(found.status.success(), "{found:?}");
+    assert!(String::from_utf8_lossy(&found.stdout).contains(&third.plan.prefix), "{found:?}");
+    let named = lockstep(&["topics", "check", "--data"], &[&folder.path, Path::new("--config"), &config]);
+    assert!(String::from_utf8_lossy(&named.stderr).contains("and nothing of"), "{named:?}");
+    let back = third.elsewhere(Ground::Directory(folder));
     back.ground.take_back();
-    is_same(&there, &back);
+    is_same(&third, &back);
     let working = back.work(back.settings(test, 0, 50), Arc::new(Silent));
     days(&back, &mut random, 200);
     working.end().unwrap();
     check(&back, &revisions);
+}
+
+#[test]
+fn what_is_no_whole_deployment_is_not_copied() {
+    // What a copy left that was cut off.
+    let half = Site::on(On::Directory, "half", 1, 1).elsewhere(Ground::Kafka(Brokers::one(servers())));
+    drop(half.bus().load(&half.plan.specs()).unwrap());
+    let folder = Folder::absent("half-back");
+    refused(&process::config(&half), &folder.path, "as the topics of a copy have that was not finished");
+
+    // What nobody can read, where everything counts.
+    let odd = Site::on(On::Directory, "odd", 1, 1);
+    let rules = odd.plan.name(Topic::Rules);
+    let mut writer = odd.bus().writer("odd", &[rules]).unwrap();
+    let (partition, value) = (Partition(0), Some(&b"what nobody can read"[..]));
+    writer.add(&Outgoing { topic: 0, partition, key: b"rules", value, headers: &[] }).unwrap();
+    writer.commit(None).unwrap();
+    drop(writer);
+    odd.ground.hand_over();
+    let Ground::Directory(data) = &odd.ground else { panic!("it is in a directory") };
+    let folder = Folder::absent("odd-copy");
+    refused(&data.path, &folder.path, "offset 0: this record is none that this Lockstep can read");
 }

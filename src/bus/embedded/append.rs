@@ -146,7 +146,7 @@ impl Owner {
             operation: operation.to_owned(),
             servers: self.directory.display().to_string(),
             why: format!(
-                "its disk is full, {free} MiB are free and {least} are left to others: make space, and it goes on"
+                "its disk is full, {free} MiB are free and {least} are left to others: make space there"
             ),
         })
     }

@@ -99,6 +99,15 @@ impl Directory {
         serde_json::from_str(&text).ok()
     }
 
+    /// That somebody has it.
+    pub(super) fn owned_by(&self, holder: Option<Holder>) -> Error {
+        let holder = holder.map_or_else(
+            || "a process that has not said which".to_owned(),
+            |holder| format!("process {}, `{}`", holder.pid, holder.command),
+        );
+        Error::Owned { directory: self.path.display().to_string(), holder }
+    }
+
     /// Whether it was made. One that holds other things is not ours.
     fn is_begun(&self) -> Result<bool, Error> {
         let failed = |error: io::Error| refused(&self.path, &error);
@@ -112,6 +121,10 @@ impl Directory {
         // A process that was killed while it made it has left nothing but these.
         let is_other = |entry: &std::fs::DirEntry| !BEGUN.iter().any(|name| entry.file_name() == *name);
         if let Some(other) = all.find_map(|entry| entry.ok().filter(is_other)) {
+            // Or another process has made it just now.
+            if std::fs::read_to_string(self.path.join("layout")).is_ok_and(|found| found == LAYOUT) {
+                return Ok(true);
+            }
             return Err(Error::Refused {
                 operation: opening(&self.path),
                 why: format!(

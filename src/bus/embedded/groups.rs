@@ -71,6 +71,11 @@ impl Groups {
         self.changes
     }
 
+    /// How many members a group has.
+    pub(super) fn members(&self, group: &str) -> usize {
+        self.groups.get(group).map_or(0, BTreeMap::len)
+    }
+
     /// Joins a group. Who was there with the name is there no more, and what it had is free.
     pub(super) fn join(
         &mut self,

@@ -50,6 +50,13 @@ pub struct Embedded {
     ours: Option<Arc<Ours>>,
 }
 
+/// Whom an owner answers.
+#[derive(Clone, Copy)]
+enum Company {
+    Others,
+    Nobody,
+}
+
 /// What an owner has, in the order in which it goes.
 struct Ours {
     server: Option<Server>,
@@ -88,15 +95,17 @@ impl Embedded {
         let directory = Arc::new(Directory::new(path)?);
         let begun = Instant::now();
         loop {
-            match Embedded::take(&directory, settings)? {
+            match Embedded::take(&directory, settings, Company::Others)? {
                 Ok(embedded) => return Ok(embedded),
-                Err(_) => {
+                Err(holder) => {
                     let remote = Embedded { directory: Arc::clone(&directory), ours: None };
                     match remote.describe(&[]) {
                         // He may have begun just now, or ended.
                         Err(Error::Unreachable { .. }) if begun.elapsed() < BEGINS_WITHIN => {
                             std::thread::sleep(Duration::from_millis(50));
                         }
+                        // He answers nobody.
+                        Err(Error::Unreachable { .. }) => return Err(directory.owned_by(holder)),
                         answered => return answered.map(|_| remote),
                     }
                 }
@@ -110,13 +119,16 @@ impl Embedded {
     /// It cannot be used; [`Error::Owned`] where another process owns it.
     pub fn own(path: &Path, settings: Settings) -> Result<Embedded, Error> {
         let directory = Arc::new(Directory::new(path)?);
-        Embedded::take(&directory, settings)?.map_err(|holder| {
-            let holder = holder.map_or_else(
-                || "a process that has not said which".to_owned(),
-                |holder| format!("process {}, `{}`", holder.pid, holder.command),
-            );
-            Error::Owned { directory: directory.path.display().to_string(), holder }
-        })
+        Embedded::take(&directory, settings, Company::Others)?.map_err(|holder| directory.owned_by(holder))
+    }
+
+    /// Opens a directory as its owner, who answers nobody else, and deletes nothing by and by.
+    ///
+    /// # Errors
+    /// As for [`own`](Embedded::own).
+    pub fn own_alone(path: &Path, settings: Settings) -> Result<Embedded, Error> {
+        let directory = Arc::new(Directory::new(path)?);
+        Embedded::take(&directory, settings, Company::Nobody)?.map_err(|holder| directory.owned_by(holder))
     }
 
     /// The way to who owns a directory, now or later. This never owns it; while nobody does, nothing is answered.
@@ -130,6 +142,7 @@ impl Embedded {
     fn take(
         directory: &Arc<Directory>,
         settings: Settings,
+        company: Company,
     ) -> Result<Result<Embedded, Option<Holder>>, Error> {
         let held = match directory.take((settings.clock)().as_unix_ms())? {
             Ok(held) => held,
@@ -138,9 +151,14 @@ impl Embedded {
         let owner = Arc::new(Owner::open(&directory.path, directory.store(), settings)?);
         let failed =
             |error: std::io::Error| owner.failed("opening the directory", store::Fault::of_io(error));
-        let server = Server::start(Arc::clone(&owner), &directory.socket()).map_err(failed)?;
-        let upkeep = upkeep::start(&owner).map_err(failed)?;
-        let ours = Ours { server: Some(server), upkeep: Some(upkeep), owner, _held: held };
+        let (server, upkeep) = match company {
+            Company::Nobody => (None, None),
+            Company::Others => (
+                Some(Server::start(Arc::clone(&owner), &directory.socket()).map_err(failed)?),
+                Some(upkeep::start(&owner).map_err(failed)?),
+            ),
+        };
+        let ours = Ours { server, upkeep, owner, _held: held };
         Ok(Ok(Embedded { directory: Arc::clone(directory), ours: Some(Arc::new(ours)) }))
     }
 
@@ -167,11 +185,15 @@ impl Embedded {
         ours.owner.tend(&mut upkeep::Compacted::new())
     }
 
-    /// The topics that there are, with the number of their partitions, where this process owns the directory.
-    pub fn topics(&self) -> Vec<(TopicName, u32)> {
-        let Some(ours) = &self.ours else { return Vec::new() };
-        let core = ours.owner.core();
-        core.topics.iter().map(|(name, known)| (name.clone(), known.partitions.len() as u32)).collect()
+    /// The topics that there are.
+    ///
+    /// # Errors
+    /// The owner does not answer.
+    pub fn topics(&self) -> Result<Vec<TopicName>, Error> {
+        match self.asked().ask(Request::Topics, Vec::new())?.0 {
+            Answer::Topics(topics) => Ok(topics),
+            other => Err(unexpected("asking for topics", &other)),
+        }
     }
 
     /// Bytes on disk, where this process owns the directory.
@@ -220,6 +242,13 @@ impl Bus for Embedded {
 
     fn load(&self, topics: &[TopicSpec]) -> Result<EmbeddedLoader, Error> {
         EmbeddedLoader::new(self.clone(), topics)
+    }
+
+    fn members(&self, group: &str) -> Result<usize, Error> {
+        match self.asked().ask(Request::Members(group.to_owned()), Vec::new())?.0 {
+            Answer::Members(members) => Ok(members),
+            other => Err(unexpected("asking for the members of a group", &other)),
+        }
     }
 
     fn bounds(&self, partition: &TopicPartition) -> Result<Range<Offset>, Error> {

@@ -227,7 +227,7 @@ impl Owner {
             Fault::Full => Error::Unreachable {
                 operation,
                 servers: directory,
-                why: "its disk is full: make space, and it goes on".to_owned(),
+                why: "its disk is full: make space there".to_owned(),
             },
             Fault::Forbidden(error) => Error::Refused {
                 operation,
@@ -280,6 +280,8 @@ impl Owner {
     pub(super) fn answer(&self, request: Request, written: Written) -> Result<(Answer, Read), Error> {
         let nothing = |answer| Ok((answer, Vec::new()));
         match request {
+            Request::Topics => nothing(Answer::Topics(self.core().topics.keys().cloned().collect())),
+            Request::Members(group) => nothing(Answer::Members(self.core().groups.members(&group))),
             Request::Describe(topics) => {
                 let core = self.core();
                 nothing(Answer::Found(topics.iter().map(|topic| core.topics.get(topic).map(found)).collect()))

@@ -13,6 +13,8 @@ use crate::bus::{
 /// A question.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Request {
+    /// Which topics there are.
+    Topics,
     /// What there is of topics.
     Describe(Vec<TopicName>),
     /// Make topics.
@@ -31,6 +33,8 @@ pub(super) enum Request {
     Leave(Session),
     /// How far a group has read.
     Committed { group: String, partitions: Vec<TopicPartition> },
+    /// How many members a group has.
+    Members(String),
     /// Become the one who writes as this identity.
     Claim { identity: String, topics: Vec<TopicName> },
     /// Write and commit. The bytes of the records travel beside, in the same order.
@@ -65,6 +69,8 @@ pub(super) struct Appended {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
+    Topics(Vec<TopicName>),
+    Members(usize),
     Found(Vec<Option<Found>>),
     Bounds(Offset, Offset),
     Begun(Vec<Offset>),

@@ -27,6 +27,8 @@ pub struct KafkaLoader {
     specs: Vec<TopicSpec>,
     producer: BaseProducer<Listening>,
     filling: Option<Filling>,
+    /// Where each partition ends that was filled.
+    filled: Vec<(TopicPartition, Offset)>,
 }
 
 /// A partition that is being filled.
@@ -55,7 +57,7 @@ impl KafkaLoader {
         let producer = kafka.connection.loader(TAKEN_WITHIN).create_with_context(context);
         let producer = producer.map_err(|error| explain::creation(&error))?;
         topics::create_for_copies(&kafka, specs)?;
-        Ok(KafkaLoader { kafka, specs: specs.to_vec(), producer, filling: None })
+        Ok(KafkaLoader { kafka, specs: specs.to_vec(), producer, filling: None, filled: Vec::new() })
     }
 
     /// What went wrong with what was given away already.
@@ -103,24 +105,31 @@ impl KafkaLoader {
         Ok(())
     }
 
-    fn end_of(&self, filling: &mut Filling) -> Result<(), Error> {
-        let Filling { place, bounds, .. } = &*filling;
-        let (place, Range { start, end }) = (place.clone(), bounds.clone());
-        self.fill(filling, end)?;
+    fn end_of(&mut self, mut filling: Filling) -> Result<(), Error> {
+        let end = filling.bounds.end;
+        self.fill(&mut filling, end)?;
+        let Filling { place, keeps_offsets, bounds, next, .. } = filling;
         let flushed = self.producer.flush(TAKEN_WITHIN + ROOM_WITHIN);
         self.check()?;
         flushed.map_err(|error| self.kafka.failed(&format!("copying to {place}"), &error))?;
-        if !filling.keeps_offsets {
+        self.ends_at(&place, next)?;
+        if keeps_offsets && bounds.start.0 > 0 {
+            topics::delete_before(&self.kafka, &place, bounds.start)?;
+        }
+        self.filled.push((place, next));
+        Ok(())
+    }
+
+    /// Nobody else has written there.
+    fn ends_at(&self, place: &TopicPartition, end: Offset) -> Result<(), Error> {
+        let found = self.kafka.bounds(place)?;
+        if found.end == end {
             return Ok(());
         }
-        let found = self.kafka.bounds(&place)?;
-        if found.end != end {
-            return Err(Error::Odd {
-                operation: format!("copying to {place}"),
-                why: format!("it ends at {} and not at {end}: somebody else writes there", found.end),
-            });
-        }
-        if start.0 > 0 { topics::delete_before(&self.kafka, &place, start) } else { Ok(()) }
+        Err(Error::Odd {
+            operation: format!("copying to {place}"),
+            why: format!("it ends at {} and not at {end}: somebody else writes there", found.end),
+        })
     }
 }
 
@@ -159,11 +168,11 @@ impl Loader for KafkaLoader {
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        let Some(mut filling) = self.filling.take() else { return Ok(()) };
-        self.end_of(&mut filling)
+        self.filling.take().map_or(Ok(()), |filling| self.end_of(filling))
     }
 
     fn finish(self) -> Result<(), Error> {
+        self.filled.iter().try_for_each(|(place, end)| self.ends_at(place, *end))?;
         topics::finish_copies(&self.kafka, &self.specs)
     }
 }

@@ -226,6 +226,13 @@ impl Bus for Kafka {
         member::committed(&self.connection, group, partitions)
     }
 
+    fn members(&self, group: &str) -> Result<usize, Error> {
+        let operation = format!("asking who is in the group {group}");
+        let found =
+            self.ask(&operation, false, |client, wait| client.fetch_group_list(Some(group), wait).map(Some))?;
+        Ok(found.groups().iter().map(|found| found.members().len()).sum())
+    }
+
     fn load(&self, topics: &[TopicSpec]) -> Result<KafkaLoader, Error> {
         KafkaLoader::new(Kafka::connect(self.connection.clone())?, topics)
     }

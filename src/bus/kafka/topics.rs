@@ -1,16 +1,16 @@
 //! Topics of a cluster: made, and looked at. Never deleted, and never given other numbers of partitions.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::native::Fault;
-use super::{ANSWER_TIMEOUT, Kafka, Listening, explain};
+use super::{ANSWER_TIMEOUT, Kafka, LOOK_AGAIN, Listening, explain};
 use crate::bus::topics::TIMES;
-use crate::bus::{Error, Found, Offset, TopicName, TopicPartition, TopicSpec};
+use crate::bus::{Difference, Error, Found, Offset, Severity, TopicName, TopicPartition, TopicSpec};
 
 /// A client for administration.
 fn admin(kafka: &Kafka) -> Result<AdminClient<Listening>, Error> {
@@ -78,12 +78,19 @@ fn refused(kafka: &Kafka, operation: &str, code: Code) -> Error {
 }
 
 pub(super) fn create(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
-    create_with(kafka, topics, None)
+    create_with(kafka, topics, For::Writers)
 }
 
-/// Makes topics that keep the times of who fills them.
+/// Makes topics that keep the times of who fills them, and that nobody else has made.
 pub(super) fn create_for_copies(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), Error> {
-    create_with(kafka, topics, Some("CreateTime"))
+    create_with(kafka, topics, For::Copies)
+}
+
+/// What topics are made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Writers,
+    Copies,
 }
 
 /// Makes topics that were filled such as they should be.
@@ -98,10 +105,26 @@ pub(super) fn finish_copies(kafka: &Kafka, topics: &[TopicSpec]) -> Result<(), E
     let altered: Vec<_> = altered.collect();
     let answers = wait(operation, admin(kafka)?.alter_configs(&altered, &options()))?;
     let answers = answers.map_err(|error| kafka.failed(operation, &error))?;
-    answers.into_iter().try_for_each(|answer| match answer {
-        Ok(_) => Ok(()),
-        Err((_, code)) => Err(refused(kafka, operation, code)),
-    })
+    for answer in answers {
+        answer.map_err(|(_, code)| refused(kafka, operation, code))?;
+    }
+    // The brokers tell each other in their own time.
+    let names: Vec<_> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    loop {
+        let found = describe(kafka, &names)?;
+        let differs = topics.iter().zip(&found).find_map(|(topic, found)| {
+            let mut differences = topic.differences(found.as_ref()).into_iter();
+            differences.find(|difference| difference.severity == Severity::Error).map(|found| (topic, found))
+        });
+        let Some((topic, difference)) = differs else { return Ok(()) };
+        if Instant::now() >= deadline {
+            let Difference { what, wanted, found, .. } = difference;
+            let why = format!("{what} of {} was set to {wanted}, and is {found}", topic.name);
+            return Err(Error::Odd { operation: operation.to_owned(), why });
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Deletes what a partition has before an offset.
@@ -119,16 +142,16 @@ pub(super) fn delete_before(kafka: &Kafka, place: &TopicPartition, start: Offset
         .try_for_each(|element| element.error().map_err(|error| kafka.failed(&operation, &error)))
 }
 
-fn create_with(kafka: &Kafka, topics: &[TopicSpec], times: Option<&str>) -> Result<(), Error> {
+fn create_with(kafka: &Kafka, topics: &[TopicSpec], purpose: For) -> Result<(), Error> {
     let admin = admin(kafka)?;
     for topic in topics {
-        create_one(kafka, &admin, topic, times)?;
+        create_one(kafka, &admin, topic, purpose)?;
     }
     // The brokers tell each other of a new topic in their own time.
-    let deadline = std::time::Instant::now() + ANSWER_TIMEOUT;
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
     for topic in topics {
         while shape(kafka, &topic.name)?.is_none_or(|found| found.partitions == 0) {
-            if std::time::Instant::now() >= deadline {
+            if Instant::now() >= deadline {
                 let why = "it was made, and is not to be seen".to_owned();
                 return Err(Error::Odd { operation: format!("making topic {}", topic.name), why });
             }
@@ -142,12 +165,12 @@ fn create_one(
     kafka: &Kafka,
     admin: &AdminClient<Listening>,
     topic: &TopicSpec,
-    times: Option<&str>,
+    purpose: For,
 ) -> Result<(), Error> {
     let mut settings = topic.settings();
     for (name, value) in &mut settings {
-        if let Some(times) = times.filter(|_| *name == TIMES) {
-            times.clone_into(value);
+        if purpose == For::Copies && *name == TIMES {
+            "CreateTime".clone_into(value);
         }
     }
     let operation = format!("making topic {}", topic.name);
@@ -168,7 +191,12 @@ fn create_one(
     let created = wait(&operation, admin.create_topics([&new], &options()))?;
     let created = created.map_err(|error| kafka.failed(&operation, &error))?;
     match created.into_iter().next() {
-        None | Some(Ok(_) | Err((_, Code::TopicAlreadyExists))) => Ok(()),
+        None | Some(Ok(_)) => Ok(()),
+        Some(Err((_, Code::TopicAlreadyExists))) if purpose == For::Writers => Ok(()),
+        Some(Err((_, Code::TopicAlreadyExists))) => Err(odd(
+            "somebody else has made it just now",
+            "if another copy is made there, wait for it; else set another `prefix` in [bus]",
+        )),
         Some(Err((_, Code::InvalidReplicationFactor))) => Err(odd(
             &format!("the cluster has fewer than {replication} brokers, or some of them are down"),
             "set `replication_factor` of [bus] to as many copies as there are brokers, and `min_insync_replicas` to one less",
