@@ -128,7 +128,7 @@ pub enum Error {
         end: Offset,
     },
     /// A processor runs there.
-    #[error("the group {group} has {members} members: stop what runs there, and copy again")]
+    #[error("somebody is in the group {group} ({members}): stop what runs there, and copy again")]
     Members {
         /// The processor's group.
         group: String,
@@ -291,6 +291,7 @@ fn places<B: Bus>(site: &Site<'_, B>) -> Vec<TopicPartition> {
 /// Waits until no processor is there, and nothing is open any more.
 fn is_idle<B: Bus>(site: &Site<'_, B>, tell: &mut dyn FnMut(Step<'_>)) -> Result<(), Error> {
     let (group, begun) = (processor::group(site.plan), Instant::now());
+    let mut is_told = false;
     loop {
         let members = patiently(|| Ok(site.bus.members(&group)?))?;
         if members == 0 {
@@ -299,7 +300,9 @@ fn is_idle<B: Bus>(site: &Site<'_, B>, tell: &mut dyn FnMut(Step<'_>)) -> Result
         if begun.elapsed() >= IDLE_WITHIN {
             return Err(Error::Members { group, members });
         }
-        tell(Step::WaitingForMembers(&group));
+        if !std::mem::replace(&mut is_told, true) {
+            tell(Step::WaitingForMembers(&group));
+        }
         std::thread::sleep(WAIT);
     }
     let (places, begun) = (places(site), Instant::now());

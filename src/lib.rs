@@ -18,6 +18,7 @@
 //! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
+//! | [`simulators`] | the platforms as servers that speak their real protocols | `connectors`, `domain` |
 //!
 //! `fail` is a point at which tests end a process; any room may have one, and no release has.
 //!
@@ -40,3 +41,4 @@ pub mod metrics;
 pub mod processor;
 pub mod rules;
 pub mod simulate;
+pub mod simulators;

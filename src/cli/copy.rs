@@ -81,18 +81,15 @@ pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
     let from = End::source(from, to)?;
     let to = End::target(to, &from)?;
     let mut told = Instant::now();
-    let mut tell = |step: Step<'_>| {
-        if told.elapsed() >= TELL_EVERY {
+    let mut tell = |step: Step<'_>| match step {
+        Step::WaitingForMembers(group) => output::aside(&format!(
+            "waiting for up to a minute until nobody is in the group {group}: who was stopped just now is for 10 s\n"
+        )),
+        Step::Copying(place, done, all) if told.elapsed() >= TELL_EVERY => {
             told = Instant::now();
-            output::aside(&match step {
-                Step::Copying(place, done, all) => format!("{place}: {done} of {all} offsets\n"),
-                Step::WaitingForMembers(group) => {
-                    format!(
-                        "waiting until nobody is in the group {group}: a processor that was stopped just now is for 10 s\n"
-                    )
-                }
-            });
+            output::aside(&format!("{place}: {done} of {all} offsets\n"));
         }
+        Step::Copying(..) => {}
     };
     let copied = copy(&from.site(), &to.site(), &mut tell)?;
     if *json {

@@ -10,6 +10,7 @@ mod output;
 mod report;
 mod rules;
 mod run;
+mod signals;
 mod simulate;
 mod topics;
 
@@ -53,7 +54,7 @@ enum Command {
     Copy(copy::Copy),
     /// Run Lockstep: everything, or some of its roles
     Run(run::Run),
-    /// Run histories that nobody thought of through the engine
+    /// Run platforms that are none: histories through the engine, or servers that speak a platform's protocol
     #[command(subcommand)]
     Simulate(simulate::Simulate),
     /// Measure how fast Lockstep is on this machine

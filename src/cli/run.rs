@@ -21,6 +21,7 @@ use lockstep::processor::{self, Observer, Settings, Stop, Tally, Worker};
 
 use super::deployment::{self, Configured, Deployment};
 use super::output::Outcome;
+use super::signals::Signals;
 
 /// A transaction has no more events than so many: it must be over in time, and be done again in no time.
 pub(super) const EVENTS_MAX: usize = 50_000;
@@ -416,29 +417,5 @@ impl Observer for Watched {
 
     fn waiting(&self, worker: u32, is_waiting: bool) {
         self.ops.metrics.waiting(worker, is_waiting);
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let wrong = "signals cannot be listened for";
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate()).context(wrong)?,
-            interrupt: signal(SignalKind::interrupt()).context(wrong)?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

@@ -9,4 +9,5 @@
     reason = "a test fails loudly"
 )]
 
+mod cxone;
 mod http;

@@ -1,35 +1,19 @@
-//! `lockstep simulate`.
+//! `lockstep simulate engine`.
 
 use std::fmt::Write;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 
 use lockstep::simulate::{self, Mapping};
 
-use super::output::{self, Outcome};
+use crate::cli::output::{self, Outcome};
 
 /// So many of the counted histories are shown.
 const COUNTED_SHOWN_MAX: usize = 5;
 
-#[derive(Subcommand)]
-pub(super) enum Simulate {
-    /// Run the engine against platforms that behave badly, in virtual time, and judge the end
-    #[command(after_help = "\
-Each seed is a history of its own: ten minutes in which an agent changes both platforms at nasty moments, then an
-hour of rest. Each has some of many faults: outages, refusals, lost and late calls, budgets, bursts, offered contacts,
-other rules, teams and links in mid-history. It is judged by what the platforms show and by the log: no loop, in step,
-no more corrections than allowed, commands in order, the same again when the log is replayed. A last choice that is
-not shown in the end, and one who was made available who had not chosen it, are counted: some cannot be known.
-
-Examples:
-  lockstep simulate engine --seeds 10000
-  lockstep simulate engine --seed 4711 --trace")]
-    Engine(Engine),
-}
-
 #[derive(Args)]
-pub(super) struct Engine {
+pub(in crate::cli) struct Engine {
     /// Run this seed alone
     #[arg(long)]
     seed: Option<u64>,
@@ -63,8 +47,7 @@ struct Row {
     finding: String,
 }
 
-pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
-    let Simulate::Engine(command) = command;
+pub(super) fn run(command: &Engine) -> anyhow::Result<Outcome> {
     let seeds = command.seed.map_or(0..command.seeds, |seed| seed..seed.saturating_add(1));
     let mut result = Result::default();
     let mut text = String::new();

@@ -1,0 +1,17 @@
+//! NICE CXone, as far as its contract goes: log-in, the feed of states with its cursor and pages, setting with what waits for the
+//! end of a contact, agents, teams, codes, users. What the contract leaves open is a setting.
+
+mod answer;
+mod control;
+mod faults;
+mod people;
+mod server;
+mod settings;
+mod tenant;
+mod tokens;
+mod views;
+mod world;
+
+pub use server::{Addresses, Simulator, serve};
+pub use settings::{Credentials, Settings};
+pub use tenant::{Shown, Tenant, Variant};

@@ -1,0 +1,135 @@
+//! Everything that a simulated tenant is at one moment: agents, tokens, faults, and what was called.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::faults::Faults;
+use super::people::People;
+use super::settings::Settings;
+use super::tenant::{Code, Shown, Team, Tenant};
+use super::tokens::Tokens;
+use super::views::iso;
+use crate::connectors::http::Budget;
+use crate::domain::{DurationMs, TimeMs};
+
+/// So many calls are remembered.
+const LOG_MAX: usize = 1_000_000;
+/// The number of the first agent.
+pub(super) const AGENT_FIRST: u32 = 293_001;
+/// The names of teams, which have numbers from 1 on.
+const TEAMS: [&str; 5] = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"];
+/// Codes: number, name, whether it is active, whether it is of after-call work, time-out in minutes, teams that lack it.
+const CODES: [(i32, &str, bool, bool, i64, &[u32]); 9] = [
+    (1_001, "Break", true, false, 120, &[]),
+    (1_017, "Lunch", true, false, 120, &[]),
+    (1_018, "Training", true, false, 720, &[]),
+    (1_019, "Meeting", true, false, 240, &[]),
+    (1_020, "Wrap-up", true, true, 30, &[]),
+    (1_021, "Coaching", true, false, 240, &[5]),
+    (1_022, "Back office", true, false, 720, &[1, 2, 3, 4]),
+    (1_023, "Old break", false, false, 120, &[]),
+    (1_024, "Pause für Gespräche", true, false, 120, &[]),
+];
+
+/// A tenant with everything around it.
+pub(super) struct World {
+    pub(super) settings: Settings,
+    pub(super) tenant: Tenant,
+    pub(super) tokens: Tokens,
+    pub(super) faults: Faults,
+    /// Agents by the sessions that were joined for them.
+    pub(super) sessions: HashMap<String, u32>,
+    pub(super) budget: Option<Budget>,
+    /// What was accepted and is done later.
+    late: BTreeMap<(TimeMs, u64), (u32, Shown)>,
+    people: People,
+    log: VecDeque<Value>,
+    number: u64,
+}
+
+impl World {
+    pub(super) fn new(settings: Settings, now: TimeMs) -> World {
+        let mut tenant = Tenant::new(settings.variant);
+        for (number, name, is_active, is_acw, minutes, _) in CODES {
+            let timeout = DurationMs::from_seconds(minutes * 60);
+            tenant.codes.insert(number, Code { name: name.to_owned(), is_active, is_acw, timeout });
+        }
+        for (number, name) in (1..).zip(TEAMS) {
+            let has = |(code, .., lacking): &(i32, &str, bool, bool, i64, &[u32])| {
+                (!lacking.contains(&number)).then_some(*code)
+            };
+            let codes: BTreeSet<i32> = CODES.iter().filter_map(has).collect();
+            tenant.teams.insert(number, Team { name: name.to_owned(), codes });
+        }
+        for number in 0..settings.agents {
+            tenant.add(AGENT_FIRST + number, number % TEAMS.len() as u32 + 1, now);
+        }
+        let budget = settings.rate.map(|rate| Budget::new(rate, Instant::now()));
+        let people = People::new(&settings, now);
+        World {
+            settings,
+            tenant,
+            tokens: Tokens::default(),
+            faults: Faults::default(),
+            sessions: HashMap::new(),
+            budget,
+            late: BTreeMap::new(),
+            people,
+            log: VecDeque::new(),
+            number: 0,
+        }
+    }
+
+    /// Time goes on: what is due happens.
+    pub(super) fn go_on(&mut self, now: TimeMs) {
+        while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (at, _) = *entry.key();
+            let (id, wanted) = entry.remove();
+            self.tenant.apply(id, wanted, at);
+        }
+        self.tenant.go_on(now);
+        if self.settings.behaves {
+            self.people.go_on(&mut self.tenant, now);
+        }
+    }
+
+    /// Something that is done later.
+    pub(super) fn later(&mut self, at: TimeMs, id: u32, wanted: Shown) {
+        self.number += 1;
+        self.late.insert((at, self.number), (id, wanted));
+    }
+
+    /// A name that nothing else has.
+    pub(super) fn name(&mut self, what: &str) -> String {
+        self.number += 1;
+        format!("{what}-{}", self.number)
+    }
+
+    /// Notes a call.
+    pub(super) fn note(
+        &mut self,
+        now: TimeMs,
+        (method, path): (&str, &str),
+        status: u16,
+        (agent, applied): (Option<u32>, bool),
+    ) {
+        if self.log.len() == LOG_MAX {
+            self.log.pop_front();
+        }
+        self.log.push_back(json!({
+            "at": iso(now), "method": method, "path": path, "status": status, "agentId": agent,
+            "applied": applied,
+        }));
+    }
+
+    /// What was called, the oldest first.
+    pub(super) fn log(&self) -> Value {
+        self.log.iter().cloned().collect()
+    }
+
+    pub(super) fn forget_log(&mut self) {
+        self.log.clear();
+    }
+}
