@@ -10,4 +10,5 @@
 )]
 
 mod cxone;
+mod foreign;
 mod http;

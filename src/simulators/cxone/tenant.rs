@@ -139,7 +139,7 @@ pub enum Refusal {
     LoggedOut,
     /// No such code, or not one of his team, or not active.
     BadCode,
-    /// A code of after-call work.
+    /// A code of after-call work, and no contact.
     AfterCallWork,
 }
 
@@ -271,7 +271,7 @@ impl Tenant {
         }
         if let Some(number) = wanted.out_state {
             let code = self.codes.get(&number).filter(|code| code.is_active).ok_or(Refusal::BadCode)?;
-            if code.is_acw {
+            if code.is_acw && !agent.shown.is_contact() {
                 return Err(Refusal::AfterCallWork);
             }
             if !self.teams.get(&agent.team).is_some_and(|team| team.codes.contains(&number)) {
@@ -295,7 +295,9 @@ impl Tenant {
         let now = self.at(now);
         let Some(agent) = self.agents.get_mut(&id) else { return };
         if agent.shown.is_contact() {
-            agent.queued = Some(wanted);
+            let is_acw =
+                wanted.out_state.and_then(|code| self.codes.get(&code)).is_some_and(|code| code.is_acw);
+            agent.queued = Some(Shown { is_acw, ..wanted });
         } else if agent.shown != Shown::LOGGED_OUT
             && (agent.shown != wanted || self.variant.set_again_restarts)
         {
@@ -396,6 +398,15 @@ mod tests {
         assert_eq!(log_out(&mut tenant, at(10)), Ok(()));
         tenant.end_contact(7, at(11));
         assert_eq!(shown(&tenant), Shown::LOGGED_OUT);
+        // After-call work is what follows a contact.
+        tenant.put(7, Shown::AVAILABLE, at(12));
+        tenant.begin_contact(7, Shown::state(3), at(12));
+        assert_eq!(set(&mut tenant, "Unavailable", Some(WRAP_UP.into()), at(12)), Ok(()));
+        tenant.end_contact(7, at(12));
+        assert_eq!(shown(&tenant), wrap_up);
+        tenant.end_contact(7, at(12));
+        assert_eq!(shown(&tenant), Shown::AVAILABLE);
+        tenant.put(7, Shown::LOGGED_OUT, at(12));
         assert_eq!(set(&mut tenant, "Available", None, at(12)), Err(Refusal::LoggedOut));
         assert_eq!(log_out(&mut tenant, at(12)), Err(Refusal::LoggedOut));
     }

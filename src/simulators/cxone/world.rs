@@ -20,8 +20,10 @@ const LOG_MAX: usize = 1_000_000;
 pub(super) const AGENT_FIRST: u32 = 293_001;
 /// The names of teams, which have numbers from 1 on.
 const TEAMS: [&str; 5] = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"];
-/// Codes: number, name, whether it is active, whether it is of after-call work, time-out in minutes, teams that lack it.
-const CODES: [(i32, &str, bool, bool, i64, &[u32]); 9] = [
+/// A code: number, name, whether it is active, whether it is of after-call work, time-out in minutes, teams that lack it.
+type Made = (i32, &'static str, bool, bool, i64, &'static [u32]);
+
+const CODES: [Made; 9] = [
     (1_001, "Break", true, false, 120, &[]),
     (1_017, "Lunch", true, false, 120, &[]),
     (1_018, "Training", true, false, 720, &[]),
@@ -57,9 +59,7 @@ impl World {
             tenant.codes.insert(number, Code { name: name.to_owned(), is_active, is_acw, timeout });
         }
         for (number, name) in (1..).zip(TEAMS) {
-            let has = |(code, .., lacking): &(i32, &str, bool, bool, i64, &[u32])| {
-                (!lacking.contains(&number)).then_some(*code)
-            };
+            let has = |(code, .., lacking): &Made| (!lacking.contains(&number)).then_some(*code);
             let codes: BTreeSet<i32> = CODES.iter().filter_map(has).collect();
             tenant.teams.insert(number, Team { name: name.to_owned(), codes });
         }
