@@ -23,9 +23,10 @@ Examples:
     Engine(engine::Engine),
     /// Serve a CXone tenant: log-in, feed, settings and admin reads, with people and faults
     #[command(after_help = "\
-Everything is on this machine: the API and its log-in at --listen, and at --control what tests and people do behind its
-back: GET and POST /agents/ID/state, POST and DELETE /agents/ID/contact, POST /faults, /settings and /tokens/expire,
-GET and DELETE /log. docs/simulators.md has their bodies. Ctrl-C ends it.
+Everything is on this machine: the API and its log-in at --listen, and at --control what people and
+tests do behind its back, GET /agents/ID, POST /agents/ID/state, POST and DELETE /agents/ID/contact,
+POST /faults, /settings and /tokens/expire, GET and DELETE /log. docs/simulators.md has their bodies.
+Ctrl-C ends it.
 
 Examples:
   lockstep simulate cxone                                  # 200 agents who behave
