@@ -10,5 +10,6 @@
 )]
 
 mod cxone;
+mod feed;
 mod foreign;
 mod http;

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use moka::Expiry;
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
@@ -123,7 +124,12 @@ type Client = oauth2::Client<
 
 impl Sessions {
     pub(super) fn new(platform: Arc<Platform>, login: Login) -> Sessions {
-        let sessions = Cache::builder().max_capacity(4).expire_after(Renewal).build();
+        // The newest is always taken in: by moka's own policy one that is asked for less often is not.
+        let sessions = Cache::builder()
+            .max_capacity(4)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(Renewal)
+            .build();
         Sessions { platform, login, sessions, number: AtomicU64::new(0), refresh: Mutex::new(None) }
     }
 

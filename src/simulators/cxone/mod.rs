@@ -14,4 +14,4 @@ mod world;
 
 pub use server::{Addresses, Simulator, serve};
 pub use settings::{Credentials, Settings};
-pub use tenant::{Shown, Tenant, Variant};
+pub use tenant::{Agent, Code, Refusal, Shown, Team, Tenant, Variant};
