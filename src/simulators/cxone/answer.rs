@@ -343,16 +343,17 @@ impl World {
             let asked = request.query.get(name).cloned();
             asked.or_else(|| object.get(name).and_then(Value::as_str).map(str::to_owned))
         };
-        let code = match request.query.get("outstateid") {
-            Some(text) => text.trim().parse().map(Some),
-            None => Ok(object.get("outstateid").and_then(whole)),
+        let told = request.query.get("outstateid").map(|text| Value::String(text.clone()));
+        let code = match told.as_ref().or_else(|| object.get("outstateid")) {
+            None | Some(Value::Null) => Ok(None),
+            Some(told) => whole(told).map(Some).ok_or(Refusal::BadCode),
         };
         let named = text("reason").filter(|reason| !reason.is_empty()).map(|reason| {
             let mut codes = self.tenant.codes.iter();
             codes.find(|(_, code)| code.name == reason).map(|(number, _)| i64::from(*number))
         });
         let wanted = match (code, named) {
-            (Err(_), _) => Err(Refusal::BadState),
+            (Err(refusal), _) => Err(refusal),
             (Ok(None), Some(None)) => Err(Refusal::BadCode),
             (Ok(code), named) => {
                 self.tenant.wanted(agent, &text("state").unwrap_or_default(), code.or(named.flatten()))
