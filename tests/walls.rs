@@ -32,7 +32,18 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "codec",
         &["domain", "directory", "engine", "rules"],
-        &["apache_avro", "moka", "reqwest", "secrecy", "serde", "serde_json", "thiserror", "tokio", "url"],
+        &[
+            "apache_avro",
+            "moka",
+            "reqwest",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
+            "url",
+        ],
     ),
     ("fail", &[], &["tracing"]),
     (
@@ -56,12 +67,12 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "processor",
         &["bus", "codec", "control", "directory", "domain", "engine", "fail", "rules"],
-        &["sha2", "thiserror", "tracing", "twox_hash"],
+        &["thiserror", "tracing", "twox_hash"],
     ),
     ("copy", &["bus", "codec", "domain", "processor"], &["thiserror"]),
     (
         "connectors",
-        &["bus", "domain", "engine"],
+        &["bus", "codec", "domain", "engine"],
         &[
             "base64",
             "jiff",
@@ -82,7 +93,11 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["connectors", "domain"],
         &["axum", "base64", "jiff", "serde", "serde_json", "tokio", "url"],
     ),
-    ("metrics", &["bus", "domain", "engine", "processor"], &["prometheus"]),
+    (
+        "metrics",
+        &["bus", "codec", "connectors", "domain", "engine", "processor"],
+        &["prometheus"],
+    ),
     ("http", &["metrics"], &["axum", "tokio"]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.

@@ -4,6 +4,7 @@
 //! Calls block, so they belong on a thread of their own and never on that of an async runtime.
 
 mod any;
+mod compacted;
 pub mod embedded;
 mod error;
 pub mod kafka;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::TimeMs;
 
 pub use any::{Any, AnyBus};
+pub use compacted::latest;
 pub use error::Error;
 pub use partitioner::partition_for;
 pub use topics::{Difference, Found, Kept, Replicas, Severity, Topic, TopicSpec, TopicsPlan};
@@ -335,7 +337,8 @@ pub trait Writer: Send {
     /// As for the transaction.
     fn push(&mut self) -> Result<(), Error>;
 
-    /// Commits what was added, and how far the member has read, as one: all of it, or nothing.
+    /// Commits what was added, and how far the member has read, as one: all of it, or nothing. Beside a partition that he
+    /// reads there may be those of topics that he did not join for: that he is the one who may say it is proven by his own.
     ///
     /// # Errors
     /// [`Error::Fenced`] when another writes as this identity. [`Error::Evicted`] when the partitions may be another

@@ -12,6 +12,7 @@ mod rules;
 mod run;
 mod signals;
 mod simulate;
+mod tenant;
 mod topics;
 
 use std::process::ExitCode;

@@ -32,6 +32,48 @@ pub struct DeadLetter<'b> {
     pub payload: Option<Cow<'b, [u8]>>,
 }
 
+/// Where something came from that could not be read or done.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'o> {
+    /// The topic, or the list of a platform.
+    pub topic: &'o str,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// Its time.
+    pub at: TimeMs,
+}
+
+/// A payload that is larger is left out: the letter would not fit into a record with it.
+const PAYLOAD_BYTES_MAX: usize = 512 << 10;
+/// So much of an error is told.
+const MESSAGE_LENGTH_MAX: usize = 500;
+
+impl<'b> DeadLetter<'b> {
+    /// Sets something aside; with its payload, where that may be kept.
+    pub fn new(
+        origin: &Origin<'b>,
+        reader: &'b str,
+        (cause, message): (DeadCause, &'b str),
+        (payload, is_kept): (&'b [u8], bool),
+    ) -> DeadLetter<'b> {
+        let end = message.char_indices().map(|(at, _)| at).nth(MESSAGE_LENGTH_MAX);
+        DeadLetter {
+            topic: Cow::Borrowed(origin.topic),
+            partition: origin.partition,
+            offset: origin.offset,
+            at: origin.at,
+            reader: Cow::Borrowed(reader),
+            cause,
+            message: Cow::Borrowed(end.and_then(|end| message.get(..end)).unwrap_or(message)),
+            size: payload.len() as i64,
+            hash: Sha256::of(payload),
+            payload: (is_kept && payload.len() <= PAYLOAD_BYTES_MAX).then_some(Cow::Borrowed(payload)),
+        }
+    }
+}
+
 /// Why something could not be read or done, as a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadCause {

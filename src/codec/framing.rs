@@ -317,7 +317,22 @@ impl Codec {
         }
     }
 
-    /// The same for who has a thread of his own, and waits.
+    /// Reads the value of a message, and fetches its schema where it is not at hand: for who has a thread of his own, and
+    /// waits.
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode`] and [`Codec::load`].
+    pub fn read<'b, R: Record<'b>>(&self, value: &'b [u8]) -> Result<R, Error> {
+        match self.decode(value) {
+            Err(Error::NotLoaded(id)) => {
+                self.load_blocking(id)?;
+                self.decode(value)
+            }
+            read => read,
+        }
+    }
+
+    /// The same as [`Codec::load`] for who has a thread of his own, and waits.
     ///
     /// # Errors
     /// Those of [`Codec::load`].

@@ -34,7 +34,7 @@ mod wire;
 
 pub use bytes::Malformed;
 pub use command::{Command, Order, Set};
-pub use dead_letter::{DeadCause, DeadLetter};
+pub use dead_letter::{DeadCause, DeadLetter, Origin};
 pub use decision::{Commanded, DecidedAs, Decision};
 pub use directory::{AgentEntry, DirectoryEntry, Entry, LinkEntry, UserEntry};
 pub use error::Error;

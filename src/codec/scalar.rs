@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::ser::Serializer;
+use sha2::{Digest, Sha256 as Hasher};
 
 use super::bytes::{Input, Malformed, Output, put_long, put_text};
 use super::wire::{ByHand, BySerde};
@@ -26,6 +27,19 @@ pub struct Sha256(pub [u8; 32]);
 /// The hash of all states of a partition.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct StateHash(pub u64);
+
+impl Sha256 {
+    /// The one of these bytes.
+    pub fn of(bytes: &[u8]) -> Sha256 {
+        Sha256(Hasher::digest(bytes).into())
+    }
+
+    /// As a UUID of version 8, which is for what one makes up oneself (RFC 9562).
+    pub const fn uuid(self) -> Uuid {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = self.0;
+        Uuid([a, b, c, d, e, f, g & 0x0f | 0x80, h, i & 0x3f | 0x80, j, k, l, m, n, o, p])
+    }
+}
 
 /// As UUIDs are written.
 impl fmt::Display for Uuid {

@@ -7,14 +7,12 @@ use url::{Host, Url};
 
 use super::raw::{
     COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig,
-    RawCxone, RawData, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
+    RawData, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
 };
-use super::{Config, Cxone, CxoneLogin, Data, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus};
+use super::{Config, Data, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus, cxone};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
-/// Where CXone's discovery begins outside of government regions (CXone, authentication).
-const CXONE_ISSUER: &str = "https://cxone.niceincontact.com";
 const OPS_PORT: u16 = 9464;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
@@ -29,7 +27,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
         }
         Some(org)
     });
-    let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone(raw, secrets, mistakes));
+    let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone::cxone(raw, secrets, mistakes));
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
     let processor = processor(raw.processor.or(RawProcessor::default()), mistakes);
     let data = data(raw.data.or(RawData::default()), mistakes);
@@ -145,77 +143,6 @@ fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
     None
 }
 
-fn cxone(raw: Placed<RawCxone>, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Cxone> {
-    let Placed { place, value: raw } = raw;
-    let issuer = match raw.issuer.into_given() {
-        None => Url::parse(CXONE_ISSUER).ok(),
-        Some(text) => web_address(text, "issuer", Plaintext::Never, mistakes),
-    };
-    let user_name =
-        text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
-    let key_id = text(raw.access_key_id, place, "access_key_id", "write the id of the access key", mistakes);
-    let key_secret = secret(raw.access_key_secret, place, "access_key_secret", secrets, mistakes);
-    let given = (
-        !matches!(raw.client_id, Field::Absent),
-        !matches!(raw.client_secret, Field::Absent),
-        !matches!(raw.area, Field::Absent),
-    );
-    let client_id = raw.client_id.into_given().and_then(|text| filled(text, "client_id", mistakes));
-    let client_secret =
-        raw.client_secret.into_given().and_then(|raw| secrets.find("client_secret", raw, mistakes));
-    let area = raw.area.into_given().and_then(|area| self::area(area, mistakes));
-    let login = match given {
-        (true, true, false) => client_id
-            .zip(client_secret)
-            .map(|(client_id, client_secret)| CxoneLogin::Application { client_id, client_secret }),
-        (false, false, true) => area.map(|area| CxoneLogin::AccessKey { area }),
-        (false, false, false) => {
-            mistakes.error(place, "missing", "there is neither an application nor an area to log in at").mend(
-                "write `client_id` and `client_secret` of a back-end application, or area = \"na1\" for the access key alone",
-            );
-            None
-        }
-        (_, _, true) => {
-            mistakes
-                .error(
-                    place,
-                    "conflict",
-                    "`area` is for the access key alone, without `client_id` and `client_secret`",
-                )
-                .mend("keep the application, or the area");
-            None
-        }
-        (id, _, false) => {
-            let missing = if id { "client_secret" } else { "client_id" };
-            mistakes
-                .error(
-                    place,
-                    "missing",
-                    format!("`{missing}` is missing: an application has an id and a secret"),
-                )
-                .mend(format!("write `{missing}`"));
-            None
-        }
-    };
-    Some(Cxone {
-        issuer: issuer?,
-        user_name: user_name?,
-        access_key_id: key_id?,
-        access_key_secret: key_secret?,
-        login: login?,
-    })
-}
-
-fn area(area: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
-    let good = !area.value.is_empty() && area.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if !good {
-        mistakes
-            .error(area.place, "value", "`area` is not the first part of a host name")
-            .mend("write the part before .nice-incontact.com, such as \"na1\"");
-    }
-    good.then_some(area.value)
-}
-
 fn privacy(raw: RawPrivacy, mistakes: &mut Mistakes) -> Option<Privacy> {
     let days = within(raw.retention_days, "retention_days", 30, RETENTION_DAYS_MAX, mistakes);
     let dead_letter_payload = raw.dead_letter_payload.or(DeadLetterPayload::Hashed);
@@ -294,7 +221,7 @@ pub(super) fn within(
 }
 
 /// A number from a least to a most, with a default between them.
-fn between(
+pub(super) fn between(
     raw: Field<u16>,
     key: &str,
     (min, default, max): (u16, u16, u16),
@@ -310,7 +237,7 @@ fn between(
     good.then_some(number.value)
 }
 
-fn text(raw: Field<String>, owner: Place, key: &str, mend: &str, mistakes: &mut Mistakes) -> Option<String> {
+pub(super) fn text(raw: Field<String>, owner: Place, key: &str, mend: &str, mistakes: &mut Mistakes) -> Option<String> {
     raw.required(mistakes, owner, key, mend).and_then(|text| filled(text, key, mistakes))
 }
 
@@ -339,7 +266,7 @@ fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -
     good.then_some(text.value)
 }
 
-fn secret(
+pub(super) fn secret(
     raw: Field<RawSecret>,
     owner: Place,
     key: &str,

@@ -4,6 +4,7 @@
 
 mod bus;
 mod check;
+mod cxone;
 mod librdkafka;
 mod raw;
 mod secret;
@@ -21,7 +22,7 @@ use url::Url;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, OrganisationId};
 
-pub use raw::{DeadLetterPayload, Environment, SaslMechanism};
+pub use raw::{DeadLetterPayload, Environment, SaslMechanism, SetBy};
 pub use secret::{Secret, SecretOrigin, SecretStore};
 
 /// The commented file that `lockstep config init` writes.
@@ -185,6 +186,37 @@ pub struct Cxone {
     /// The registered back-end application, where there is one.
     #[serde(flatten)]
     pub login: CxoneLogin,
+    /// How it is called.
+    pub calls: Calls,
+}
+
+/// How a platform is called.
+#[derive(Debug, Serialize)]
+pub struct Calls {
+    /// The version of the API.
+    pub api_version: u16,
+    /// Between two questions what has changed, in ms.
+    pub poll_interval_ms: u16,
+    /// Between two questions what everybody is in, in s.
+    pub snapshot_interval_s: u16,
+    /// So many calls a minute.
+    pub per_minute: u16,
+    /// So many at once after a rest.
+    pub burst: u16,
+    /// So many that set somebody's status are under way at a time.
+    pub at_once: u16,
+    /// How long such a call may take, in ms.
+    pub set_timeout_ms: u16,
+    /// How long another call may take, in s.
+    pub read_timeout_s: u16,
+    /// By which call a status is set.
+    pub set_by: SetBy,
+    /// The way out, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Url>,
+    /// PEM file of authorities beside the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How a token is got from CXone.

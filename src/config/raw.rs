@@ -16,6 +16,14 @@ pub(super) const WORKERS_MAX: u16 = 64;
 pub(super) const COMMIT_MS_MAX: u16 = 5_000;
 /// Longer than this nobody means.
 pub(super) const FSYNC_MS_MAX: u16 = 10_000;
+/// Between two polls, in ms: least, default, most.
+pub(super) const POLL_MS: (u16, u16, u16) = (200, 2_000, 60_000);
+/// Between two snapshots, in s.
+pub(super) const SNAPSHOT_S: (u16, u16, u16) = (10, 300, 3_600);
+/// Calls under way at a time.
+pub(super) const CALLS_AT_ONCE_MAX: u16 = 256;
+/// How long a call may take that sets something, in ms. With more another process could not take over within 10 s.
+pub(super) const CALL_TIMEOUT_MS: (u16, u16, u16) = (500, 3_000, 5_000);
 /// Ten years.
 pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
 
@@ -126,6 +134,57 @@ pub(super) struct RawCxone {
     pub(super) client_secret: Field<RawSecret>,
     /// The area, as in `https://AREA.nice-incontact.com`: for the access key without an application.
     pub(super) area: Field<String>,
+    /// How the tenant is called, and how often.
+    pub(super) calls: Field<RawCalls>,
+}
+
+/// How a tenant is called, and how often.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Calls", default, deny_unknown_fields)]
+pub(super) struct RawCalls {
+    /// The version of the API, as in `/services/v33.0`. Default: 33.
+    #[schemars(extend("minimum" = 1, "maximum" = 999))]
+    pub(super) api_version: Field<u16>,
+    /// How often it is asked what has changed, in ms: a status in between is not seen. Default: 2000.
+    #[schemars(extend("minimum" = POLL_MS.0, "maximum" = POLL_MS.2))]
+    pub(super) poll_interval_ms: Field<u16>,
+    /// How often it is asked what everybody is in, whatever has changed, in s. Default: 300.
+    #[schemars(extend("minimum" = SNAPSHOT_S.0, "maximum" = SNAPSHOT_S.2))]
+    pub(super) snapshot_interval_s: Field<u16>,
+    /// Calls a minute: what NICE allows you, less what other programs need. Default: 1200.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) per_minute: Field<u16>,
+    /// Calls at once, after a rest. Default: 100.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) burst: Field<u16>,
+    /// Calls that set somebody's status and are under way at a time. Default: 16.
+    #[schemars(extend("minimum" = 1, "maximum" = CALLS_AT_ONCE_MAX))]
+    pub(super) at_once: Field<u16>,
+    /// How long a call that sets somebody's status may take, in ms. Another process that takes over waits so long before its
+    /// first one, so it should be the same for all. Default: 3000.
+    #[schemars(extend("minimum" = CALL_TIMEOUT_MS.0, "maximum" = CALL_TIMEOUT_MS.2))]
+    pub(super) set_timeout_ms: Field<u16>,
+    /// How long any other call may take, in s. Default: 30.
+    #[schemars(extend("minimum" = 1, "maximum" = 120))]
+    pub(super) read_timeout_s: Field<u16>,
+    /// By which call a status is set: admin, session, or auto, which takes the admin call where there is one. Default: auto.
+    pub(super) set_by: Field<SetBy>,
+    /// URL of a proxy that calls go through. Default: what the environment says (HTTPS_PROXY).
+    pub(super) proxy: Field<String>,
+    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy.
+    pub(super) ca_file: Field<String>,
+}
+
+/// By which call a status is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SetBy {
+    /// By the admin call, and by a session where the tenant has none.
+    Auto,
+    /// By the admin call alone.
+    Admin,
+    /// By a session that is joined for the agent.
+    Session,
 }
 
 /// A secret. It never stands in the configuration, only where to find it.

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::log::{decoded, latest};
 use super::{Control, Error, Revisions, Saved, event, now};
-use crate::bus::{Bus, Topic, TopicsPlan};
+use crate::bus::{Bus, Topic, TopicsPlan, latest};
 use crate::codec::{Activated, Codec, Event, Operator, Sha256, Uuid, What};
 use crate::domain::TimeMs;
 use crate::engine::Epoch;
@@ -45,7 +44,7 @@ impl Activation {
         let mut all = Vec::new();
         for (key, value) in latest(bus, &topic, |key| key.starts_with(KEY))? {
             let unreadable = |why| Error::Record { topic: topic.as_str().to_owned(), key: key.clone(), why };
-            let event: Event<'_> = decoded(codec, &value).map_err(unreadable)?;
+            let event: Event<'_> = codec.read(&value).map_err(unreadable)?;
             if let What::Activated(activated) = event.what {
                 let Activated { epoch, revision, manifest_hash, operator } = activated;
                 let Operator { actor, reason } = operator;

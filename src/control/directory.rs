@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::log::{decoded, latest};
 use super::{Control, Error, event, now, outgoing};
-use crate::bus::{Bus, Topic, TopicsPlan, Writer, partition_for};
+use crate::bus::{Bus, Topic, TopicsPlan, Writer, partition_for, latest};
 use crate::codec::{
     AgentEntry, Codec, DirectoryEntry, Entry, LinkEntry, Linked, Operator, TeamMoved, UserEntry, What,
 };
@@ -107,7 +106,7 @@ fn entries_in_log<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Result<E
     let mut entries = Entries::new();
     for (key, value) in latest(bus, &topic, |_| true)? {
         let unreadable = |why| Error::Record { topic: topic.as_str().to_owned(), key: key.clone(), why };
-        let read: DirectoryEntry<'_> = decoded(codec, &value).map_err(unreadable)?;
+        let read: DirectoryEntry<'_> = codec.read(&value).map_err(unreadable)?;
         entries.insert(key, (read.account, owned(read.entry)));
     }
     Ok(entries)

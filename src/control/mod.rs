@@ -7,23 +7,21 @@
 mod activations;
 mod directory;
 mod error;
-mod log;
 mod revisions;
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256 as Hasher};
+use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::bus::{Bus, Outgoing, Partition, Topic, TopicName, TopicsPlan, Writer};
-use crate::codec::{Buffer, Codec, Event, Record, Sha256, Uuid, What};
+use crate::codec::{Buffer, Codec, Event, Record, Sha256, What};
 use crate::domain::{AgentId, TimeMs};
 use crate::engine;
 
 pub use activations::Activation;
 pub use directory::{Imported, directory_in_log};
 pub use error::Error;
-pub use log::decoded;
 pub use revisions::{Revisions, Saved};
 
 /// The topics that control writes, in the order in which its writer knows them.
@@ -102,7 +100,7 @@ fn event<'b>(what: What<'b>, agent: Option<AgentId>, at: TimeMs, number: u64) ->
     seed.update(number.to_be_bytes());
     seed.update(agent.map(|agent| *agent.as_bytes()).unwrap_or_default());
     Event {
-        id: uuid(&seed.finalize().into()),
+        id: Sha256(seed.finalize().into()).uuid(),
         agent,
         account: None,
         written_at: at,
@@ -110,16 +108,6 @@ fn event<'b>(what: What<'b>, agent: Option<AgentId>, at: TimeMs, number: u64) ->
         engine_version: engine::VERSION,
         what,
     }
-}
-
-/// A hash as a UUID of version 8, which is for what one makes up oneself (RFC 9562).
-fn uuid(hash: &[u8; 32]) -> Uuid {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *hash;
-    Uuid([a, b, c, d, e, f, g & 0x0f | 0x80, h, i & 0x3f | 0x80, j, k, l, m, n, o, p])
-}
-
-fn sha_256(bytes: &[u8]) -> Sha256 {
-    Sha256(Hasher::digest(bytes).into())
 }
 
 fn now_ns() -> u128 {

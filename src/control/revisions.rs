@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256 as Hasher};
+use sha2::{Digest as _, Sha256 as Hasher};
 
-use super::log::{decoded, latest};
-use super::{Control, Error, now, sha_256, uuid};
-use crate::bus::{Bus, Topic, TopicName, TopicsPlan, Writer};
+use super::{Control, Error, now};
+use crate::bus::{Bus, Topic, TopicName, TopicsPlan, Writer, latest};
 use crate::codec::{
     self, Buffer, Codec, Manifest, Operator, Part, Record, RevisionRule, SchemaError, Sha256, Uuid,
     VocabularyPart,
@@ -102,14 +101,14 @@ impl Revisions {
             let value =
                 records.get(&**key).ok_or_else(|| damaged(format!("its record {key:?} is missing")))?;
             let body = codec.body(value).map_err(|why| self.unreadable(key, why))?;
-            if sha_256(body) != *hash {
+            if Sha256::of(body) != *hash {
                 return Err(damaged(format!("its record {key:?} is another one")));
             }
-            match decoded::<RevisionRule>(codec, value) {
+            match codec.read::<RevisionRule>(value) {
                 Ok(rule) => whole.rules.push(rule.rule),
                 Err(codec::Error::Schema(SchemaError::OtherRecord { .. })) => {
                     parts.push(
-                        decoded::<VocabularyPart>(codec, value).map_err(|why| self.unreadable(key, why))?,
+                        codec.read::<VocabularyPart>(value).map_err(|why| self.unreadable(key, why))?,
                     );
                 }
                 Err(why) => return Err(self.unreadable(key, why)),
@@ -121,8 +120,8 @@ impl Revisions {
 
     fn manifest(&self, codec: &Codec, key: &str, value: &[u8]) -> Result<Saved, Error> {
         let unreadable = |why| self.unreadable(key, why);
-        let hash = sha_256(codec.body(value).map_err(unreadable)?);
-        let manifest: Manifest<'_> = decoded(codec, value).map_err(unreadable)?;
+        let hash = Sha256::of(codec.body(value).map_err(unreadable)?);
+        let manifest: Manifest<'_> = codec.read(value).map_err(unreadable)?;
         Ok(Saved { manifest: owned(manifest), hash })
     }
 
@@ -175,7 +174,7 @@ impl<B: Bus> Control<'_, B> {
             settings: revision.settings.clone(),
         });
         self.put((Topic::Rules, 0), &id.to_string(), &manifest)?;
-        let hash = sha_256(self.codec.body(self.buffer.as_slice())?);
+        let hash = Sha256::of(self.codec.body(self.buffer.as_slice())?);
         self.commit()?;
         Ok((Saved { manifest, hash }, true))
     }
@@ -199,7 +198,7 @@ fn id_of(codec: &Codec, revision: &Revision) -> Result<Uuid, Error> {
     for piece in pieces(codec, revision, Uuid::default())? {
         hasher.update(piece.hash.0);
     }
-    Ok(uuid(&hasher.finalize().into()))
+    Ok(Sha256(hasher.finalize().into()).uuid())
 }
 
 /// The records of a revision: its rules, in their order, then its vocabularies.
@@ -230,7 +229,7 @@ fn piece<'b, R: Record<'b>>(codec: &Codec, key: String, record: &R) -> Result<Pi
     let mut buffer = Buffer::new();
     let framing = codec.encode(record, &mut buffer)?;
     let value = buffer.as_slice().to_vec();
-    let hash = sha_256(value.get(framing..).unwrap_or_default());
+    let hash = Sha256::of(value.get(framing..).unwrap_or_default());
     Ok(Piece { key, value, hash })
 }
 

@@ -1,6 +1,8 @@
 //! What operators watch: every name and help text in one place. No label has values without a bound: no agent, no
 //! offset, no text of an error.
 
+mod accounts;
+
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -9,9 +11,11 @@ use prometheus::{
 };
 
 use crate::bus::Offset;
-use crate::domain::{Platform, TimeMs};
+use crate::domain::{Account, Platform, TimeMs};
 use crate::engine::Standing;
 use crate::processor::{Observer, Tally};
+
+pub use accounts::AccountMetrics;
 
 /// Buckets of a transaction's times, in seconds.
 const SECONDS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -47,6 +51,7 @@ pub struct Metrics {
     lag: IntGaugeVec,
     clock: IntGaugeVec,
     trouble: IntGaugeVec,
+    accounts: accounts::Accounts,
 }
 
 /// Registers a collector.
@@ -150,6 +155,7 @@ impl Metrics {
                 "Whether a worker waits for the bus or the schema registry to come back.",
                 &["worker"],
             )?,
+            accounts: accounts::Accounts::new(&registry)?,
             registry,
         }
         .with_zeros())
@@ -177,6 +183,11 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Those of an account.
+    pub fn account(&self, account: Account) -> AccountMetrics {
+        self.accounts.of(account)
     }
 
     /// How many events of a partition wait.

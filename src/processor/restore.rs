@@ -9,7 +9,6 @@ use super::revisions::Cache;
 use super::{Context, Error, Now};
 use crate::bus::{Bus, Committed, From, Member, Offset, Reader, Record, Records, TopicName, Until};
 use crate::codec::{self, State, StateHash};
-use crate::control::decoded;
 use crate::domain::AgentId;
 use crate::fail;
 
@@ -176,7 +175,7 @@ fn take_state(context: &Context, worked: &mut Worked, record: &Record<'_>) -> Re
     };
     let unreadable = |why| unreadable(&context.state, record, why);
     let body = context.codec.body(value).map_err(unreadable)?;
-    let state: State<'_> = decoded(&context.codec, value).map_err(unreadable)?;
+    let state: State<'_> = context.codec.read(value).map_err(unreadable)?;
     worked.restore(agent, state, body);
     Ok(())
 }

@@ -1,13 +1,9 @@
 //! What a processor writes, on its way into the transaction.
 
-use std::borrow::Cow;
-
-use sha2::{Digest, Sha256 as Hasher};
-
 use super::Error;
 use crate::bus::{self, Offset, Outgoing, Partition, Record as Consumed, Topic, TopicName, Writer};
 use crate::codec::{
-    Addressee, Buffer, Codec, Command, DeadLetter, Decision, Event, Order, Record, Sha256, SnapshotChunk,
+    Addressee, Buffer, Codec, Command, DeadLetter, Decision, Event, Order, Origin, Record, SnapshotChunk,
     State,
 };
 use crate::domain::{AgentId, Link, Platform, TimeMs};
@@ -29,11 +25,6 @@ const STATE: usize = 3;
 const DECISIONS: usize = 4;
 const DEAD_LETTERS: usize = 5;
 const SNAPSHOTS: usize = 6;
-
-/// A payload that is larger is left out of a dead letter, which would not fit into a record with it.
-const PAYLOAD_BYTES_MAX: usize = 512 << 10;
-/// So much of an error is told in a dead letter.
-const MESSAGE_LENGTH_MAX: usize = 500;
 
 /// Writes into the transaction that is open.
 pub(super) struct Stage<'s, W> {
@@ -128,22 +119,15 @@ impl<W: Writer> Stage<'_, W> {
         at: TimeMs,
         why: &crate::codec::Error,
     ) -> Result<(), Error> {
-        let payload = record.value.unwrap_or_default();
-        let message = why.to_string();
-        let end = message.char_indices().map(|(at, _)| at).nth(MESSAGE_LENGTH_MAX);
-        let letter = DeadLetter {
-            topic: Cow::Borrowed(topic.as_str()),
+        let origin = Origin {
+            topic: topic.as_str(),
             partition: record.partition.0.cast_signed(),
             offset: record.offset.0.cast_signed(),
             at,
-            reader: Cow::Borrowed(self.name),
-            cause: why.cause(),
-            message: Cow::Borrowed(end.and_then(|end| message.get(..end)).unwrap_or(&message)),
-            size: payload.len() as i64,
-            hash: Sha256(Hasher::digest(payload).into()),
-            payload: (self.keeps_payload && payload.len() <= PAYLOAD_BYTES_MAX)
-                .then_some(Cow::Borrowed(payload)),
         };
+        let payload = (record.value.unwrap_or_default(), self.keeps_payload);
+        let message = why.to_string();
+        let letter = DeadLetter::new(&origin, self.name, (why.cause(), &message), payload);
         let key = record.key.filter(|key| key.len() <= bus::KEY_AND_HEADERS_BYTES_MAX).unwrap_or_default();
         self.put((DEAD_LETTERS, 0), key, &letter, "a dead letter")
     }

@@ -155,16 +155,25 @@ impl Groups {
         Ok(if gained.is_empty() { Turn::Goes } else { Turn::Gained(gained) })
     }
 
-    /// Whether a member has these partitions.
+    /// Whether a member has all of these partitions that it joined for, and one at least.
     pub(super) fn owns<'p>(
         &self,
         session: &Session,
-        mut places: impl Iterator<Item = &'p TopicPartition>,
+        places: impl Iterator<Item = &'p TopicPartition>,
     ) -> Result<(), Gone> {
         let seats = self.groups.get(&session.group).filter(|_| session.owner == self.owner);
         let seats = seats.ok_or(Gone::Evicted)?;
         let seat = seats.get(&session.number).ok_or_else(|| gone(seats, session))?;
-        if places.all(|place| seat.owned.contains(place)) { Ok(()) } else { Err(Gone::Evicted) }
+        let is_foreign = |place: &TopicPartition| !seat.wanted.iter().any(|one| one.topic == place.topic);
+        let mut has_one = false;
+        for place in places {
+            let is_own = seat.owned.contains(place);
+            has_one |= is_own;
+            if !is_own && !is_foreign(place) {
+                return Err(Gone::Evicted);
+            }
+        }
+        if has_one { Ok(()) } else { Err(Gone::Evicted) }
     }
 }
 

@@ -8,7 +8,9 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::native::{Batch, Consumer, Entry, Fault, GroupMetadata, List, Rebalance, Run};
 use super::settings::Connection;
 use super::{ANSWER_TIMEOUT, explain};
-use crate::bus::{Committed, Error, Member, Membership, Offset, Polled, Progress, Records, TopicPartition};
+use crate::bus::{
+    Committed, Error, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition,
+};
 
 /// librdkafka's number for an offset that is not known.
 const UNKNOWN: i64 = -1001;
@@ -19,6 +21,7 @@ pub struct KafkaMember {
     consumer: Consumer,
     group: String,
     name: Option<String>,
+    topics: Vec<TopicName>,
     servers: String,
     /// Gained, and not read yet.
     waiting: BTreeSet<TopicPartition>,
@@ -42,6 +45,7 @@ impl KafkaMember {
             consumer,
             group: group.clone(),
             name: name.clone(),
+            topics: topics.clone(),
             servers,
             waiting: BTreeSet::new(),
             reading: BTreeMap::new(),
@@ -55,9 +59,11 @@ impl KafkaMember {
         &self.group
     }
 
-    /// Whether it reads all of these.
+    /// Whether it reads all of these that it joined for, and one at least.
     pub(super) fn reads(&self, progress: &[Progress]) -> bool {
-        progress.iter().all(|progress| self.reading.contains_key(&progress.partition))
+        let reads = |progress: &Progress| self.reading.contains_key(&progress.partition);
+        let is_foreign = |progress: &Progress| !self.topics.contains(&progress.partition.topic);
+        progress.iter().any(reads) && progress.iter().all(|progress| reads(progress) || is_foreign(progress))
     }
 
     /// With whom offsets are committed; none once the group gave this member up.

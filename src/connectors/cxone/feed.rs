@@ -1,6 +1,6 @@
 //! What a source of CXone makes of polls: differences only, and a cursor that never moves over what nobody has seen. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
 
 use super::tenant::{Poll, Seen};
@@ -9,6 +9,8 @@ use crate::domain::{AgentId, CxoneAgentId, CxoneStatus, TimeMs};
 
 /// So many polls in a row may be odd before they are taken as they are: then that is how this platform is.
 pub const ODD_MAX: u32 = 3;
+/// So many different entries that cannot be read are told of.
+const UNREADABLE_MAX: usize = 1_000;
 
 /// A change of an agent who is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,12 @@ pub struct Taken {
     pub changes: Vec<Change>,
     /// So many of those who are not linked have changed.
     pub of_others: usize,
-    /// So many entries could not be read.
-    pub unreadable: usize,
+    /// Entries that could not be read, and were not told of before.
+    pub unreadable: Vec<String>,
     /// It was an odd one: pages came twice or were left out, or it goes back in time. The cursor stays, and it is asked again.
     pub is_odd: bool,
+    /// It was odd so often that it is taken as it is: nobody knows what was missed.
+    pub is_resigned: bool,
 }
 
 /// What a source knows of a tenant.
@@ -47,6 +51,7 @@ pub struct Feed {
     linked: HashMap<CxoneAgentId, AgentId>,
     /// What everybody was seen in last, linked or not: who is linked later is published at once.
     seen: HashMap<CxoneAgentId, (CxoneStatus, TimeMs)>,
+    unreadable: HashSet<String>,
     cursor: Option<String>,
     odd: u32,
 }
@@ -69,9 +74,11 @@ impl Feed {
         Some(Change { agent, seen: Seen { agent: cxone, status, since } })
     }
 
-    /// Somebody is linked no more.
-    pub fn unlink(&mut self, cxone: CxoneAgentId) {
-        self.linked.remove(&cxone);
+    /// Somebody is linked no more; who he is in CXone may be somebody else's by now.
+    pub fn unlink(&mut self, cxone: CxoneAgentId, agent: AgentId) {
+        if self.linked.get(&cxone) == Some(&agent) {
+            self.linked.remove(&cxone);
+        }
     }
 
     /// Those who are seen and not linked.
@@ -82,17 +89,24 @@ impl Feed {
     /// Takes what a poll found. The cursor has moved then, unless the poll was odd: what is published and where it goes on are
     /// to be committed together.
     pub fn take(&mut self, poll: Poll, asked: Asked) -> Taken {
-        let mut taken = Taken { unreadable: poll.unreadable, ..Taken::default() };
+        let mut taken = Taken::default();
         let goes_back = asked == Asked::Changes && self.is_before(poll.cursor.as_deref());
         if (goes_back || !poll.is_whole) && self.odd < ODD_MAX {
             self.odd += 1;
             taken.is_odd = true;
         } else {
             self.odd = 0;
+            taken.is_resigned = goes_back || !poll.is_whole;
         }
         // An answer of then says nothing of now.
         if goes_back && taken.is_odd {
             return taken;
+        }
+        for entry in poll.unreadable {
+            // Each snapshot has it again.
+            if self.unreadable.len() < UNREADABLE_MAX && self.unreadable.insert(entry.clone()) {
+                taken.unreadable.push(entry);
+            }
         }
         for seen in poll.seen {
             let now = (seen.status, seen.since);
@@ -145,7 +159,7 @@ mod tests {
     }
 
     fn poll(cursor: Option<&str>, all: &[Seen]) -> Poll {
-        Poll { seen: all.to_vec(), unreadable: 0, cursor: cursor.map(cursor_at), is_whole: true }
+        Poll { seen: all.to_vec(), unreadable: Vec::new(), cursor: cursor.map(cursor_at), is_whole: true }
     }
 
     fn cursor_at(second: &str) -> String {
@@ -171,7 +185,8 @@ mod tests {
         let linked = feed.link(CxoneAgentId::new(2), agent(2));
         assert_eq!(linked, Some(Change { agent: agent(2), seen: seen(2, FREE, 0) }));
         assert_eq!(feed.link(CxoneAgentId::new(3), agent(3)), None);
-        feed.unlink(CxoneAgentId::new(1));
+        feed.unlink(CxoneAgentId::new(1), agent(2));
+        feed.unlink(CxoneAgentId::new(1), agent(1));
         let other = feed.take(poll(Some("04"), &[seen(1, FREE, 3), seen(3, FREE, 3)]), Asked::Changes);
         assert_eq!((published(&other), other.of_others), (vec![(agent(3), FREE)], 1));
     }
@@ -195,7 +210,7 @@ mod tests {
             assert_eq!(feed.cursor(), Some(&*cursor_at("01")));
         }
         // What was seen is published all the same, and once; and in the end that is how this platform is.
-        assert_eq!(feed.take(half, Asked::Changes), Taken::default());
+        assert_eq!(feed.take(half, Asked::Changes), Taken { is_resigned: true, ..Taken::default() });
         assert_eq!(feed.cursor(), Some(&*cursor_at("05")));
     }
 

@@ -2,15 +2,20 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::{Method, Url};
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::login::{Login, Session, Sessions, odd, push, read};
 use super::wire::{self, Page};
 use crate::connectors::http::{Answer, Error, Platform};
+use crate::connectors::lease::Lease;
 use crate::domain::{CxoneAgentId, CxoneStatus, OutStateId, TeamId, TimeMs};
 
+/// The calls that set what an agent is in.
+pub(super) const SET: &str = "set";
+pub(super) const SET_IN_A_SESSION: &str = "set in a session";
 /// So many pages are read of a list.
 const PAGES_MAX: usize = 10_000;
 /// What is asked of states: no names.
@@ -25,11 +30,13 @@ pub struct Settings {
     pub version: u16,
     /// So many entries are asked for with a page.
     pub page_size: u32,
+    /// How long setting somebody's status may take: after that nothing of it is on its way any more.
+    pub set_timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { version: 33, page_size: 1_000 }
+        Settings { version: 33, page_size: 1_000, set_timeout: Duration::from_secs(3) }
     }
 }
 
@@ -56,8 +63,8 @@ pub struct Seen {
 pub struct Poll {
     /// In the order of the feed.
     pub seen: Vec<Seen>,
-    /// Entries of which it cannot be said who is in what since when.
-    pub unreadable: usize,
+    /// Entries of which it cannot be said who is in what since when, as far as they were read.
+    pub unreadable: Vec<String>,
     /// Where the next one begins: none where nothing was told of it.
     pub cursor: Option<String>,
     /// Whether as many agents came as there should be. Else a page was left out or came twice, or somebody changed meanwhile.
@@ -130,16 +137,15 @@ pub struct UserEntry {
 }
 
 /// Whether a call has had its turn already.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Turn {
     Awaited,
     Had,
 }
 
-/// What is called.
+/// A call that sets something.
 struct Call<'c> {
     name: &'static str,
-    method: Method,
     path: &'c [&'c str],
     query: &'c [(&'c str, &'c str)],
     body: Option<Value>,
@@ -179,7 +185,7 @@ impl Tenant {
                 Some((agent, status, since)) => {
                     poll.seen.push(Seen { agent: CxoneAgentId::new(agent), status, since });
                 }
-                None => poll.unreadable += 1,
+                None => poll.unreadable.push(row.text()),
             }
             if let Some(text) = row.last_poll_time.0
                 && let Some(at) = wire::time(&text)
@@ -299,7 +305,12 @@ impl Tenant {
     ///
     /// # Errors
     /// Nothing was sent, or it is not known what became of it; [`Error::Setting`] where it cannot be set at all.
-    pub async fn set(&self, agent: CxoneAgentId, status: CxoneStatus) -> Result<Answer, Error> {
+    pub async fn set(
+        &self,
+        agent: CxoneAgentId,
+        status: CxoneStatus,
+        lease: &Lease,
+    ) -> Result<Answer, Error> {
         let agent = agent.to_string();
         let code;
         let (end, query): (_, &[_]) = match status {
@@ -313,8 +324,8 @@ impl Tenant {
             _ => return Err(unsettable(status)),
         };
         let path = ["agents", &agent, end];
-        let call = Call { name: "set", method: Method::POST, path: &path, query, body: None };
-        self.call(&call, Turn::Had).await
+        let call = Call { name: SET, path: &path, query, body: None };
+        self.call(&call, Turn::Had, lease).await
     }
 
     /// The same by a session that is joined for him. Codes have names there.
@@ -326,6 +337,7 @@ impl Tenant {
         agent: CxoneAgentId,
         status: CxoneStatus,
         code_name: Option<&str>,
+        lease: &Lease,
     ) -> Result<Answer, Error> {
         let state = match status {
             CxoneStatus::Available => "Available",
@@ -334,8 +346,8 @@ impl Tenant {
         };
         let body = Some(json!({"asAgentId": agent.get()}));
         let path = ["agent-sessions", "join"];
-        let join = Call { name: "join", method: Method::POST, path: &path, query: &[], body };
-        let answer = self.call(&join, Turn::Had).await?;
+        let join = Call { name: "join", path: &path, query: &[], body };
+        let answer = self.call(&join, Turn::Awaited, lease).await?;
         if !(200..300).contains(&answer.status) {
             return Ok(answer);
         }
@@ -343,8 +355,8 @@ impl Tenant {
         let session = joined.session.0.ok_or_else(|| odd("join", "it names no sessionId"))?;
         let body = Some(json!({"state": state, "reason": code_name.unwrap_or_default()}));
         let path = ["agent-sessions", &session, "state"];
-        let set = Call { name: "set in a session", method: Method::POST, path: &path, query: &[], body };
-        self.call(&set, Turn::Awaited).await
+        let set = Call { name: SET_IN_A_SESSION, path: &path, query: &[], body };
+        self.call(&set, Turn::Awaited, lease).await
     }
 
     fn url(&self, session: &Session, path: &[&str], query: &[(&str, &str)]) -> Url {
@@ -358,10 +370,10 @@ impl Tenant {
         url
     }
 
-    async fn call(&self, call: &Call<'_>, turn: Turn) -> Result<Answer, Error> {
-        self.with_token(call.name, turn, |session| {
-            let request =
-                self.platform.client().request(call.method.clone(), self.url(session, call.path, call.query));
+    async fn call(&self, call: &Call<'_>, turn: Turn, lease: &Lease) -> Result<Answer, Error> {
+        self.with_token(call.name, turn, Some(lease), |session| {
+            let url = self.url(session, call.path, call.query);
+            let request = self.platform.client().post(url).timeout(self.settings.set_timeout);
             match &call.body {
                 Some(body) => request.json(body),
                 // Some servers want to know that there is none.
@@ -376,17 +388,23 @@ impl Tenant {
         &self,
         name: &'static str,
         mut turn: Turn,
+        lease: Option<&Lease>,
         request: impl Fn(&Session) -> reqwest::RequestBuilder,
     ) -> Result<Answer, Error> {
         let mut was_refused = false;
         loop {
             let session = self.sessions.get().await?;
-            if turn == Turn::Awaited {
+            if matches!(turn, Turn::Awaited) {
                 self.platform.await_turn(name).await?;
             }
             turn = Turn::Awaited;
             let token = secrecy::ExposeSecret::expose_secret(&session.token);
-            let answer = self.platform.send(name, request(&session).bearer_auth(token)).await?;
+            let request = request(&session).bearer_auth(token);
+            // As late as can be: whatever was waited for until now may have taken long.
+            if lease.is_some_and(|lease| !lease.holds()) {
+                return Err(Error::Withheld { call: name });
+            }
+            let answer = self.platform.send(name, request).await?;
             if answer.status != 401 || was_refused {
                 return Ok(answer);
             }
@@ -422,7 +440,7 @@ impl Tenant {
         let mut whole: Option<(P, Vec<P::Row>)> = None;
         while asked.len() < PAGES_MAX && asked.insert(url.clone()) {
             let answer =
-                self.with_token(call, Turn::Awaited, |_| self.platform.client().get(url.clone())).await?;
+                self.with_token(call, Turn::Awaited, None, |_| self.platform.client().get(url.clone())).await?;
             if matches!(answer.status, 204 | 304) {
                 return Ok(whole);
             }

@@ -320,6 +320,19 @@ named! {
 }
 
 impl State {
+    /// What was asked for, as it was read.
+    pub(super) fn text(&self) -> String {
+        let since = self.since.0.map(TimeMs::as_unix_ms);
+        serde_json::json!({
+            "agentId": self.agent.0,
+            "agentStateId": self.state.0,
+            "outStateId": self.out_state.0,
+            "isACW": self.is_acw.0,
+            "startDateMs": since,
+        })
+        .to_string()
+    }
+
     /// His number, what he is in, and since when by the platform's clock; none where one of them is none.
     pub(super) fn whole(&self) -> Option<(u32, CxoneStatus, TimeMs)> {
         let agent = u32::try_from(self.agent.0?).ok()?;

@@ -232,7 +232,8 @@ fn within_the_host() -> Policy {
     })
 }
 
-fn now() -> TimeMs {
+/// The time by this machine's clock.
+pub fn now() -> TimeMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimeMs::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

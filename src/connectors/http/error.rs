@@ -24,6 +24,12 @@ pub enum Error {
         /// How long.
         wait: Duration,
     },
+    /// It was not sent: this process may not do that any more.
+    #[error("{call}: not sent, another process may do that by now")]
+    Withheld {
+        /// The call.
+        call: &'static str,
+    },
     /// Nobody was reached: it was not done.
     #[error("{call}: the platform is not reached: {why}")]
     NotSent {
@@ -73,9 +79,11 @@ impl Error {
     pub const fn remedy(&self) -> Remedy {
         match self {
             Error::Setting { .. } => Remedy::Stop,
-            Error::LeftAlone { .. } | Error::NotSent { .. } | Error::NoAnswer { .. } | Error::Odd { .. } => {
-                Remedy::Retry
-            }
+            Error::LeftAlone { .. }
+            | Error::Withheld { .. }
+            | Error::NotSent { .. }
+            | Error::NoAnswer { .. }
+            | Error::Odd { .. } => Remedy::Retry,
             Error::Refused { status: 429 | 500.., .. } => Remedy::Retry,
             Error::Refused { .. } => Remedy::Reject,
         }
@@ -99,7 +107,10 @@ impl Error {
 
     pub(super) const fn class(&self) -> CallClass {
         match self {
-            Error::Setting { .. } | Error::LeftAlone { .. } | Error::NotSent { .. } => CallClass::NotSent,
+            Error::Setting { .. }
+            | Error::LeftAlone { .. }
+            | Error::Withheld { .. }
+            | Error::NotSent { .. } => CallClass::NotSent,
             Error::NoAnswer { .. } => CallClass::NoAnswer,
             Error::Odd { .. } => CallClass::Odd,
             Error::Refused { status, .. } => CallClass::of(*status),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bus::Offset;
+use crate::codec::Addressee;
 use crate::domain::{AgentId, CxoneStatus, SalesforceStatus, Status, TimeMs};
 use crate::engine::Sequence;
 
@@ -12,6 +13,8 @@ use crate::engine::Sequence;
 pub struct Job {
     /// Whom it is about.
     pub agent: AgentId,
+    /// Who he is on the platform.
+    pub to: Addressee,
     /// Its number among his commands.
     pub sequence: Sequence,
     /// When it was issued.
@@ -198,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::OutStateId;
+    use crate::domain::{CxoneAgent, CxoneAgentId, OutStateId};
 
     const LUNCH: Status = Status::Cxone(CxoneStatus::Code(OutStateId::new(1017)));
     const AVAILABLE: Status = Status::Cxone(CxoneStatus::Available);
@@ -208,8 +211,10 @@ mod tests {
     }
 
     fn job(number: u8, offset: u64, status: Status) -> Job {
+        let account = "emea".parse().unwrap();
         Job {
             agent: agent(number),
+            to: Addressee::Cxone(CxoneAgent { account, agent: CxoneAgentId::new(number.into()) }),
             sequence: Sequence(offset as u32),
             issued: TimeMs::from_unix_ms(0),
             status,

@@ -1,5 +1,7 @@
 //! Sinks: commands on their way to a platform.
 
 mod backlog;
+mod hold;
 
 pub use backlog::{Backlog, Job};
+pub use hold::Hold;

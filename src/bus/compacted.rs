@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Error;
-use crate::bus::{Bus, From, Reader, Records, TopicName, Until};
-use crate::codec::{self, Codec, Record};
+use super::{Bus, Error, From, Reader, Records, TopicName, Until};
 
 /// How long it is waited for records before it is looked whether the end has come.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// The last value of each key that is wanted; what was deleted is not there.
-pub(super) fn latest<B: Bus>(
+/// The last value of each key that is wanted; what was deleted is not there. For topics of one partition.
+///
+/// # Errors
+/// Those of the bus.
+pub fn latest<B: Bus>(
     bus: &B,
     topic: &TopicName,
     is_wanted: impl Fn(&str) -> bool,
@@ -33,19 +34,5 @@ pub(super) fn latest<B: Bus>(
         if records.is_empty() && reader.is_at_end() {
             return Ok(all);
         }
-    }
-}
-
-/// A record, with its schema fetched where it is not at hand. It may ask the schema registry, and waits for it.
-///
-/// # Errors
-/// Those of [`Codec::decode`] and [`Codec::load`].
-pub fn decoded<'b, R: Record<'b>>(codec: &Codec, value: &'b [u8]) -> Result<R, codec::Error> {
-    match codec.decode(value) {
-        Err(codec::Error::NotLoaded(id)) => {
-            codec.load_blocking(id)?;
-            codec.decode(value)
-        }
-        read => read,
     }
 }

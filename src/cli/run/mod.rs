@@ -1,23 +1,26 @@
 //! `lockstep run`.
 
+mod accounts;
+mod processor;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
-use lockstep::bus::{self, AnyBus, Bus, Offset, Severity, Topic, TopicsPlan};
+use lockstep::bus::{self, AnyBus, Bus, Severity, TopicsPlan};
 use lockstep::codec::{self, Codec};
-use lockstep::config::{Config, DeadLetterPayload, Processor};
-use lockstep::domain::{Platform, Remedy, TimeMs};
-use lockstep::engine::Standing;
+use lockstep::config::{Config, Processor};
+use lockstep::domain::Remedy;
 use lockstep::http::{Ops, Readiness};
 use lockstep::metrics::Metrics;
-use lockstep::processor::{self, Observer, Settings, Stop, Tally, Worker};
+use lockstep::processor::Stop;
 
 use super::deployment::{self, Configured, Deployment};
 use super::output::Outcome;
@@ -29,8 +32,6 @@ pub(super) const EVENTS_MAX: usize = 50_000;
 pub(super) const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Between two tries to reach what is not there yet.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// How often the lag is looked up.
-const LAG_EVERY: Duration = Duration::from_secs(5);
 /// Who is asked to stop has so long.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -47,8 +48,8 @@ Examples:
 pub(super) struct Run {
     #[command(flatten)]
     configured: Configured,
-    /// What this process does
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "processor")]
+    /// What this process does; source and sink always together, as they share a budget of calls
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "source,processor,sink")]
     roles: Vec<Role>,
     /// The name of this process among the processors; default: `name` of [processor], else the host's name
     #[arg(long, value_name = "NAME")]
@@ -64,8 +65,12 @@ pub(super) struct Run {
 /// What a process can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Role {
+    /// Reads the platforms: what agents are in becomes events
+    Source,
     /// Decides: events become decisions, commands and states
     Processor,
+    /// Writes to the platforms: commands become calls, and what becomes of them events
+    Sink,
 }
 
 /// How lines of the log look.
@@ -80,15 +85,33 @@ enum LogFormat {
 pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
     let deployment = Arc::new(command.configured.load()?);
     let name = name(command, &deployment.config)?;
+    anyhow::ensure!(
+        command.has(Role::Source) == command.has(Role::Sink),
+        "--roles has one of source and sink without the other: they share the budget of an account, so a process has both or neither"
+    );
     log(command)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the system gives no means to wait for signals")?;
-    let ended = runtime.block_on(serve(command, &deployment, &name));
+    // Calls are apart from what waits for signals and answers at the ops endpoint.
+    let calls = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("calls")
+        .enable_all()
+        .build()
+        .context("the system gives no thread for calls")?;
+    let ended = runtime.block_on(serve(command, &deployment, &name, calls.handle()));
     // Threads that still wait for the brokers are not waited for.
     runtime.shutdown_background();
+    calls.shutdown_background();
     ended
+}
+
+impl Run {
+    fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
 }
 
 fn log(command: &Run) -> anyhow::Result<()> {
@@ -124,11 +147,16 @@ fn name(command: &Run, config: &Config) -> anyhow::Result<String> {
 enum End {
     /// Somebody asked for it.
     Asked,
-    /// A worker cannot go on; without an error it has panicked.
-    Worker(u32, Option<processor::Error>),
+    /// A part cannot go on.
+    Failed(Failed),
 }
 
-async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyhow::Result<Outcome> {
+async fn serve(
+    command: &Run,
+    deployment: &Arc<Deployment>,
+    name: &str,
+    calls: &Handle,
+) -> anyhow::Result<Outcome> {
     let config = &deployment.config;
     let stop = Stop::default();
     let mut signals = Signals::new()?;
@@ -150,33 +178,27 @@ async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyho
     let until = async { ended.await.unwrap_or_default() };
     let server = tokio::spawn(ops.clone().serve(listener, until));
     let beginning = begin(deployment);
-    let (bus, codec, plan) = tokio::select! {
+    let reached = tokio::select! {
         begun = beginning => begun?,
         () = signals.next() => return Ok(Outcome::Done),
     };
     let (failed, mut failures) = mpsc::unbounded_channel();
-    let mut workers = Vec::new();
-    for number in 0..config.processor.workers {
-        let settings = Settings {
-            name: name.to_owned(),
-            number: number.into(),
-            commit_interval: Duration::from_millis(config.processor.commit_interval_ms.into()),
-            events_max: EVENTS_MAX,
-            snapshot_interval: SNAPSHOT_INTERVAL,
-            keeps_payload: config.privacy.dead_letter_payload == DeadLetterPayload::Full,
-        };
-        let parts = (Arc::clone(&bus), Arc::clone(&codec), plan.clone());
-        workers.push(work(parts, settings, (&ops, &stop), failed.clone())?);
+    let begun = Begun { reached, name: name.to_owned(), ops, stop: stop.clone(), failed };
+    let mut threads = Vec::new();
+    if command.has(Role::Processor) {
+        threads.extend(processor::start(&begun, config)?);
     }
-    let lag = watch_lag(Arc::clone(&bus), &plan, Arc::clone(&ops.metrics), &stop)?;
+    if command.has(Role::Source) {
+        threads.extend(accounts::start(&begun, config, calls)?);
+    }
     let end = tokio::select! {
         () = signals.next() => End::Asked,
-        Some((number, error)) = failures.recv() => End::Worker(number, error),
+        Some(failed) = failures.recv() => End::Failed(failed),
     };
     stop.ask();
     tracing::info!("stopping");
     let ending = tokio::task::spawn_blocking(move || {
-        for thread in workers.into_iter().chain([lag]) {
+        for thread in threads {
             // Who panicked has said so.
             let _ = thread.join();
         }
@@ -193,14 +215,71 @@ async fn serve(command: &Run, deployment: &Arc<Deployment>, name: &str) -> anyho
             tracing::info!("stopped");
             Ok(Outcome::Done)
         }
-        End::Worker(number, Some(error)) => {
-            Err(anyhow::Error::new(error).context(format!("worker {number} cannot go on")))
-        }
-        End::Worker(number, None) => {
+        End::Failed(Failed { part, error: Some(error) }) => Err(error.context(format!("{part} cannot go on"))),
+        End::Failed(Failed { part, error: None }) => {
             anyhow::bail!(
-                "worker {number} panicked, which is a bug: what it said stands above; nothing of it was committed"
+                "{part} panicked, which is a bug: what it said stands above; nothing of it was committed"
             )
         }
+    }
+}
+
+/// What the parts of a process have in common.
+struct Begun {
+    reached: Reached,
+    name: String,
+    ops: Ops,
+    stop: Stop,
+    failed: mpsc::UnboundedSender<Failed>,
+}
+
+/// A part that cannot go on; without an error it has panicked.
+struct Failed {
+    part: String,
+    error: Option<anyhow::Error>,
+}
+
+/// Tells that a part has ended, even where it panics.
+struct Guard {
+    failed: mpsc::UnboundedSender<Failed>,
+    /// None once it has ended as it should.
+    part: Option<String>,
+}
+
+impl Guard {
+    /// It has ended as it should.
+    fn is_over(mut self) {
+        self.part = None;
+    }
+
+    fn tell(&mut self, error: Option<anyhow::Error>) {
+        if let Some(part) = self.part.take() {
+            // Whoever waits for it may be gone.
+            let _ = self.failed.send(Failed { part, error });
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
+}
+
+impl Begun {
+    /// Runs a part on a thread of its own.
+    fn spawn(
+        &self,
+        part: String,
+        run: impl FnOnce(&Stop) -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let mut guard = Guard { failed: self.failed.clone(), part: Some(part.clone()) };
+        let stop = self.stop.clone();
+        let run = move || match run(&stop) {
+            Ok(()) => guard.is_over(),
+            Err(error) => guard.tell(Some(error)),
+        };
+        thread::Builder::new().name(part.replace(' ', "-")).spawn(run).context("the system gives no thread")
     }
 }
 
@@ -272,150 +351,4 @@ fn check_topics(bus: &AnyBus, plan: &TopicsPlan) -> anyhow::Result<()> {
         wrong.join("\n  ")
     );
     Ok(())
-}
-
-/// Starts a worker on a thread of its own.
-fn work(
-    (bus, codec, plan): (Arc<AnyBus>, Arc<Codec>, TopicsPlan),
-    settings: Settings,
-    (ops, stop): (&Ops, &Stop),
-    failed: mpsc::UnboundedSender<(u32, Option<processor::Error>)>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let number = settings.number;
-    let (stop, observer) = (stop.clone(), Arc::new(Watched { ops: ops.clone() }));
-    ops.readiness.set(&format!("worker {number}"), false);
-    let readiness = Arc::clone(&ops.readiness);
-    let run = move || {
-        let span = tracing::info_span!("worker", number);
-        let _inside = span.enter();
-        let mut guard = Guard { failed, number: Some(number) };
-        let mut is_told = false;
-        let ended = loop {
-            let observer: Arc<dyn Observer> = Arc::clone(&observer) as Arc<dyn Observer>;
-            match Worker::new(Arc::clone(&bus), Arc::clone(&codec), &plan, settings.clone(), observer) {
-                Ok(worker) => {
-                    readiness.set(&format!("worker {number}"), true);
-                    break worker.run(&stop);
-                }
-                Err(_) if stop.is_asked() => break Ok(()),
-                Err(error) if error.remedy() == Remedy::Retry => {
-                    if !is_told {
-                        tracing::warn!("{error}; it is tried again until it works");
-                    }
-                    is_told = true;
-                    thread::sleep(AGAIN_AFTER);
-                }
-                Err(error) => break Err(error),
-            }
-        };
-        if let Err(error) = ended {
-            guard.tell(Some(error));
-        }
-        guard.number = None;
-    };
-    thread::Builder::new().name(format!("worker-{number}")).spawn(run).context("the system gives no thread")
-}
-
-/// Tells that a worker has ended, even where it panics.
-struct Guard {
-    failed: mpsc::UnboundedSender<(u32, Option<processor::Error>)>,
-    /// None once it has ended as it should.
-    number: Option<u32>,
-}
-
-impl Guard {
-    fn tell(&self, error: Option<processor::Error>) {
-        if let Some(number) = self.number {
-            // Whoever waits for it may be gone.
-            let _ = self.failed.send((number, error));
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.tell(None);
-    }
-}
-
-/// Asks now and then how many events wait.
-fn watch_lag(
-    bus: Arc<AnyBus>,
-    plan: &TopicsPlan,
-    metrics: Arc<Metrics>,
-    stop: &Stop,
-) -> anyhow::Result<JoinHandle<()>> {
-    let (events, stop) = (plan.name(Topic::Events), stop.clone());
-    let watch = move || {
-        let mut asked = Instant::now();
-        while !stop.is_asked() {
-            thread::sleep(Duration::from_millis(200));
-            if asked.elapsed() < LAG_EVERY {
-                continue;
-            }
-            asked = Instant::now();
-            for (partition, next) in metrics.nexts() {
-                if stop.is_asked() {
-                    return;
-                }
-                // That the brokers are away is told by those who need them more.
-                if let Ok(bounds) = bus.bounds(&events.partition(partition)) {
-                    metrics.set_lag(partition, bounds.end.0.saturating_sub(next));
-                }
-            }
-        }
-    };
-    thread::Builder::new().name("lag".to_owned()).spawn(watch).context("the system gives no thread")
-}
-
-/// What a worker tells, for metrics and readiness.
-struct Watched {
-    ops: Ops,
-}
-
-impl Watched {
-    fn part(partition: u32) -> String {
-        format!("partition {partition}")
-    }
-}
-
-impl Observer for Watched {
-    fn restoring(&self, partition: u32) {
-        self.ops.readiness.set(&Self::part(partition), false);
-        self.ops.metrics.restoring(partition);
-    }
-
-    fn ready(&self, partition: u32, agents: usize, took: Duration) {
-        self.ops.readiness.set(&Self::part(partition), true);
-        self.ops.metrics.ready(partition, agents, took);
-    }
-
-    fn gone(&self, partition: u32) {
-        self.ops.readiness.remove(&Self::part(partition));
-        self.ops.metrics.gone(partition);
-    }
-
-    fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset) {
-        self.ops.metrics.committed(partition, tally, clock, next);
-    }
-
-    fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
-        self.ops.metrics.standings(partition, platform, standing, agents);
-    }
-
-    fn transaction(&self, open: Duration, commit: Duration) {
-        self.ops.metrics.transaction(open, commit);
-    }
-
-    fn aborted(&self) {
-        self.ops.metrics.aborted();
-    }
-
-    fn violated(&self, invariant: &'static str) {
-        self.ops.metrics.violated(invariant);
-    }
-
-    fn waiting(&self, worker: u32, is_waiting: bool) {
-        self.ops.metrics.waiting(worker, is_waiting);
-    }
 }

@@ -1,0 +1,49 @@
+//! The sources' and sinks' part of `lockstep run`.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use lockstep::config::{Config, DeadLetterPayload};
+use lockstep::connectors::cxone::{Connected, Connector};
+use lockstep::connectors::{Observer, http};
+use lockstep::domain::{Account, Platform};
+
+use super::Begun;
+use crate::cli::tenant;
+
+/// Starts the source and the sink of each tenant, both on one thread of the bus; calls are made elsewhere.
+pub(super) fn start(begun: &Begun, config: &Config, calls: &Handle) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    if config.cxone.is_empty() {
+        tracing::info!("the configuration has no [cxone.NAME]: there is nothing for a source and a sink to do");
+    }
+    let mut threads = Vec::new();
+    for (name, configured) in &config.cxone {
+        let account = Account { platform: Platform::Cxone, name: *name };
+        let observer = Arc::new(begun.ops.metrics.account(account));
+        let shows_answers = config.privacy.dead_letter_payload == DeadLetterPayload::Full;
+        let watched: Arc<dyn http::Observer> = observer.clone();
+        let tenant = tenant::tenant(configured, shows_answers, watched)?;
+        let settings = Connected {
+            account: *name,
+            process: begun.name.clone(),
+            poll_interval: Duration::from_millis(configured.calls.poll_interval_ms.into()),
+            snapshot_interval: Duration::from_secs(configured.calls.snapshot_interval_s.into()),
+            calls_max: configured.calls.at_once.into(),
+            call_timeout: Duration::from_millis(configured.calls.set_timeout_ms.into()),
+            set_by: tenant::set_by(configured),
+            keeps_payload: shows_answers,
+        };
+        let observer: Arc<dyn Observer> = observer;
+        let connector = Connector::new(begun.reached.clone(), tenant, settings, observer, calls.clone());
+        begun.ops.readiness.set(&account.to_string(), true);
+        threads.push(begun.spawn(account.to_string(), move |stop| {
+            let span = tracing::info_span!("account", %account);
+            let _inside = span.enter();
+            Ok(connector.run(&|| stop.is_asked())?)
+        })?);
+    }
+    Ok(threads)
+}

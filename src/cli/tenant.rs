@@ -1,0 +1,59 @@
+//! A tenant of CXone, as the configuration has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use lockstep::config::{self, Cxone, CxoneLogin};
+use lockstep::connectors::cxone::{AccessKey, Login, SetBy, Settings, Tenant, Way};
+use lockstep::connectors::http::{Limits, Observer, Platform, Rate, Settings as Reach};
+
+/// The way to a tenant.
+///
+/// # Errors
+/// A file of authorities cannot be read, or a proxy cannot be used.
+pub(super) fn tenant(
+    configured: &Cxone,
+    shows_answers: bool,
+    observer: Arc<dyn Observer>,
+) -> anyhow::Result<Tenant> {
+    let calls = &configured.calls;
+    let reach = Reach {
+        rate: Rate { calls_per_minute: calls.per_minute.into(), burst: calls.burst.into() },
+        limits: Limits::default(),
+        answer_timeout: Duration::from_secs(calls.read_timeout_s.into()),
+        proxy: calls.proxy.clone(),
+        ca_file: calls.ca_file.clone(),
+        shows_answers,
+    };
+    let secret = |secret: &config::Secret| SecretString::from(secret.expose());
+    let login = Login {
+        issuer: configured.issuer.clone(),
+        key: AccessKey {
+            id: configured.access_key_id.clone(),
+            secret: secret(&configured.access_key_secret),
+        },
+        way: match &configured.login {
+            CxoneLogin::Application { client_id, client_secret } => {
+                Way::Application { client_id: client_id.clone(), client_secret: secret(client_secret) }
+            }
+            CxoneLogin::AccessKey { area } => Way::AccessKey { area: area.clone() },
+        },
+    };
+    let settings = Settings {
+        version: calls.api_version,
+        set_timeout: Duration::from_millis(calls.set_timeout_ms.into()),
+        ..Settings::default()
+    };
+    Ok(Tenant::new(Arc::new(Platform::new(reach, observer)?), login, settings))
+}
+
+/// By which call a status is set there.
+pub(super) const fn set_by(configured: &Cxone) -> SetBy {
+    match configured.calls.set_by {
+        config::SetBy::Auto => SetBy::Auto,
+        config::SetBy::Admin => SetBy::Admin,
+        config::SetBy::Session => SetBy::Session,
+    }
+}
