@@ -1,19 +1,19 @@
 //! The calls of CXone, at its simulator: each row of the contract, and what goes wrong.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use lockstep::connectors::cxone::{AccessKey, Login, Poll, Settings as Called, Tenant, Way};
+use lockstep::connectors::cxone::{Poll, Settings as Called, Tenant, Way};
+use lockstep::connectors::Lease;
 use lockstep::connectors::http::{CallClass, Error, Limits, Observer, Platform, Rate, Settings as Reach};
 use lockstep::domain::{CxoneAgentId, CxoneStatus, OutStateId, TeamId};
-use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
+use lockstep::simulators::cxone::Settings;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+
+use crate::simulated::{Simulated, login, runtime};
 
 const LUNCH: CxoneStatus = CxoneStatus::Code(OutStateId::new(1017));
 /// In every answer that a secret could leak into, these must not be.
@@ -35,32 +35,13 @@ impl Observer for Calls {
 struct Rig {
     tenant: Tenant,
     calls: Arc<Calls>,
+    lease: Lease,
     runtime: Runtime,
-    control: reqwest::Client,
-    addresses: Addresses,
-    simulator: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    simulated: Simulated,
 }
 
 fn settings() -> Settings {
     Settings { agents: 60, ..Settings::default() }
-}
-
-fn login(api: SocketAddr, by_key_alone: bool) -> Login {
-    let Credentials { client_id, client_secret, access_key_id: id, access_key_secret } =
-        Credentials::default();
-    Login {
-        issuer: format!("http://{api}").parse().unwrap(),
-        key: AccessKey { id, secret: SecretString::from(access_key_secret) },
-        way: if by_key_alone {
-            Way::AccessKey { area: "na1".to_owned() }
-        } else {
-            Way::Application { client_id, client_secret: SecretString::from(client_secret) }
-        },
-    }
 }
 
 fn platform(calls: &Arc<Calls>) -> Arc<Platform> {
@@ -81,49 +62,28 @@ impl Rig {
     }
 
     fn with(settings: Settings, by_key_alone: bool, called: Called) -> Rig {
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let run = move || {
-            runtime().block_on(async {
-                let any = "127.0.0.1:0".parse().unwrap();
-                let simulator =
-                    Simulator::bind(settings, Addresses { api: any, control: any }).await.unwrap();
-                tell.send(simulator.addresses().unwrap()).unwrap();
-                serve(simulator, async { stopped.await.unwrap_or(()) }).await.unwrap();
-            });
-        };
-        let thread = thread::spawn(run);
-        let addresses = told.recv().unwrap();
+        let simulated = Simulated::new(settings);
         let calls = Arc::new(Calls::default());
-        let tenant = Tenant::new(platform(&calls), login(addresses.api, by_key_alone), called);
-        let (runtime, control) = (runtime(), reqwest::Client::new());
-        Rig { tenant, calls, runtime, control, addresses, simulator: Some((stop, thread)) }
+        let tenant = Tenant::new(platform(&calls), login(simulated.addresses.api, by_key_alone), called);
+        let lease = Lease::new(Duration::from_secs(3_600));
+        lease.prove(std::time::Instant::now());
+        Rig { tenant, calls, lease, runtime: runtime(), simulated }
     }
 
     fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("http://{}{path}", self.addresses.control);
-        let request = self.control.request(method.parse().unwrap(), url).json(body);
-        self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
-            let status = answer.status();
-            let text = answer.text().await.unwrap();
-            assert!(status.is_success(), "{path}: {status} {text}");
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
-        })
+        self.simulated.control(method, path, body)
     }
 
     fn state(&self, agent: u32, state: u8, out_state: Option<i32>) {
-        let body = json!({"agentStateId": state, "outStateId": out_state});
-        self.control("POST", &format!("/agents/{agent}/state"), &body);
+        self.simulated.put(agent, state, out_state);
     }
 
     fn shown(&self, agent: u32) -> (u64, Option<i64>) {
-        let shown = self.control("GET", &format!("/agents/{agent}"), &Value::Null);
-        (shown["agentStateId"].as_u64().unwrap(), shown["outStateId"].as_i64())
+        self.simulated.shown(agent)
     }
 
     fn fault(&self, fault: Value) {
-        self.control("POST", "/faults", &json!([fault]));
+        self.simulated.faults(&[fault]);
     }
 
     fn poll(&self, cursor: Option<&str>) -> Result<Poll, Error> {
@@ -131,7 +91,7 @@ impl Rig {
     }
 
     fn set(&self, agent: u32, status: CxoneStatus) -> Result<u16, Error> {
-        let set = self.tenant.set(CxoneAgentId::new(agent), status);
+        let set = self.tenant.set(CxoneAgentId::new(agent), status, &self.lease);
         self.runtime.block_on(set).map(|answer| answer.status)
     }
 
@@ -139,16 +99,6 @@ impl Rig {
     fn count(&self, call: &str) -> usize {
         let calls = self.calls.0.lock().unwrap();
         calls.iter().filter(|((name, _), _)| *name == call).map(|(_, count)| count).sum()
-    }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.simulator.take() {
-            let _ = stop.send(());
-            let ended = thread.join();
-            assert!(ended.is_ok() || thread::panicking());
-        }
     }
 }
 
@@ -220,7 +170,7 @@ fn an_access_key_alone_is_enough() {
 fn who_is_not_let_in_is_told_without_a_secret() {
     let mut rig = Rig::new(settings());
     for (by_key_alone, status) in [(false, 400), (true, 401)] {
-        let mut login = login(rig.addresses.api, by_key_alone);
+        let mut login = login(rig.simulated.addresses.api, by_key_alone);
         login.key.secret = SecretString::from("not SIMULATEDACCESSKEYSECRET====");
         rig.tenant = Tenant::new(platform(&rig.calls), login, Called::default());
         let error = rig.poll(None).unwrap_err();
@@ -231,7 +181,7 @@ fn who_is_not_let_in_is_told_without_a_secret() {
         assert!(error.to_string().contains("invalid_grant"), "{error}");
         no_secret(&error);
     }
-    let mut login = login(rig.addresses.api, false);
+    let mut login = login(rig.simulated.addresses.api, false);
     login.way = Way::Application { client_id: "x".to_owned(), client_secret: SecretString::from("y") };
     rig.tenant = Tenant::new(platform(&rig.calls), login, Called::default());
     assert!(rig.poll(None).unwrap_err().to_string().contains("invalid_client"));
@@ -266,7 +216,7 @@ fn the_token_endpoint_may_be_down() {
 fn the_feed_tells_what_has_changed_since_the_cursor() {
     let rig = Rig::new(settings());
     let all = rig.poll(None).unwrap();
-    assert!(all.is_whole && all.unreadable == 0 && all.seen.len() == 60);
+    assert!(all.is_whole && all.unreadable.is_empty() && all.seen.len() == 60);
     assert!(all.seen.iter().all(|seen| seen.status == CxoneStatus::LoggedOut));
     rig.state(FIRST, 2, Some(1017));
     let changed = rig.poll(all.cursor.as_deref()).unwrap();
@@ -274,7 +224,7 @@ fn the_feed_tells_what_has_changed_since_the_cursor() {
         changed.seen.iter().map(|seen| (seen.agent.get(), seen.status)).collect::<Vec<_>>(),
         [(FIRST, LUNCH)]
     );
-    assert!(changed.cursor > all.cursor);
+    assert!(changed.cursor >= all.cursor);
     // However it is said that nothing has changed, nothing has.
     for (form, has_cursor) in [("200", true), ("204", false), ("304", false)] {
         rig.control("POST", "/settings", &json!({"noChange": form}));
@@ -298,7 +248,7 @@ fn pages_are_read_to_their_end_however_they_are_written() {
     for (page_size, version, page_size_max, names) in
         [(7, 23, 1_000, "camel"), (1_000, 34, 7, "camel"), (60, 30, 60, "pascal"), (13, 33, 5, "pascal")]
     {
-        let rig = Rig::with(settings(), false, Called { version, page_size });
+        let rig = Rig::with(settings(), false, Called { version, page_size, ..Called::default() });
         rig.control("POST", "/settings", &json!({"names": names, "pageSizeMax": page_size_max}));
         let poll = rig.poll(None).unwrap();
         assert!(poll.is_whole, "{page_size} {names}");
@@ -386,7 +336,7 @@ fn what_may_be_set_is() {
 fn a_session_sets_by_the_name_of_a_code() {
     let rig = Rig::new(settings());
     let set = |agent: u32, status, name| {
-        let set = rig.tenant.set_by_session(CxoneAgentId::new(agent), status, name);
+        let set = rig.tenant.set_by_session(CxoneAgentId::new(agent), status, name, &rig.lease);
         rig.runtime.block_on(set).unwrap().status
     };
     assert_eq!(set(FIRST, CxoneStatus::Available, None), 409);

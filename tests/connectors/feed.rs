@@ -78,7 +78,7 @@ fn time(cursor: &str) -> TimeMs {
 fn poll(tenant: &Tenant, cursor: Option<&str>, now: TimeMs) -> Poll {
     let since = cursor.map_or(TimeMs::ZERO, time);
     let all = tenant.changed_since(since).map(|agent| seen(tenant, agent.id)).collect();
-    Poll { seen: all, unreadable: 0, cursor: Some(iso(now)), is_whole: true }
+    Poll { seen: all, unreadable: Vec::new(), cursor: Some(iso(now)), is_whole: true }
 }
 
 /// What a source would publish, as it is known of each agent.
@@ -129,7 +129,7 @@ proptest! {
                 }
                 Step::Unlinks(agent) => {
                     linked.remove(&agent);
-                    source.feed.unlink(CxoneAgentId::new(agent));
+                    source.feed.unlink(CxoneAgentId::new(agent), agent_id(agent));
                     source.published.remove(&agent);
                 }
                 Step::Polls(Answer::All) => source.take(poll(&tenant, None, now), Asked::All),

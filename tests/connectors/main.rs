@@ -13,3 +13,4 @@ mod cxone;
 mod feed;
 mod foreign;
 mod http;
+mod simulated;

@@ -15,6 +15,8 @@
 mod broker;
 mod check;
 #[cfg(feature = "fail-points")]
+mod child;
+#[cfg(feature = "fail-points")]
 mod cluster;
 #[cfg(feature = "fail-points")]
 mod copies;
@@ -37,4 +39,5 @@ mod proxy;
 mod server;
 mod site;
 mod versions;
+mod waiting;
 mod witness;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use lockstep::bus::{self, AnyBus, Bus, Outgoing, Partition, Topic, TopicsPlan, Writer, partition_for};
 use lockstep::codec::{
@@ -22,32 +22,7 @@ use lockstep::processor::{self, Observer, Settings, Stop, Worker};
 use lockstep::rules::{self, Revision};
 
 use crate::ground::{Brokers, Folder, Ground, On};
-
-/// Waiting for something that has to come. Only a test that fails waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-pub(crate) fn servers() -> String {
-    std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
-        panic!(
-            "KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci --test processor"
-        )
-    })
-}
-
-/// Tries until it works, as long as there is nobody who answers.
-pub(crate) fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, bus::Error>) -> T {
-    let begun = Instant::now();
-    loop {
-        match attempt() {
-            Ok(done) => return done,
-            Err(error) => {
-                let may_pass = error.remedy() == Remedy::Retry && begun.elapsed() < PATIENCE;
-                assert!(may_pass, "{what}: {error}");
-                thread::park_timeout(Duration::from_millis(20));
-            }
-        }
-    }
-}
+pub(crate) use crate::waiting::{PATIENCE, now_ms, patiently, servers};
 
 /// SplitMix64.
 pub(crate) struct Random(u64);
@@ -82,10 +57,6 @@ impl Random {
         bytes[8..].copy_from_slice(&b);
         Uuid(bytes)
     }
-}
-
-pub(crate) fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
 /// An agent of the test.

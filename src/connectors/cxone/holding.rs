@@ -223,7 +223,12 @@ impl<'c, B: Bus> Holding<'c, B> {
 
     fn take(&mut self, came: Came) -> Result<(), Error> {
         match came {
-            Came::Polled(polled) => self.source.take(polled, &mut self.outbox)?,
+            Came::Polled(polled) => {
+                if self.source.take(polled, &mut self.outbox)? {
+                    self.sink.may_work_again();
+                    self.next_call = self.first_call;
+                }
+            }
             Came::Called(called) => self.sink.done(called, &mut self.outbox)?,
         }
         Ok(())

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::feed::Asked;
 
-/// Who fails again and again asks less often.
-const AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
+/// Who fails again and again asks less often; who is not let in seldom, or whose key it is may be barred.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
+const LOG_IN_AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 /// After an outage of this length all are asked for: nobody knows how far back the platform remembers.
 const GAP: Duration = Duration::from_secs(60);
 
@@ -69,11 +70,12 @@ impl Schedule {
         self.failed = 0;
     }
 
-    /// None came. Says whether that is new.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    /// None came; perhaps as we were not let in. Says whether that is new.
+    pub(super) fn failed(&mut self, now: Instant, is_refused: bool) -> bool {
         let Some((_, begun)) = self.asking.take() else { return false };
         let after = self.poll_interval.saturating_mul(1 << self.failed.min(10));
-        self.next = (begun + after.min(AGAIN_AFTER_MAX).max(self.poll_interval)).max(now);
+        let most = if is_refused { LOG_IN_AGAIN_AFTER_MAX } else { AGAIN_AFTER_MAX };
+        self.next = (begun + after.min(most).max(self.poll_interval)).max(now);
         self.failed = self.failed.saturating_add(1);
         let is_new = self.failing_since.is_none();
         self.failing_since = self.failing_since.or(Some(begun));
@@ -130,11 +132,11 @@ mod tests {
         let mut waits = Vec::new();
         for number in 0..7 {
             assert_eq!(schedule.begin(at), Some(Asked::Changes));
-            assert_eq!(schedule.failed(at), number == 0);
+            assert_eq!(schedule.failed(at, number == 6), number == 0);
             waits.push(schedule.wait(at).unwrap().as_secs());
             at += schedule.wait(at).unwrap();
         }
-        assert_eq!(waits, [2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(waits, [2, 4, 8, 10, 10, 10, 60]);
         assert_eq!(schedule.begin(at), Some(Asked::Changes));
         schedule.came(at, false);
         assert_eq!(schedule.begin(at + s(2)), Some(Asked::All));

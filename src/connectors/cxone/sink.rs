@@ -186,6 +186,11 @@ impl Sink {
         }))
     }
 
+    /// The platform was away and answers again.
+    pub(super) const fn may_work_again(&mut self) {
+        self.hold.may_work_again();
+    }
+
     /// A call came back.
     pub(super) fn done(&mut self, called: Called, outbox: &mut Outbox) -> Result<(), codec::Error> {
         let Called { job, began, fate } = called;

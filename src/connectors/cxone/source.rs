@@ -101,21 +101,24 @@ impl Source {
         })
     }
 
-    /// Takes an answer: what has changed, and how far the account was read, are committed together.
-    pub(super) fn take(&mut self, polled: Polled, outbox: &mut Outbox) -> Result<(), codec::Error> {
+    /// Takes an answer: what has changed, and how far the account was read, are committed together. Says whether the platform
+    /// answers again that was away.
+    pub(super) fn take(&mut self, polled: Polled, outbox: &mut Outbox) -> Result<bool, codec::Error> {
         let Polled { asked, at, began, poll } = polled;
         let now = Instant::now();
         let poll = match poll {
             Ok(poll) => poll,
             Err(error) => {
                 self.observer.note(Noted::PollFailed);
-                if self.schedule.failed(now) {
+                let is_refused = matches!(error, http::Error::Refused { status: 400..=428, .. });
+                if self.schedule.failed(now, is_refused) {
                     tracing::warn!("{error}; it is asked again until it answers");
                 }
-                return Ok(());
+                return Ok(false);
             }
         };
-        if let Some(since) = self.schedule.failing_since() {
+        let was_away = self.schedule.failing_since();
+        if let Some(since) = was_away {
             tracing::info!(after_s = since.elapsed().as_secs(), "the platform answers again");
         }
         let found_by = match asked {
@@ -157,7 +160,7 @@ impl Source {
             }
             self.has_seen_all = true;
         }
-        Ok(())
+        Ok(was_away.is_some())
     }
 
     fn publish(

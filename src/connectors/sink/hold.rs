@@ -8,8 +8,9 @@ use crate::codec::HeldCause;
 const FAILED_MAX: u32 = 3;
 /// After the first failure it is tried again so soon; each further one doubles that.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// It is tried again at least so often.
-const AGAIN_AFTER_MAX: Duration = Duration::from_secs(15);
+/// It is tried again at least so often; with what is not accepted seldom, or whose it is may be barred.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(5);
+const LOG_IN_AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Who is told to wait for so long is held.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -40,7 +41,11 @@ impl Hold {
 
     /// A call failed by a cause that is not its own. Says so when the account is held from now on, or for another cause.
     pub fn failed(&mut self, now: Instant, cause: HeldCause) -> Option<HeldCause> {
-        let after = AGAIN_AFTER.saturating_mul(1 << self.failed.min(16)).min(AGAIN_AFTER_MAX);
+        let most = match cause {
+            HeldCause::Unauthorised => LOG_IN_AGAIN_AFTER_MAX,
+            _ => AGAIN_AFTER_MAX,
+        };
+        let after = AGAIN_AFTER.saturating_mul(1 << self.failed.min(16)).min(most);
         self.again = Some(now + after);
         self.failed = self.failed.saturating_add(1);
         let is_held = self.told.is_some() || self.failed >= FAILED_MAX || is_certain(cause);
@@ -49,6 +54,11 @@ impl Hold {
         }
         self.told = Some(cause);
         Some(cause)
+    }
+
+    /// The platform was away and answers again: it is tried at once.
+    pub const fn may_work_again(&mut self) {
+        self.again = None;
     }
 
     /// The platform wants no calls for so long.
@@ -94,6 +104,10 @@ mod tests {
         }
         assert_eq!(hold.wait(now), AGAIN_AFTER_MAX);
         assert_eq!(hold.wait(now + AGAIN_AFTER_MAX), Duration::ZERO);
+        hold.failed(now, HeldCause::Unauthorised);
+        assert_eq!(hold.wait(now), LOG_IN_AGAIN_AFTER_MAX);
+        hold.may_work_again();
+        assert_eq!((hold.wait(now), hold.is_trying()), (Duration::ZERO, true));
         assert!(hold.worked());
         assert_eq!((hold.cause(), hold.is_trying()), (None, false));
     }

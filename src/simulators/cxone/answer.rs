@@ -71,9 +71,10 @@ impl Reply {
 
 /// What a call did to an agent.
 #[derive(Clone, Copy, Debug, Default)]
-struct Done {
-    agent: Option<u32>,
-    applied: bool,
+pub(super) struct Done {
+    pub(super) agent: Option<u32>,
+    pub(super) wanted: Option<Shown>,
+    pub(super) applied: bool,
 }
 
 impl Request {
@@ -107,7 +108,7 @@ impl World {
             }
         }
         let call = (request.method.as_str(), request.path.as_str());
-        self.note(now, call, reply.status, (done.agent, done.applied));
+        self.note(now, call, reply.status, &done);
         if let Body::Json(value) = &mut reply.body
             && request.path.starts_with(ACD)
         {
@@ -165,6 +166,7 @@ impl World {
                 self.page(request, "unavailableCodes", rows, (met, now))
             }
             ("GET", ["unavailable-codes", code, "teams"]) => self.teams_of_code(code),
+            ("POST", ["agents", _, "state"]) if !self.settings.has_admin_call => not_found(),
             ("POST", ["agents", agent, "state"]) => {
                 let Some(agent) = known(&self.tenant, agent) else {
                     return refused(Refusal::UnknownAgent, 0);
@@ -228,7 +230,9 @@ impl World {
         let active: Option<bool> = request.number("isactive");
         let is_asked =
             |agent: &&Agent| agent.edited >= since && active.is_none_or(|active| agent.is_active == active);
-        let agents: Vec<&Agent> = self.tenant.agents.values().filter(is_asked).collect();
+        // The last ones are those whom the service user may not see.
+        let seen = self.tenant.agents.len().saturating_sub(self.settings.hidden_agents as usize);
+        let agents: Vec<&Agent> = self.tenant.agents.values().take(seen).filter(is_asked).collect();
         let fields = fields(request);
         let (window, mut head) = self.window(request, agents.len(), met);
         let rows = agents.get(window).unwrap_or_default().iter();
@@ -236,7 +240,7 @@ impl World {
             rows.map(|agent| views::only(views::agent(&self.tenant, agent), &fields)).collect();
         head.insert("businessUnitId".to_owned(), 4_534_531.into());
         head.insert("lastPollTime".to_owned(), iso(now).into());
-        head.insert("hiddenAgents".to_owned(), 0.into());
+        head.insert("hiddenAgents".to_owned(), self.settings.hidden_agents.into());
         head.insert("agents".to_owned(), rows.into());
         Reply::json(200, head.into())
     }
@@ -374,6 +378,7 @@ impl World {
             Err(refusal) => return refused(refusal, self.settings.variant.bad_code_status),
             Ok(wanted) => wanted,
         };
+        done.wanted = Some(wanted);
         let late = met.iter().find_map(|kind| match kind {
             Kind::Late { ms } => Some(DurationMs::from_ms(i64::try_from(*ms).unwrap_or(i64::MAX))),
             _ => None,

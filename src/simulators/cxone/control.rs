@@ -1,5 +1,6 @@
 //! The control endpoint: what people and tests do to a tenant behind the API's back.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -32,6 +33,13 @@ struct Move {
     team_id: u32,
 }
 
+/// The codes that a team has from now on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Codes {
+    codes: BTreeSet<i32>,
+}
+
 /// Any of the settings.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -47,6 +55,8 @@ struct Changes {
     rate: Option<Option<Allowed>>,
     date_offset_ms: Option<i64>,
     token_seconds: Option<u32>,
+    has_admin_call: Option<bool>,
+    hidden_agents: Option<u32>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -76,6 +86,12 @@ impl World {
                 Some(id) => self.control_agent(request, (method, what), id, now),
                 None => unknown_agent(),
             },
+            ("POST", ["teams", id, "codes"]) => {
+                match id.parse().ok().and_then(|id: u32| self.tenant.teams.get_mut(&id)) {
+                    Some(team) => read(request, |Codes { codes }| team.codes = codes),
+                    None => Reply::error(404, "not_found", "there is no such team"),
+                }
+            }
             ("POST", ["tokens", "expire"]) => {
                 self.tokens.expire();
                 Reply::empty(204)
@@ -121,6 +137,8 @@ impl World {
         settings.names = changes.names.unwrap_or(settings.names);
         settings.page_size_max = changes.page_size_max.unwrap_or(settings.page_size_max);
         settings.date_offset_ms = changes.date_offset_ms.unwrap_or(settings.date_offset_ms);
+        settings.hidden_agents = changes.hidden_agents.unwrap_or(settings.hidden_agents);
+        set(&mut settings.has_admin_call, changes.has_admin_call);
         settings.token_seconds = changes.token_seconds.unwrap_or(settings.token_seconds);
         if let Some(rate) = changes.rate {
             let rate =

@@ -79,6 +79,10 @@ pub struct Settings {
     pub date_offset_ms: i64,
     /// How long a token is one.
     pub token_seconds: u32,
+    /// Whether it has the admin call that sets a status.
+    pub has_admin_call: bool,
+    /// So many agents the service user may not see.
+    pub hidden_agents: u32,
     /// Whether its people act by themselves.
     pub behaves: bool,
 }
@@ -96,6 +100,8 @@ impl Default for Settings {
             rate: None,
             date_offset_ms: 0,
             token_seconds: 3_600,
+            has_admin_call: true,
+            hidden_agents: 0,
             behaves: false,
         }
     }

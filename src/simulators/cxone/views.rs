@@ -97,12 +97,16 @@ pub(super) fn user(agent: &Agent) -> Value {
     })
 }
 
+/// A state, for the control endpoint.
+pub(super) fn shown(shown: Shown) -> Value {
+    json!({"agentStateId": shown.state, "outStateId": shown.out_state, "isACW": shown.is_acw})
+}
+
 /// What an agent is in, for the control endpoint.
 pub(super) fn truth(agent: &Agent) -> Value {
-    let of = |shown: Shown| json!({"agentStateId": shown.state, "outStateId": shown.out_state, "isACW": shown.is_acw});
     json!({
         "agentId": agent.id, "agentStateId": agent.shown.state, "outStateId": agent.shown.out_state,
-        "isACW": agent.shown.is_acw, "queued": agent.queued.map(of), "since": iso(agent.since),
+        "isACW": agent.shown.is_acw, "queued": agent.queued.map(shown), "since": iso(agent.since),
     })
 }
 

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::answer::Done;
 use super::faults::Faults;
 use super::people::People;
 use super::settings::Settings;
 use super::tenant::{Code, Shown, Team, Tenant};
 use super::tokens::Tokens;
-use super::views::iso;
+use super::views::{self, iso};
 use crate::connectors::http::Budget;
 use crate::domain::{DurationMs, TimeMs};
 
@@ -113,14 +114,14 @@ impl World {
         now: TimeMs,
         (method, path): (&str, &str),
         status: u16,
-        (agent, applied): (Option<u32>, bool),
+        done: &Done,
     ) {
         if self.log.len() == LOG_MAX {
             self.log.pop_front();
         }
         self.log.push_back(json!({
-            "at": iso(now), "method": method, "path": path, "status": status, "agentId": agent,
-            "applied": applied,
+            "at": iso(now), "method": method, "path": path, "status": status, "agentId": done.agent,
+            "wanted": done.wanted.map(views::shown), "applied": done.applied,
         }));
     }
 

@@ -1,0 +1,227 @@
+//! The way from one platform to the other, and who has an account.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use lockstep::connectors::Noted;
+use lockstep::connectors::http::Rate;
+use lockstep::domain::{CxoneStatus, Feed, OutStateId, Platform, SalesforceStatus, Status};
+use lockstep::simulators::cxone::Settings as Simulates;
+use serde_json::{Value, json};
+
+use crate::centre::{AVAILABLE, BREAK, CHOICES, Centre, FIRST, LUNCH};
+use crate::ground::On;
+use crate::waiting::PATIENCE;
+
+/// Waits until this is so.
+fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    begun.elapsed()
+}
+
+fn presence(number: u32) -> Status {
+    Status::Salesforce(SalesforceStatus::Presence(format!("0N5000000000{number}").parse().unwrap()))
+}
+
+/// What an agent chooses on one platform is commanded on the other, and nothing else is.
+fn both_ways(on: On) {
+    let centre = Centre::new(on, "edges-both-ways", 10);
+    let _processor = centre.process();
+    let connector = centre.connect("a");
+    connector.comes_to_have_the_lease();
+    until("all are published", || centre.observed().len() == 10);
+    // All are at lunch in CXone, and say so in Salesforce: nothing is to be done.
+    let all: Vec<_> = centre.people.keys().map(|number| (*number, CHOICES[1].0)).collect();
+    centre.choose(&all);
+    // Half of them choose something in Salesforce, and the others in CXone.
+    let mut wanted = BTreeMap::new();
+    for number in FIRST..FIRST + 5 {
+        centre.choose(&[(number, CHOICES[2].0)]);
+        wanted.insert(number, BREAK);
+    }
+    for number in FIRST + 5..FIRST + 10 {
+        centre.cxone.put(number, 1, None);
+        wanted.insert(number, AVAILABLE);
+    }
+    println!("{on:?}: shown after {:?}", centre.comes_to_show(&wanted));
+    let free = |number: &u32| {
+        let all = centre.commanded(Platform::Salesforce);
+        let of_one = all.get(&centre.people[number]);
+        of_one.into_iter().flatten().map(|(_, status)| *status).collect::<Vec<_>>()
+    };
+    let others: Vec<u32> = (FIRST + 5..FIRST + 10).collect();
+    until("free is commanded in Salesforce", || {
+        others.iter().all(|number| free(number) == [presence(101)])
+    });
+    // What we did is seen, and is an echo: nothing follows from it.
+    let breaks = CxoneStatus::Code(OutStateId::new(1_001));
+    until("what was set is observed", || {
+        let observed = centre.observed();
+        (FIRST..FIRST + 5).all(|number| {
+            observed[&centre.people[&number]].last().unwrap().status == Status::Cxone(breaks)
+        })
+    });
+    let commanded = centre.commanded(Platform::Cxone);
+    assert_eq!(commanded.values().map(Vec::len).collect::<Vec<_>>(), [1; 5]);
+    centre.settles();
+    connector.end();
+    centre.judge();
+}
+
+#[test]
+fn what_is_chosen_in_one_is_shown_in_the_other() {
+    both_ways(On::Kafka);
+}
+
+#[test]
+fn so_it_is_in_a_directory() {
+    both_ways(On::Directory);
+}
+
+/// One has the account and the others stand by. Who stops hands it over at once; what was published is not published again but
+/// by one snapshot, and no change is lost between them.
+#[test]
+fn one_has_the_account_and_hands_it_over() {
+    let centre = Centre::new(On::Kafka, "edges-lease", 5);
+    let _processor = centre.process();
+    let first = centre.connect("a");
+    first.comes_to_have_the_lease();
+    until("all are published", || centre.observed().len() == 5);
+    let second = centre.connect("b");
+    centre.cxone.put(FIRST, 1, None);
+    until("a change is published", || centre.observed()[&centre.people[&FIRST]].len() == 2);
+    assert!(first.has_lease() && !second.has_lease());
+    first.end();
+    centre.cxone.put(FIRST, 2, Some(1_001));
+    let took = second.comes_to_have_the_lease();
+    println!("taken over after {took:?}");
+    assert!(took < Duration::from_secs(10));
+    let breaks = Status::Cxone(CxoneStatus::Code(OutStateId::new(1_001)));
+    until("a change between them is published", || {
+        centre.observed()[&centre.people[&FIRST]].last().unwrap().status == breaks
+    });
+    // The first call of who follows one that ended cleanly is not waited for.
+    let begun = Instant::now();
+    centre.choose(&[(FIRST, CHOICES[0].0)]);
+    centre.comes_to_show(&BTreeMap::from([(FIRST, AVAILABLE)]));
+    println!("and set after {:?}", begun.elapsed());
+    for (agent, all) in centre.observed() {
+        let snapshots = all.iter().filter(|one| one.found_by == Feed::Snapshot).count();
+        assert!((1..=2).contains(&snapshots), "{agent}: {all:?}");
+    }
+    centre.settles();
+    second.end();
+    centre.judge();
+}
+
+/// Whoever is linked while it runs is published as he is; who is linked no more is neither published nor set.
+#[test]
+fn links_take_effect_while_it_runs() {
+    use lockstep::bus::AnyBus;
+    use lockstep::control::Control;
+    let simulates = Simulates { agents: 6, ..Simulates::default() };
+    let centre = Centre::with(On::Directory, "edges-links", 5, simulates);
+    let _processor = centre.process();
+    let connector = centre.connect("a");
+    connector.comes_to_have_the_lease();
+    until("all are published", || centre.observed().len() == 5);
+    let others = |seen: &[Noted]| {
+        seen.iter().map(|noted| if let Noted::OfOthers(count) = noted { *count } else { 0 }).sum::<usize>()
+    };
+    assert_eq!(others(&connector.seen.noted.lock().unwrap()), 1, "one is not linked");
+    let bus = centre.bus();
+    let import = |people| {
+        let known = centre.directory(people);
+        let mut control: Control<'_, AnyBus> = Control::begin(&bus, &centre.codec, &centre.plan).unwrap();
+        control.import(&known, &crate::centre::operator()).unwrap();
+    };
+    import(6);
+    until("who was linked later is published", || centre.observed().len() == 6);
+    import(1);
+    until("he is told of one only", || {
+        connector.seen.noted.lock().unwrap().iter().rfind(|noted| matches!(noted, Noted::Linked(_)))
+            == Some(&Noted::Linked(1))
+    });
+    let before: usize = centre.observed().values().map(Vec::len).sum();
+    for number in FIRST..FIRST + 6 {
+        centre.cxone.put(number, 1, None);
+    }
+    until("the one who is linked is published", || centre.observed()[&centre.people[&FIRST]].len() == 2);
+    assert_eq!(centre.observed().values().map(Vec::len).sum::<usize>(), before + 1);
+}
+
+/// The budget of an account, by the platform's own log: whoever has the account, there are never more calls than it allows.
+#[test]
+fn the_budget_is_kept_by_two_processes() {
+    let centre = Centre::new(On::Kafka, "edges-budget", 60);
+    let _processor = centre.process();
+    let rate = Rate { calls_per_minute: 1_200, burst: 10 };
+    let first = centre.connect_with("a", rate, |_| {});
+    first.comes_to_have_the_lease();
+    let second = centre.connect_with("b", rate, |_| {});
+    let wanted = |what| centre.people.keys().map(|number| (*number, what)).collect::<BTreeMap<_, _>>();
+    for (round, (choice, shown)) in CHOICES.into_iter().enumerate() {
+        let all: Vec<_> = centre.people.keys().map(|number| (*number, choice)).collect();
+        centre.choose(&all);
+        centre.comes_to_show(&wanted(shown));
+        if round == 0 {
+            // The other goes on.
+            first.stop.ask();
+        }
+    }
+    centre.settles();
+    second.end();
+    let log = centre.cxone.control("GET", "/log", &Value::Null);
+    centre.judge();
+    let counted = |call: &&Value| call["path"].as_str().unwrap().contains("incontactapi");
+    let mut at: Vec<i64> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(counted)
+        .map(|call| call["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond())
+        .collect();
+    at.sort_unstable();
+    assert!(at.len() > 180, "{}", at.len());
+    for (first, from) in at.iter().enumerate() {
+        for (last, to) in at.iter().enumerate().skip(first) {
+            // The second process begins with a full bucket. A call may arrive later than it was sent, by so much.
+            let most = 2 * 10 + (to - from + 100) / 50;
+            assert!(((last - first + 1) as i64) <= most, "{} calls in {} ms", last - first + 1, to - from);
+        }
+    }
+}
+
+/// A code that is taken from a team is refused for good: it holds up nobody else (fault 41).
+#[test]
+fn a_code_that_was_taken_from_the_team_holds_up_nobody() {
+    let centre = Centre::new(On::Directory, "edges-code", 10);
+    let _processor = centre.process();
+    let connector = centre.connect("a");
+    connector.comes_to_have_the_lease();
+    until("all are published", || centre.observed().len() == 10);
+    centre.cxone.control("POST", "/teams/1/codes", &json!({"codes": [1_017]}));
+    centre.cxone.control("POST", "/settings", &json!({"badCodeStatus": 400}));
+    let all: Vec<_> = centre.people.keys().map(|number| (*number, CHOICES[2].0)).collect();
+    centre.choose(&all);
+    let of_team = |number: &u32| (number - FIRST) % 5 == 0;
+    let wanted: BTreeMap<_, _> = centre
+        .people
+        .keys()
+        .map(|number| (*number, if of_team(number) { LUNCH } else { BREAK }))
+        .collect();
+    centre.comes_to_show(&wanted);
+    let is_refused = |number: &u32| {
+        let outcomes = centre.outcomes();
+        let all = outcomes.get(&centre.people[number]).cloned().unwrap_or_default();
+        all.iter().any(|(_, verdict)| *verdict == lockstep::engine::Verdict::Permanent) == of_team(number)
+    };
+    until("it is told of those alone", || centre.people.keys().all(is_refused));
+    centre.settles();
+    connector.end();
+    centre.judge();
+}

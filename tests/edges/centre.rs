@@ -1,0 +1,610 @@
+//! A small contact centre: a simulated CXone, people who are linked, rules, and what keeps them in step. Salesforce is the test
+//! itself, which writes what agents choose there.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use lockstep::bus::{
+    AnyBus, Bus, From, Outgoing, Reader, Records, Topic, TopicsPlan, Until, Writer, partition_for,
+};
+use lockstep::codec::{Buffer, Codec, Command, Event, Observation, Operator, Order, Outcome, Record, Uuid, What};
+use lockstep::connectors::cxone::{Connected, Connector, SetBy, Settings as Called, Tenant};
+use lockstep::connectors::http::{
+    CallClass, Limits, Observer as CallObserver, Platform as Reached, Rate, Settings as Reach,
+};
+use lockstep::connectors::{self, Noted, Observer};
+use lockstep::control::Control;
+use lockstep::directory::{Directory, agent_id};
+use lockstep::document::{Document, Mistakes, Syntax};
+use lockstep::domain::{
+    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, OutStateId, Platform,
+    SalesforceStatus, SalesforceUser, Status, TimeMs,
+};
+use lockstep::engine::{self, Sequence};
+use lockstep::processor::{self, Silent, Stop, Worker};
+use lockstep::rules;
+use lockstep::simulators::cxone::{Credentials, Settings as Simulates};
+use serde_json::{Value, json};
+
+use crate::child::Process;
+use crate::ground::{Brokers, Folder, Ground, On};
+use crate::simulated::{Simulated, login};
+use crate::waiting::{PATIENCE, now_ms, patiently, servers};
+
+/// The first agent of a simulated tenant.
+pub(crate) const FIRST: u32 = 293_001;
+pub(crate) const AVAILABLE: (u64, Option<i64>) = (1, None);
+pub(crate) const LUNCH: (u64, Option<i64>) = (2, Some(1_017));
+pub(crate) const BREAK: (u64, Option<i64>) = (2, Some(1_001));
+const PARTITIONS: u32 = 4;
+
+/// What an agent can choose in Salesforce, and what CXone shows then.
+pub(crate) const CHOICES: [(&str, (u64, Option<i64>)); 3] =
+    [("0N5000000000101", AVAILABLE), ("0N5000000000102", LUNCH), ("0N5000000000103", BREAK)];
+
+const RULES: &str = r#"
+[settings]
+confirm_ms = 1500
+flap_window_ms = 1000
+cool_down_ms = 1000
+cool_down_ms_max = 2000
+
+[[rule]]
+name = "All"
+teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
+[rule.cxone_to_salesforce]
+"Available" = "Available"
+"Unavailable/Lunch" = "Lunch"
+"Unavailable/Break" = "Break"
+"LoggedOut" = "Offline"
+[rule.salesforce_to_cxone]
+"Available" = "Available"
+"Lunch" = "Unavailable/Lunch"
+"Break" = "Unavailable/Break"
+"Offline" = "LoggedOut"
+"#;
+
+/// A contact centre.
+pub(crate) struct Centre {
+    pub(crate) ground: Ground,
+    pub(crate) plan: TopicsPlan,
+    pub(crate) codec: Arc<Codec>,
+    pub(crate) cxone: Simulated,
+    /// By their number in CXone.
+    pub(crate) people: BTreeMap<u32, AgentId>,
+    salesforce: Mutex<Salesforce>,
+    /// How many commands of each agent were judged already.
+    judged: Mutex<BTreeMap<AgentId, usize>>,
+}
+
+/// Who writes what agents choose in Salesforce.
+struct Salesforce {
+    writer: Option<<AnyBus as Bus>::Writer>,
+    rows: u32,
+}
+
+fn link(number: u32) -> Link {
+    let account = "emea".parse().unwrap();
+    Link {
+        salesforce: SalesforceUser { account, user: format!("0055g000{number:07}").parse().unwrap() },
+        cxone: CxoneAgent { account, agent: CxoneAgentId::new(number) },
+    }
+}
+
+fn read_directory(people: u32) -> Directory {
+    let mut mistakes = Mistakes::new();
+    let text = directory(people);
+    let known = Directory::read(&Document::new("d", &text, Syntax::Toml), &mut mistakes).unwrap();
+    assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
+    known
+}
+
+/// Who is who, as a file says it.
+fn directory(people: u32) -> String {
+    let teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"];
+    let mut text = "[salesforce.emea]\nstatuses = [\n".to_owned();
+    for (number, name) in [(101, "Available"), (102, "Lunch"), (103, "Break")] {
+        let channels = if number == 101 { "[\"Chat\"]" } else { "[]" };
+        text += &format!(
+            "{{ id = \"0N5000000000{number}\", developer_name = \"{name}\", label = \"{name}\", channels = {channels} }},\n"
+        );
+    }
+    text += "]\nusers = [\n";
+    for number in FIRST..FIRST + people {
+        let user = link(number).salesforce.user;
+        text += &format!("{{ id = \"{user}\", user_name = \"u{number}@example.com\", email = \"u{number}@example.com\" }},\n");
+    }
+    text += "]\n[cxone.emea]\ncodes = [{ id = 1017, name = \"Lunch\" }, { id = 1001, name = \"Break\" }]\nteams = [\n";
+    for (number, name) in (1..).zip(teams) {
+        text += &format!("{{ id = {number}, name = \"{name}\", codes = [1001, 1017] }},\n");
+    }
+    text += "]\nagents = [\n";
+    for number in FIRST..FIRST + people {
+        let team = (number - FIRST) % 5 + 1;
+        text += &format!("{{ id = {number}, user_name = \"a{number}@example.com\", team = {team} }},\n");
+    }
+    text += "]\n";
+    for number in FIRST..FIRST + people {
+        let link = link(number);
+        text += &format!("[[links]]\nsalesforce = \"{}\"\ncxone = \"{}\"\n", link.salesforce, link.cxone);
+    }
+    text
+}
+
+pub(crate) fn operator() -> Operator<'static> {
+    Operator { actor: Cow::Borrowed("tests"), reason: Cow::Borrowed("a test wants it") }
+}
+
+impl Centre {
+    /// So many people, all of them logged in and at lunch in CXone.
+    pub(crate) fn new(on: On, test: &str, people: u32) -> Centre {
+        Centre::with(on, test, people, Simulates { agents: people, ..Simulates::default() })
+    }
+
+    pub(crate) fn with(on: On, test: &str, people: u32, simulates: Simulates) -> Centre {
+        let ground = match on {
+            On::Kafka => Ground::Kafka(Brokers::one(servers())),
+            On::Directory => Ground::Directory(Folder::new(test)),
+        };
+        let plan = TopicsPlan {
+            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
+            partitions: PARTITIONS,
+            retention_days: 7,
+            replicas: ground.replicas(),
+        };
+        let bus = ground.bus(&plan.prefix);
+        bus.create(&plan.specs()).unwrap();
+        let codec = Arc::new(Codec::single_object().unwrap());
+        let cxone = Simulated::new(simulates);
+        let mut mistakes = Mistakes::new();
+        let known = read_directory(people);
+        let revision = rules::check(&Document::new("r", RULES, Syntax::Toml), Some(&known), &mut mistakes);
+        assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
+        {
+            let mut control: Control<'_, AnyBus> =
+                patiently("control", || Control::begin(&bus, &codec, &plan).map_err(of_bus));
+            let (saved, _) = control.save(&revision.unwrap(), &operator()).unwrap();
+            control.activate(&saved, &operator()).unwrap();
+            control.import(&known, &operator()).unwrap();
+        }
+        let people = (FIRST..FIRST + people).map(|number| (number, agent_id(&link(number)))).collect();
+        let salesforce = Mutex::new(Salesforce { writer: None, rows: 0 });
+        let judged = Mutex::default();
+        let centre = Centre { ground, plan, codec, cxone, people, salesforce, judged };
+        for number in centre.people.keys() {
+            centre.cxone.put(*number, 2, Some(1_017));
+        }
+        centre
+    }
+
+    /// The directory, if so many were linked.
+    pub(crate) fn directory(&self, people: u32) -> Directory {
+        read_directory(people)
+    }
+
+    /// From now on a process may own the directory.
+    pub(crate) fn release(&self) {
+        self.salesforce.lock().unwrap().writer = None;
+        self.ground.hand_over();
+    }
+
+    pub(crate) fn bus(&self) -> AnyBus {
+        self.ground.bus(&self.plan.prefix)
+    }
+
+    /// Starts a processor.
+    pub(crate) fn process(&self) -> Running {
+        let settings = processor::Settings {
+            name: "processor".to_owned(),
+            number: 0,
+            commit_interval: Duration::from_millis(20),
+            events_max: 10_000,
+            keeps_payload: false,
+            snapshot_interval: Duration::from_secs(3_600),
+        };
+        let (bus, codec, plan) = (Arc::new(self.bus()), Arc::clone(&self.codec), self.plan.clone());
+        let stop = Stop::default();
+        let asked = stop.clone();
+        let thread = thread::spawn(move || {
+            let worker = Worker::new(bus, codec, &plan, settings, Arc::new(Silent)).unwrap();
+            worker.run(&asked).unwrap();
+        });
+        Running { stop, thread: Some(thread), seen: Arc::default() }
+    }
+
+    /// Starts a source and a sink of CXone.
+    pub(crate) fn connect(&self, process: &str) -> Running {
+        self.connect_with(process, Rate { calls_per_minute: 60_000, burst: 1_000 }, |_| {})
+    }
+
+    pub(crate) fn connect_with(
+        &self,
+        process: &str,
+        rate: Rate,
+        tune: impl FnOnce(&mut Connected),
+    ) -> Running {
+        let seen = Arc::new(Seen::default());
+        let reach = Reach {
+            rate,
+            limits: Limits { open_for: Duration::from_secs(1), ..Limits::default() },
+            answer_timeout: Duration::from_secs(10),
+            proxy: None,
+            ca_file: None,
+            shows_answers: false,
+        };
+        let watched: Arc<dyn CallObserver> = seen.clone();
+        let platform = Arc::new(Reached::new(reach, watched).unwrap());
+        let mut settings = Connected {
+            account: "emea".parse().unwrap(),
+            process: process.to_owned(),
+            poll_interval: Duration::from_millis(200),
+            snapshot_interval: Duration::from_secs(3_600),
+            calls_max: 16,
+            call_timeout: Duration::from_secs(1),
+            set_by: SetBy::Auto,
+            keeps_payload: false,
+        };
+        tune(&mut settings);
+        let called = Called { set_timeout: settings.call_timeout, page_size: 50, ..Called::default() };
+        let tenant = Tenant::new(platform, login(self.cxone.addresses.api, false), called);
+        let parts = (Arc::new(self.bus()), Arc::clone(&self.codec), self.plan.clone());
+        let observer: Arc<dyn Observer> = seen.clone();
+        let stop = Stop::default();
+        let asked = stop.clone();
+        let thread = thread::spawn(move || {
+            let calls = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            let connector = Connector::new(parts, tenant, settings, observer, calls.handle().clone());
+            connector.run(&|| asked.is_asked()).unwrap();
+            calls.shutdown_background();
+        });
+        Running { stop, thread: Some(thread), seen }
+    }
+
+    /// The configuration of a process that has to do with it, in a folder of its own.
+    pub(crate) fn config(&self) -> PathBuf {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.plan.prefix);
+        fs::create_dir_all(&folder).unwrap();
+        let config = folder.join("lockstep.toml");
+        let servers = match &self.ground {
+            Ground::Kafka(brokers) => brokers.servers.replace(',', "\", \""),
+            Ground::Directory(_) => "127.0.0.1:9".to_owned(),
+        };
+        let Credentials { client_id, access_key_id, .. } = Credentials::default();
+        let (prefix, api) = (&self.plan.prefix, self.cxone.addresses.api);
+        let text = format!(
+            r#"
+[bus]
+bootstrap_servers = ["{servers}"]
+prefix = "{prefix}"
+partitions = {PARTITIONS}
+replication_factor = 1
+[privacy]
+retention_days = 7
+[processor]
+commit_interval_ms = 20
+[ops]
+listen = "127.0.0.1:0"
+[cxone.emea]
+issuer = "http://{api}"
+user_name = "lockstep"
+access_key_id = "{access_key_id}"
+access_key_secret = {{ secret_env = "TEST_KEY" }}
+client_id = "{client_id}"
+client_secret = {{ secret_env = "TEST_CLIENT" }}
+[cxone.emea.calls]
+poll_interval_ms = 200
+per_minute = 3000
+burst = 5
+set_timeout_ms = 1000
+"#
+        );
+        fs::write(&config, text).unwrap();
+        config
+    }
+
+    /// Starts `lockstep run` with these roles.
+    pub(crate) fn run(&self, name: &str, roles: &str) -> Process {
+        let Credentials { client_secret, access_key_secret, .. } = Credentials::default();
+        let mut arguments = vec![OsStr::new("--roles"), OsStr::new(roles)];
+        if let Ground::Directory(folder) = &self.ground {
+            arguments.extend([OsStr::new("--data"), folder.path.as_os_str()]);
+        }
+        let env = [("TEST_KEY", access_key_secret.as_str()), ("TEST_CLIENT", client_secret.as_str())];
+        Process::run(&self.config(), name, arguments, &env)
+    }
+
+    /// Agents choose something in Salesforce.
+    pub(crate) fn choose(&self, choices: &[(u32, &str)]) {
+        let mut salesforce = self.salesforce.lock().unwrap();
+        let mut records = Vec::new();
+        for (number, status) in choices {
+            salesforce.rows += 1;
+            let agent = self.people[number];
+            let mut buffer = Buffer::new();
+            self.codec.encode(&chosen(agent, status, salesforce.rows), &mut buffer).unwrap();
+            records.push((agent.text(), buffer));
+        }
+        let mut writer = salesforce.writer.take().unwrap_or_else(|| {
+            let identity = format!("{}.source.salesforce.emea", self.plan.prefix);
+            let topics = [self.plan.name(Topic::Events)];
+            patiently("becoming Salesforce", || self.bus().writer(&identity, &topics))
+        });
+        // What is written twice is the same choice.
+        patiently("choosing", || {
+            let written = records.iter().try_for_each(|(key, buffer)| {
+                let partition = partition_for(key, PARTITIONS);
+                let value = Some(buffer.as_slice());
+                writer.add(&Outgoing { topic: 0, partition, key, value, headers: &[] })
+            });
+            written.and_then(|()| writer.commit(None)).or_else(|error| {
+                writer.abort()?;
+                Err(error)
+            })
+        });
+        salesforce.writer = Some(writer);
+    }
+
+    /// What CXone shows of everybody.
+    pub(crate) fn shown(&self) -> BTreeMap<u32, (u64, Option<i64>)> {
+        let all = self.cxone.control("GET", "/agents", &Value::Null);
+        let one = |agent: &Value| {
+            let number = agent["agentId"].as_u64().unwrap() as u32;
+            (number, (agent["agentStateId"].as_u64().unwrap(), agent["outStateId"].as_i64()))
+        };
+        all.as_array().unwrap().iter().map(one).collect()
+    }
+
+    /// Waits until CXone shows these.
+    pub(crate) fn comes_to_show(&self, wanted: &BTreeMap<u32, (u64, Option<i64>)>) -> Duration {
+        let is_shown = |shown: &BTreeMap<u32, _>| wanted.iter().all(|(number, what)| shown.get(number) == Some(what));
+        let begun = Instant::now();
+        loop {
+            let shown = self.shown();
+            if is_shown(&shown) {
+                return begun.elapsed();
+            }
+            if begun.elapsed() > PATIENCE {
+                let missing: Vec<_> = wanted.iter().filter(|(n, what)| shown.get(n) != Some(what)).collect();
+                panic!("CXone does not show {missing:?}");
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// All records of a topic, in the order of each partition.
+    fn read<T>(&self, topic: Topic, partitions: u32, take: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
+        let (bus, name) = (self.bus(), self.plan.name(topic));
+        let starts: Vec<_> = (0..partitions).map(|number| (name.partition(number), From::Beginning)).collect();
+        let mut reader = bus.reader(&starts, Until::End).unwrap();
+        let mut all = Vec::new();
+        loop {
+            let records = patiently("reading", || reader.read(Duration::from_millis(50)));
+            all.extend(records.iter().filter_map(|record| take(record.value?)));
+            if records.is_empty() && reader.is_at_end() {
+                return all;
+            }
+        }
+    }
+
+    fn decoded<'b, R: Record<'b>>(&self, value: &'b [u8]) -> R {
+        self.codec.decode(value).unwrap()
+    }
+
+    /// What CXone was seen in, of each agent in the order of the log.
+    pub(crate) fn observed(&self) -> BTreeMap<AgentId, Vec<Observation>> {
+        let mut all: BTreeMap<AgentId, Vec<Observation>> = BTreeMap::new();
+        let found = self.read(Topic::Events, PARTITIONS, |value| {
+            let event: Event<'_> = self.decoded(value);
+            match (event.agent, event.what) {
+                (Some(agent), What::Observation(one)) if one.status.platform() == Platform::Cxone => {
+                    Some((agent, one))
+                }
+                _ => None,
+            }
+        });
+        found.into_iter().for_each(|(agent, one)| all.entry(agent).or_default().push(one));
+        all
+    }
+
+    /// Commands to a platform that set something, of each agent in their order.
+    pub(crate) fn commanded(&self, platform: Platform) -> BTreeMap<AgentId, Vec<(Sequence, Status)>> {
+        let topic = match platform {
+            Platform::Salesforce => Topic::CommandsSalesforce,
+            Platform::Cxone => Topic::CommandsCxone,
+        };
+        let mut all: BTreeMap<AgentId, Vec<(Sequence, Status)>> = BTreeMap::new();
+        let found = self.read(topic, PARTITIONS, |value| {
+            let command: Command<'_> = self.decoded(value);
+            match command.order {
+                Order::Set(set) => Some((command.agent, (set.sequence, set.status))),
+                Order::Void => None,
+            }
+        });
+        found.into_iter().for_each(|(agent, one)| all.entry(agent).or_default().push(one));
+        all
+    }
+
+    /// Outcomes of commands to CXone, of each agent in the order of the log.
+    pub(crate) fn outcomes(&self) -> BTreeMap<AgentId, Vec<(Sequence, engine::Verdict)>> {
+        let mut all: BTreeMap<AgentId, Vec<(Sequence, engine::Verdict)>> = BTreeMap::new();
+        let found = self.read(Topic::Events, PARTITIONS, |value| {
+            let event: Event<'_> = self.decoded(value);
+            match (event.agent, event.what) {
+                (Some(agent), What::Outcome(Outcome { sequence, verdict, .. })) => Some((agent, (sequence, verdict))),
+                _ => None,
+            }
+        });
+        found.into_iter().for_each(|(agent, one)| all.entry(agent).or_default().push(one));
+        all
+    }
+
+    /// How often a platform was held, and how often resumed, by partition 0.
+    pub(crate) fn held(&self) -> Vec<String> {
+        self.read(Topic::Events, 1, |value| match self.decoded::<Event<'_>>(value).what {
+            What::PlatformHeld(held) => Some(format!("held {:?}", held.cause)),
+            What::PlatformResumed(_) => Some("resumed".to_owned()),
+            _ => None,
+        })
+    }
+
+    /// What is wrong with what was called, judged by the platform's own log: an older command after a newer one.
+    pub(crate) fn judge(&self) {
+        let log = self.cxone.control("GET", "/log", &Value::Null);
+        let mut applied: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
+        for call in log.as_array().unwrap() {
+            if call["applied"].as_bool().unwrap() {
+                let agent = call["agentId"].as_u64().unwrap() as u32;
+                applied.entry(agent).or_default().push(call["wanted"].clone());
+            }
+        }
+        let commanded = self.commanded(Platform::Cxone);
+        let mut judged = self.judged.lock().unwrap();
+        for (number, calls) in applied {
+            let agent = self.people[&number];
+            let before = judged.get(&agent).copied().unwrap_or_default();
+            let commands: Vec<Value> = commanded[&agent][before..].iter().map(|(_, one)| wanted(*one)).collect();
+            // Each call is one of the commands, and not before that of the call before it.
+            let mut at = 0;
+            for call in &calls {
+                let found = commands[at..].iter().position(|command| command == call);
+                let found = found.unwrap_or_else(|| panic!("agent {number}: {calls:?} of {commands:?}"));
+                at += found;
+            }
+        }
+        *judged = commanded.into_iter().map(|(agent, all)| (agent, all.len())).collect();
+        self.cxone.control("DELETE", "/log", &Value::Null);
+    }
+
+    /// Waits until every command has an outcome.
+    pub(crate) fn settles(&self) {
+        let begun = Instant::now();
+        loop {
+            let (commanded, outcomes) = (self.commanded(Platform::Cxone), self.outcomes());
+            let is_answered = |agent: &AgentId, sequence: Sequence| {
+                outcomes.get(agent).is_some_and(|all| all.iter().any(|(of, _)| *of == sequence))
+            };
+            let is_one = |(agent, all): (&AgentId, &Vec<(Sequence, Status)>)| {
+                all.iter().all(|(sequence, _)| is_answered(agent, *sequence))
+            };
+            if commanded.iter().all(is_one) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "commands have no outcome: {commanded:?} {outcomes:?}");
+            thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+}
+
+/// What an agent chooses in Salesforce, as its source would write it.
+fn chosen(agent: AgentId, status: &str, row: u32) -> Event<'static> {
+    let observation = Observation {
+        status: Status::Salesforce(SalesforceStatus::Presence(status.parse().unwrap())),
+        since_raw: TimeMs::from_unix_ms(now_ms()),
+        offset: DurationMs::ZERO,
+        row: Some(format!("0Ps5g{row:010}").parse().unwrap()),
+        cause: Cause::Agent,
+        asked: None,
+        found_by: Feed::Bridge,
+    };
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&row.to_be_bytes());
+    Event {
+        id: Uuid(id),
+        agent: Some(agent),
+        account: None,
+        written_at: TimeMs::from_unix_ms(now_ms()),
+        writer: Cow::Borrowed("source/salesforce.emea/test"),
+        engine_version: engine::VERSION,
+        what: What::Observation(observation),
+    }
+}
+
+/// A status as the platform's log has it.
+fn wanted(status: Status) -> Value {
+    let (state, code) = match status {
+        Status::Cxone(CxoneStatus::Available) => (1, None),
+        Status::Cxone(CxoneStatus::Unavailable) => (2, None),
+        Status::Cxone(CxoneStatus::Code(code)) => (2, Some(code)),
+        Status::Cxone(CxoneStatus::LoggedOut) => (0, None),
+        other => panic!("{other:?}"),
+    };
+    json!({"agentStateId": state, "outStateId": code.map(OutStateId::get), "isACW": false})
+}
+
+fn of_bus(error: lockstep::control::Error) -> lockstep::bus::Error {
+    match error {
+        lockstep::control::Error::Bus(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+/// What a source and a sink told.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) noted: Mutex<Vec<Noted>>,
+    has_lease: AtomicBool,
+}
+
+impl CallObserver for Seen {
+    fn called(&self, _: &'static str, _: CallClass, _: Duration) {}
+
+    fn clock(&self, _: i64) {}
+}
+
+impl connectors::Observer for Seen {
+    fn note(&self, noted: Noted) {
+        match noted {
+            Noted::Lease(is_held) => self.has_lease.store(is_held, Ordering::Release),
+            Noted::Backlog { .. } => {}
+            noted => self.noted.lock().unwrap().push(noted),
+        }
+    }
+}
+
+/// A thread that runs until it is asked to stop.
+pub(crate) struct Running {
+    pub(crate) stop: Stop,
+    thread: Option<JoinHandle<()>>,
+    pub(crate) seen: Arc<Seen>,
+}
+
+impl Running {
+    pub(crate) fn has_lease(&self) -> bool {
+        self.seen.has_lease.load(Ordering::Acquire)
+    }
+
+    /// Waits until it has the account.
+    pub(crate) fn comes_to_have_the_lease(&self) -> Duration {
+        let begun = Instant::now();
+        while !self.has_lease() {
+            assert!(begun.elapsed() < PATIENCE, "it does not get the account");
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        begun.elapsed()
+    }
+
+    pub(crate) fn end(mut self) {
+        self.stop.ask();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.ask();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

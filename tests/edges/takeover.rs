@@ -1,0 +1,103 @@
+//! Processes that are killed, or stopped for a while and come back.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::centre::{CHOICES, Centre};
+use crate::child::Process;
+use crate::ground::On;
+
+const HAS_IT: &str = "this process has the account";
+const STANDS_BY: &str = "standing by";
+const ROLES: &str = "source,sink";
+
+fn all_choose(centre: &Centre, round: usize) -> BTreeMap<u32, (u64, Option<i64>)> {
+    let (choice, shown) = CHOICES[round % 3];
+    let all: Vec<_> = centre.people.keys().map(|number| (*number, choice)).collect();
+    centre.choose(&all);
+    centre.people.keys().map(|number| (*number, shown)).collect()
+}
+
+fn times(process: &Process, what: &str) -> usize {
+    process.log().lines().filter(|line| line.contains(what)).count()
+}
+
+/// Who is killed with calls under way is followed within ten seconds, and nothing is lost.
+#[test]
+fn who_is_killed_is_followed() {
+    let centre = Centre::new(On::Kafka, "edges-killed", 20);
+    let _processor = centre.process();
+    let mut has_it = centre.run("a", ROLES);
+    has_it.says(HAS_IT, 1);
+    centre.comes_to_show(&all_choose(&centre, 0));
+    for round in 1..3 {
+        let stands_by = centre.run(&format!("b{round}"), ROLES);
+        stands_by.says(STANDS_BY, 1);
+        let wanted = all_choose(&centre, round);
+        thread::park_timeout(Duration::from_millis(100));
+        has_it.signal("-KILL");
+        let begun = Instant::now();
+        stands_by.says(HAS_IT, 1);
+        let took = begun.elapsed();
+        centre.comes_to_show(&wanted);
+        println!("followed after {took:?}, in step after {:?}", begun.elapsed());
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        has_it = stands_by;
+    }
+    centre.settles();
+    has_it.end();
+    centre.judge();
+}
+
+/// Who is stopped in the middle of his calls, and comes back when another has made newer ones, makes none of his any more.
+#[test]
+fn who_comes_back_writes_nothing() {
+    let centre = Centre::new(On::Kafka, "edges-zombie", 20);
+    let _processor = centre.process();
+    let (mut has_it, mut stands_by) = (centre.run("a", ROLES), None);
+    has_it.says(HAS_IT, 1);
+    centre.comes_to_show(&all_choose(&centre, 0));
+    for round in 0..4 {
+        let other = stands_by.take().unwrap_or_else(|| centre.run("b", ROLES));
+        other.says(STANDS_BY, 1);
+        centre.settles();
+        centre.judge();
+        let before = (times(&other, HAS_IT), times(&has_it, STANDS_BY));
+        all_choose(&centre, 2 * round + 1);
+        // At another moment each time: some calls were made, one is under way, others wait.
+        thread::park_timeout(Duration::from_millis(40 + 70 * round as u64));
+        has_it.signal("-STOP");
+        other.says(HAS_IT, before.0 + 1);
+        let wanted = all_choose(&centre, 2 * round + 2);
+        centre.comes_to_show(&wanted);
+        has_it.signal("-CONT");
+        has_it.says(STANDS_BY, before.1 + 1);
+        centre.settles();
+        centre.judge();
+        centre.comes_to_show(&wanted);
+        stands_by = Some(std::mem::replace(&mut has_it, other));
+    }
+}
+
+/// All of it in one process, in a directory: it is killed in the middle of its calls, and goes on where it was.
+#[test]
+fn a_process_that_is_killed_goes_on_where_it_was() {
+    let centre = Centre::new(On::Directory, "edges-restart", 20);
+    centre.choose(&centre.people.keys().map(|number| (*number, CHOICES[0].0)).collect::<Vec<_>>());
+    centre.release();
+    let mut process = centre.run("all", "source,processor,sink");
+    for round in 0..3 {
+        process.says(HAS_IT, 1);
+        let wanted = all_choose(&centre, round);
+        thread::park_timeout(Duration::from_millis(50 + 100 * round as u64));
+        process.signal("-KILL");
+        process.is_gone();
+        process = centre.run("all", "source,processor,sink");
+        println!("in step after {:?}", centre.comes_to_show(&wanted));
+    }
+    centre.settles();
+    process.end();
+    centre.ground.take_back();
+    centre.judge();
+}
