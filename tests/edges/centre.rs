@@ -463,7 +463,8 @@ set_timeout_ms = 1000
         let log = self.cxone.control("GET", "/log", &Value::Null);
         let mut applied: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
         for call in log.as_array().unwrap() {
-            if call["applied"].as_bool().unwrap() {
+            // What the platform itself does late is none of our calls.
+            if call["applied"].as_bool().unwrap() && call["method"] == "POST" {
                 let agent = call["agentId"].as_u64().unwrap() as u32;
                 applied.entry(agent).or_default().push(call["wanted"].clone());
             }
@@ -478,12 +479,23 @@ set_timeout_ms = 1000
             let mut at = 0;
             for call in &calls {
                 let found = commands[at..].iter().position(|command| command == call);
-                let found = found.unwrap_or_else(|| panic!("agent {number}: {calls:?} of {commands:?}"));
+                let found = found.unwrap_or_else(|| {
+                    let of_agent = |call: &&Value| call["agentId"].as_u64() == Some(number.into());
+                    let calls: Vec<_> = log.as_array().unwrap().iter().filter(of_agent).collect();
+                    panic!("agent {number}: an older command after a newer one\ncalls: {calls:#?}\ncommands: {commands:#?}")
+                });
                 at += found;
             }
         }
         *judged = commanded.into_iter().map(|(agent, all)| (agent, all.len())).collect();
         self.cxone.control("DELETE", "/log", &Value::Null);
+    }
+
+    /// How many calls there were by this method to paths with this in them, since they were judged last.
+    pub(crate) fn calls(&self, method: &str, path: &str) -> usize {
+        let log = self.cxone.control("GET", "/log", &Value::Null);
+        let calls = log.as_array().unwrap().iter();
+        calls.filter(|call| call["path"].as_str().unwrap().contains(path) && call["method"] == method).count()
     }
 
     /// Waits until every command has an outcome.

@@ -92,6 +92,11 @@ const CASES: &[Case] = &[
         is_held: false,
     },
     Case {
+        name: "accepted, and applied after a newer one",
+        faults: || vec![json!({"path": SET, "kind": "late", "ms": 900, "count": 20})],
+        is_held: false,
+    },
+    Case {
         name: "32: polls that fail, repeat pages and leave some out",
         faults: || {
             vec![
@@ -136,6 +141,11 @@ fn each_fault(on: On, cases: &[Case]) {
             }
         }
         centre.cxone.faults(&[]);
+        if case.name.contains("applied after") {
+            while centre.calls("LATE", "") < 20 {
+                thread::park_timeout(Duration::from_millis(50));
+            }
+        }
         let took = centre.comes_to_show(&everybody(&centre, CHOICES[round % 3].1));
         println!("{}: in step after {took:?}; {:?}", case.name, &centre.held()[held..]);
     }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::centre::{CHOICES, Centre};
 use crate::child::Process;
 use crate::ground::On;
+use crate::waiting::PATIENCE;
 
 const HAS_IT: &str = "this process has the account";
 const STANDS_BY: &str = "standing by";
@@ -50,24 +53,31 @@ fn who_is_killed_is_followed() {
     centre.judge();
 }
 
-/// Who is stopped in the middle of his calls, and comes back when another has made newer ones, makes none of his any more.
+/// Who is stopped while some of his calls are under way and others are not begun, and comes back when another has made newer ones,
+/// makes none of his any more.
 #[test]
 fn who_comes_back_writes_nothing() {
-    let centre = Centre::new(On::Kafka, "edges-zombie", 20);
+    let centre = Centre::new(On::Kafka, "edges-zombie", 40);
     let _processor = centre.process();
     let (mut has_it, mut stands_by) = (centre.run("a", ROLES), None);
     has_it.says(HAS_IT, 1);
     centre.comes_to_show(&all_choose(&centre, 0));
-    for round in 0..4 {
+    for round in 0..3 {
         let other = stands_by.take().unwrap_or_else(|| centre.run("b", ROLES));
         other.says(STANDS_BY, 1);
         centre.settles();
         centre.judge();
         let before = (times(&other, HAS_IT), times(&has_it, STANDS_BY));
+        // Sixteen calls wait for their answers, and the others for them.
+        centre.cxone.faults(&[json!({"path": "/state", "kind": "latency", "ms": 900})]);
         all_choose(&centre, 2 * round + 1);
-        // At another moment each time: some calls were made, one is under way, others wait.
-        thread::park_timeout(Duration::from_millis(40 + 70 * round as u64));
+        let begun = Instant::now();
+        while centre.calls("POST", "/state") < 16 {
+            assert!(begun.elapsed() < PATIENCE, "no calls are made");
+            thread::park_timeout(Duration::from_millis(5));
+        }
         has_it.signal("-STOP");
+        centre.cxone.faults(&[]);
         other.says(HAS_IT, before.0 + 1);
         let wanted = all_choose(&centre, 2 * round + 2);
         centre.comes_to_show(&wanted);

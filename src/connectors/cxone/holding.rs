@@ -89,8 +89,8 @@ impl<'c, B: Bus> Holding<'c, B> {
             settings.account,
             (Arc::clone(&connector.tenant), Arc::new(setter)),
             Arc::clone(observer),
-            settings.calls_max,
-            settings.call_timeout,
+            (settings.calls_max, settings.call_timeout),
+            !is_released,
         );
         let mut starts = vec![(plan.name(Topic::Directory).partition(0), From::Beginning)];
         for (partition, known) in commands.iter().zip(committed) {
@@ -198,6 +198,7 @@ impl<'c, B: Bus> Holding<'c, B> {
         }
         if !self.is_caught_up && records.is_empty() && self.reader.is_at_end() {
             self.is_caught_up = true;
+            self.sink.is_caught_up();
             tracing::info!(waiting = self.sink.has_work(), "links and commands are read");
         }
         Ok(())
@@ -284,18 +285,15 @@ impl<'c, B: Bus> Holding<'c, B> {
                 }
                 return Ok(None);
             }
+            Err(Error::Bus(bus::Error::Fenced { .. })) => return Ok(Some(Ended::Lost)),
+            Err(Error::Bus(error)) if error.remedy() == Remedy::Stop => return Err(error.into()),
             Err(Error::Bus(error)) => error,
             Err(error) => return Err(error),
         };
         if self.again.replace(Instant::now() + AGAIN_AFTER).is_none() {
             tracing::warn!("{error}; it is tried again until it works");
         }
-        let given_up = match error {
-            bus::Error::Fenced { .. } => return Ok(Some(Ended::Lost)),
-            error if error.remedy() == Remedy::Stop => return Err(error.into()),
-            _ => self.writer.abort(),
-        };
-        match given_up {
+        match self.writer.abort() {
             Err(bus::Error::Fenced { .. }) => Ok(Some(Ended::Lost)),
             Err(error) if error.remedy() == Remedy::Stop => Err(error.into()),
             _ => Ok(None),

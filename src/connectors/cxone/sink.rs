@@ -54,6 +54,8 @@ pub(super) struct Sink {
     /// What became of them is not known: a newer one waits until nothing of them can come any more.
     resting: Vec<(Job, Instant)>,
     rests_for: Duration,
+    /// What is read was another's, who may have been in the middle of a call: of no command is it certain that it was not sent.
+    is_inherited: bool,
 }
 
 impl Sink {
@@ -61,8 +63,8 @@ impl Sink {
         account: AccountName,
         (tenant, setter): (Arc<Tenant>, Arc<Setter>),
         observer: Arc<dyn Observer>,
-        calls_max: usize,
-        call_timeout: Duration,
+        (calls_max, call_timeout): (usize, Duration),
+        is_inherited: bool,
     ) -> Sink {
         Sink {
             account,
@@ -76,7 +78,13 @@ impl Sink {
             forbidden: Vec::new(),
             resting: Vec::new(),
             rests_for: call_timeout,
+            is_inherited,
         }
+    }
+
+    /// All that was there at the beginning was read: what comes now is for this process alone.
+    pub(super) const fn is_caught_up(&mut self) {
+        self.is_inherited = false;
     }
 
     /// How far the commands were dealt with.
@@ -139,7 +147,8 @@ impl Sink {
                     offset,
                 };
                 if let Some(before) = self.backlog.add(job) {
-                    self.over(&before, Verdict::Superseded, None, outbox)?;
+                    let sent = self.is_inherited.then_some(Verdict::Unknown);
+                    self.over(&before, sent.unwrap_or(Verdict::Superseded), None, outbox)?;
                 }
             }
         }

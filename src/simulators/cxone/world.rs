@@ -89,6 +89,8 @@ impl World {
             let (at, _) = *entry.key();
             let (id, wanted) = entry.remove();
             self.tenant.apply(id, wanted, at);
+            let done = Done { agent: Some(id), wanted: Some(wanted), applied: true };
+            self.note(at, ("LATE", ""), 202, &done);
         }
         self.tenant.go_on(now);
         if self.settings.behaves {
