@@ -136,7 +136,7 @@ records! {
     Manifest "manifest.v1.avsc" manifest Manifest<'_>,
     Rule "rule.v1.avsc" rule RevisionRule,
     Vocabulary "vocabulary.v1.avsc" vocabulary VocabularyPart,
-    DirectoryEntry "directory_entry.v1.avsc" directory_entry DirectoryEntry<'_>,
+    DirectoryEntry "directory_entry.v2.avsc" directory_entry DirectoryEntry<'_>,
     Position "position.v1.avsc" position Position<'_>,
     DeadLetter "dead_letter.v1.avsc" dead_letter DeadLetter<'_>,
 }
@@ -295,7 +295,7 @@ fn broken(file: &str, value: &Value) -> BTreeSet<Broken> {
         broken.insert(Broken::Symbol);
     }
     let kind = value["kind"].as_str().unwrap_or_default();
-    if kind == "UNKNOWN" && file != "directory_entry.v1.avsc" {
+    if kind == "UNKNOWN" && file != "directory_entry.v2.avsc" {
         broken.insert(Broken::Kind);
     }
     let contradicts = match file {
@@ -312,7 +312,7 @@ fn broken(file: &str, value: &Value) -> BTreeSet<Broken> {
             let same_platform = (to.get("user_id").is_some()) == (status.get("presence_status_id").is_some());
             (kind == "SET") == value["set"].is_null() || (kind == "SET" && !same_platform)
         }
-        "directory_entry.v1.avsc" => kind != "UNKNOWN" && value[payload(kind)].is_null(),
+        "directory_entry.v2.avsc" => kind != "UNKNOWN" && value[payload(kind)].is_null(),
         "state.v1.avsc" => {
             let observed = &value["kept"]["busy"]["replaced"]["observed"];
             !observed.is_null() && observed["status"].get("presence_status_id").is_none()

@@ -91,13 +91,9 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "simulators",
         &["connectors", "domain"],
-        &["axum", "base64", "jiff", "serde", "serde_json", "tokio", "url"],
+        &["axum", "base64", "jiff", "serde", "serde_json", "tokio", "tokio_rustls", "url"],
     ),
-    (
-        "metrics",
-        &["bus", "codec", "connectors", "domain", "engine", "processor"],
-        &["prometheus"],
-    ),
+    ("metrics", &["bus", "codec", "connectors", "domain", "engine", "processor"], &["prometheus"]),
     ("http", &["metrics"], &["axum", "tokio"]),
     ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
@@ -129,6 +125,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "clap",
             "jiff",
             "rdkafka",
+            "reqwest",
             "secrecy",
             "serde",
             "serde_json",

@@ -67,6 +67,8 @@ pub struct UserEntry<'b> {
     pub active: bool,
     /// The names of his profile and permission sets, sorted.
     pub access: Vec<Box<str>>,
+    /// How the identity provider calls him, where the platform tells.
+    pub federation_id: Option<Cow<'b, str>>,
 }
 
 /// An agent of a CXone tenant.
@@ -82,6 +84,8 @@ pub struct AgentEntry<'b> {
     pub active: bool,
     /// His team, where it is known.
     pub team: Option<TeamId>,
+    /// How the identity provider calls him, where the platform tells.
+    pub federation_id: Option<Cow<'b, str>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,9 +114,11 @@ symbols! {
 fields!(['b] LinkEntry<'b> as "LinkEntry" { agent => "agent", link => "link", operator => "operator" });
 fields!(['b] UserEntry<'b> as "UserEntry" {
     user => "user_id", user_name => "user_name", email => "email", active => "active", access => "access",
+    federation_id => "federation_id",
 });
 fields!(['b] AgentEntry<'b> as "AgentEntry" {
     agent => "agent_id", user_name => "user_name", email => "email", active => "active", team => "team_id",
+    federation_id => "federation_id",
 });
 
 /// An entry as its record has it.

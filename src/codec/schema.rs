@@ -70,6 +70,7 @@ released! {
     Rule 1 "rule",
     Vocabulary 1 "vocabulary",
     DirectoryEntry 1 "directory_entry",
+    DirectoryEntry 2 "directory_entry",
     Position 1 "position",
     DeadLetter 1 "dead_letter",
 }

@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, RETENTION_DAYS_MAX, RawBus, RawConfig,
-    RawData, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret, WORKERS_MAX,
+    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, LinkBy, RETENTION_DAYS_MAX, RawBus,
+    RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret,
+    WORKERS_MAX,
 };
-use super::{Config, Data, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus, cxone};
+use super::{Config, Data, Directory, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus, cxone};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
@@ -28,6 +29,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
         Some(org)
     });
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone::cxone(raw, secrets, mistakes));
+    let directory = directory(raw.directory.or(RawDirectory::default()), mistakes);
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
     let processor = processor(raw.processor.or(RawProcessor::default()), mistakes);
     let data = data(raw.data.or(RawData::default()), mistakes);
@@ -36,6 +38,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
         bus: bus?,
         salesforce,
         cxone,
+        directory: directory?,
         privacy: privacy?,
         processor: processor?,
         data: data?,
@@ -143,6 +146,21 @@ fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
     None
 }
 
+fn directory(raw: RawDirectory, mistakes: &mut Mistakes) -> Option<Directory> {
+    let Some(given) = raw.link_by.into_given() else {
+        return Some(Directory { link_by: vec![LinkBy::Email, LinkBy::FederationId, LinkBy::UserName] });
+    };
+    let mut link_by = Vec::new();
+    for one in given.value.into_iter().filter_map(Field::into_given) {
+        if link_by.contains(&one.value) {
+            mistakes.error(one.place, "value", "`link_by` has this twice").mend("keep one of the two");
+            return None;
+        }
+        link_by.push(one.value);
+    }
+    Some(Directory { link_by })
+}
+
 fn privacy(raw: RawPrivacy, mistakes: &mut Mistakes) -> Option<Privacy> {
     let days = within(raw.retention_days, "retention_days", 30, RETENTION_DAYS_MAX, mistakes);
     let dead_letter_payload = raw.dead_letter_payload.or(DeadLetterPayload::Hashed);
@@ -237,7 +255,13 @@ pub(super) fn between(
     good.then_some(number.value)
 }
 
-pub(super) fn text(raw: Field<String>, owner: Place, key: &str, mend: &str, mistakes: &mut Mistakes) -> Option<String> {
+pub(super) fn text(
+    raw: Field<String>,
+    owner: Place,
+    key: &str,
+    mend: &str,
+    mistakes: &mut Mistakes,
+) -> Option<String> {
     raw.required(mistakes, owner, key, mend).and_then(|text| filled(text, key, mistakes))
 }
 

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::check::{Plaintext, between, filled, secret, text, web_address};
-use super::raw::{CALLS_AT_ONCE_MAX, CALL_TIMEOUT_MS, POLL_MS, RawCalls, RawCxone, RawSecret, SNAPSHOT_S};
+use super::raw::{CALL_TIMEOUT_MS, CALLS_AT_ONCE_MAX, POLL_MS, RawCalls, RawCxone, RawSecret, SNAPSHOT_S};
 use super::{Calls, Cxone, CxoneLogin, SecretStore, SetBy};
 use crate::document::{Field, Mistakes, Place, Placed};
 
@@ -24,12 +24,7 @@ pub(super) fn cxone(
         text(raw.user_name, place, "user_name", "write the user whose access key it is", mistakes);
     let key_id = text(raw.access_key_id, place, "access_key_id", "write the id of the access key", mistakes);
     let key_secret = secret(raw.access_key_secret, place, "access_key_secret", secrets, mistakes);
-    let login = login(
-        (raw.client_id, raw.client_secret, raw.area),
-        place,
-        secrets,
-        mistakes,
-    );
+    let login = login((raw.client_id, raw.client_secret, raw.area), place, secrets, mistakes);
     let calls = calls(raw.calls, mistakes);
     Some(Cxone {
         issuer: issuer?,

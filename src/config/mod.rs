@@ -22,7 +22,7 @@ use url::Url;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, OrganisationId};
 
-pub use raw::{DeadLetterPayload, Environment, SaslMechanism, SetBy};
+pub use raw::{DeadLetterPayload, Environment, LinkBy, SaslMechanism, SetBy};
 pub use secret::{Secret, SecretOrigin, SecretStore};
 
 /// The commented file that `lockstep config init` writes.
@@ -40,6 +40,8 @@ pub struct Config {
     /// The CXone tenants.
     #[serde(serialize_with = "by_name")]
     pub cxone: BTreeMap<AccountName, Cxone>,
+    /// Who is who.
+    pub directory: Directory,
     /// What is kept of people, and how long.
     pub privacy: Privacy,
     /// The processor, which decides.
@@ -235,6 +237,13 @@ pub enum CxoneLogin {
         /// The area, as in `https://AREA.nice-incontact.com`.
         area: String,
     },
+}
+
+/// Who is who.
+#[derive(Debug, Serialize)]
+pub struct Directory {
+    /// By what two people are taken for one, in this order.
+    pub link_by: Vec<LinkBy>,
 }
 
 /// What is kept of people, and how long.

@@ -37,6 +37,8 @@ pub(super) struct RawConfig {
     pub(super) salesforce: Field<Entries<RawSalesforce>>,
     /// CXone tenants by the names they have here.
     pub(super) cxone: Field<Entries<RawCxone>>,
+    /// Who is who.
+    pub(super) directory: Field<RawDirectory>,
     /// What is kept of people, and how long.
     pub(super) privacy: Field<RawPrivacy>,
     /// The processor, which decides.
@@ -175,6 +177,18 @@ pub(super) struct RawCalls {
     pub(super) ca_file: Field<String>,
 }
 
+/// By what two people are taken for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkBy {
+    /// Both have this e-mail address.
+    Email,
+    /// The identity provider calls both so.
+    FederationId,
+    /// Both log in with this name.
+    UserName,
+}
+
 /// By which call a status is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -199,6 +213,15 @@ pub(super) struct RawSecret {
     pub(super) secret_file: Field<String>,
     /// An environment variable that holds the secret.
     pub(super) secret_env: Field<String>,
+}
+
+/// Who is who.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Directory", default, deny_unknown_fields)]
+pub(super) struct RawDirectory {
+    /// By what `directory refresh` takes two people for one: email, federation_id, user_name. The first by which anybody is found
+    /// decides. Default: all three, in this order.
+    pub(super) link_by: Field<Vec<Field<LinkBy>>>,
 }
 
 /// What is kept of people, and how long.

@@ -97,11 +97,7 @@ impl Outbox {
 
     fn event<'w>(&mut self, what: What<'w>, agent: Option<AgentId>, now: TimeMs) -> Event<'w> {
         self.number += 1;
-        let seed = [
-            self.author.name.as_bytes(),
-            &self.author.seed.to_be_bytes(),
-            &self.number.to_be_bytes(),
-        ];
+        let seed = [self.author.name.as_bytes(), &self.author.seed.to_be_bytes(), &self.number.to_be_bytes()];
         Event {
             id: Sha256::of(&seed.concat()).uuid(),
             agent,

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Control, Error, event, now, outgoing};
-use crate::bus::{Bus, Topic, TopicsPlan, Writer, partition_for, latest};
+use crate::bus::{Bus, Topic, TopicsPlan, Writer, latest, partition_for};
 use crate::codec::{
     AgentEntry, Codec, DirectoryEntry, Entry, LinkEntry, Linked, Operator, TeamMoved, UserEntry, What,
 };
 use crate::directory::{
-    Access, Contact, CxoneVocabulary, Directory, Person, SalesforceVocabulary, Unlinked, Who,
+    Access, Contact, CxoneVocabulary, Directory, Person, SalesforceVocabulary, Unlinked, Vocabulary, Who,
 };
 use crate::domain::{
     Account, AccountName, AgentId, CxoneAgent, CxoneAgentId, Link, Platform, SalesforceUser, TeamId, UserId,
@@ -34,18 +34,57 @@ pub struct Imported {
 }
 
 impl<B: Bus> Control<'_, B> {
-    /// Makes the directory in the log what this one is. Links that are new or gone become events, as do moves to another
-    /// team; all of it is one transaction.
+    /// Makes the accounts that this directory has what they are there; others stay as they are, and so do links with them. Links
+    /// that are new or gone become events, as do moves to another team; all of it is one transaction.
     ///
     /// # Errors
     /// Another operator came meanwhile, or the bus does not take it.
     pub fn import(&mut self, directory: &Directory, operator: &Operator<'_>) -> Result<Imported, Error> {
         let before = entries_in_log(self.bus, self.codec, self.plan)?;
+        let org = |name: &AccountName| Account { platform: Platform::Salesforce, name: *name };
+        let tenant = |name: &AccountName| Account { platform: Platform::Cxone, name: *name };
+        let Vocabulary { salesforce, cxone } = &directory.vocabulary;
+        let named: BTreeSet<Account> = salesforce.keys().map(org).chain(cxone.keys().map(tenant)).collect();
+        let after = with_others(&before, entries_of(directory, operator), &named);
+        self.change(&before, &after, operator, What::Unlinked)
+    }
+
+    /// Makes the directory in the log what this one is, which was read there.
+    ///
+    /// # Errors
+    /// Another operator came meanwhile, or the bus does not take it.
+    pub fn replace(&mut self, directory: &Directory, operator: &Operator<'_>) -> Result<Imported, Error> {
+        let before = entries_in_log(self.bus, self.codec, self.plan)?;
         let after = entries_of(directory, operator);
-        let (before_links, after_links) = (links(&before), links(&after));
+        self.change(&before, &after, operator, What::Unlinked)
+    }
+
+    /// Forgets somebody: his link, and who he is on both platforms. His state goes with it.
+    ///
+    /// # Errors
+    /// Another operator came meanwhile, or the bus does not take it.
+    pub fn forget(&mut self, link: &Link, operator: &Operator<'_>) -> Result<Imported, Error> {
+        let before = entries_in_log(self.bus, self.codec, self.plan)?;
+        let is_his = |(_, entry): &(Option<Account>, Entry<'_>)| matches!(entry, Entry::Link(known) if known.link == *link);
+        let (user, agent) = keys(link);
+        let stays = |(key, entry): &(&String, &(Option<Account>, Entry<'_>))| {
+            **key != user && **key != agent && !is_his(entry)
+        };
+        let after = before.iter().filter(stays).map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        self.change(&before, &after, operator, What::Forgotten)
+    }
+
+    fn change(
+        &mut self,
+        before: &Entries,
+        after: &Entries,
+        operator: &Operator<'_>,
+        gone: impl Fn(Operator<'static>) -> What<'static>,
+    ) -> Result<Imported, Error> {
+        let (before_links, after_links) = (links(before), links(after));
         let mut imported = Imported::default();
         let read_at = now();
-        for (key, (account, entry)) in &after {
+        for (key, (account, entry)) in after {
             if before.get(key).is_some_and(|(_, known)| is_same(known, entry)) {
                 continue;
             }
@@ -53,15 +92,19 @@ impl<B: Bus> Control<'_, B> {
             let entry = DirectoryEntry { account: *account, read_at, entry: entry.clone() };
             self.put((Topic::Directory, 0), key, &entry)?;
         }
-        for key in before.keys().filter(|key| !after.contains_key(*key)) {
+        // What only a newer Lockstep knows is not ours to remove.
+        let is_gone = |(key, (_, entry)): &(&String, &(Option<Account>, Entry<'_>))| {
+            !after.contains_key(*key) && *entry != Entry::Unknown
+        };
+        for (key, _) in before.iter().filter(is_gone) {
             imported.removed += 1;
             self.writer.add(&outgoing(Topic::Directory, 0, key, None))?;
         }
         let agents: BTreeSet<AgentId> = before_links.keys().chain(after_links.keys()).copied().collect();
         for (number, agent) in (0..).zip(agents) {
             let operator = || Operator {
-                actor: Cow::Borrowed(&*operator.actor),
-                reason: Cow::Borrowed(&*operator.reason),
+                actor: Cow::Owned(operator.actor.to_string()),
+                reason: Cow::Owned(operator.reason.to_string()),
             };
             let what = match (before_links.get(&agent), after_links.get(&agent)) {
                 (None, Some((link, team))) => {
@@ -70,7 +113,7 @@ impl<B: Bus> Control<'_, B> {
                 }
                 (Some(_), None) => {
                     imported.unlinked += 1;
-                    What::Unlinked(operator())
+                    gone(operator())
                 }
                 (Some((_, before)), Some((_, team))) if before != team => {
                     imported.moved += 1;
@@ -85,6 +128,36 @@ impl<B: Bus> Control<'_, B> {
         self.commit()?;
         Ok(imported)
     }
+}
+
+/// What a directory says of the accounts that it has, and of all others what is known.
+fn with_others(before: &Entries, mut after: Entries, named: &BTreeSet<Account>) -> Entries {
+    let stays = |after: &Entries, account: Option<Account>, entry: &Entry<'_>| match (account, entry) {
+        (_, Entry::Link(LinkEntry { link, .. })) => {
+            let org = Account { platform: Platform::Salesforce, name: link.salesforce.account };
+            let tenant = Account { platform: Platform::Cxone, name: link.cxone.account };
+            let (user, agent) = keys(link);
+            let is_there = |account, key: &str| !named.contains(&account) || after.contains_key(key);
+            !(named.contains(&org) && named.contains(&tenant))
+                && is_there(org, &user)
+                && is_there(tenant, &agent)
+        }
+        (Some(account), _) => !named.contains(&account),
+        (None, _) => true,
+    };
+    for (key, (account, entry)) in before {
+        if !after.contains_key(key) && stays(&after, *account, entry) {
+            after.insert(key.clone(), (*account, entry.clone()));
+        }
+    }
+    after
+}
+
+/// The keys of who somebody is on both platforms.
+fn keys(link: &Link) -> (String, String) {
+    let org = Account { platform: Platform::Salesforce, name: link.salesforce.account };
+    let tenant = Account { platform: Platform::Cxone, name: link.cxone.account };
+    (key("user", org, link.salesforce.user), key("agent", tenant, link.cxone.agent))
 }
 
 /// The directory that is in the log.
@@ -120,14 +193,22 @@ fn owned(entry: Entry<'_>) -> Entry<'static> {
             let operator = Operator { actor: own(actor), reason: own(reason) };
             Entry::Link(LinkEntry { agent, link, operator })
         }
-        Entry::SalesforceUser(UserEntry { user, user_name, email, active, access }) => {
-            let (user_name, email) = (own(user_name), own(email));
-            Entry::SalesforceUser(UserEntry { user, user_name, email, active, access })
-        }
-        Entry::CxoneAgent(AgentEntry { agent, user_name, email, active, team }) => {
-            let (user_name, email) = (own(user_name), own(email));
-            Entry::CxoneAgent(AgentEntry { agent, user_name, email, active, team })
-        }
+        Entry::SalesforceUser(user) => Entry::SalesforceUser(UserEntry {
+            user_name: own(user.user_name),
+            email: own(user.email),
+            federation_id: user.federation_id.map(own),
+            user: user.user,
+            active: user.active,
+            access: user.access,
+        }),
+        Entry::CxoneAgent(agent) => Entry::CxoneAgent(AgentEntry {
+            user_name: own(agent.user_name),
+            email: own(agent.email),
+            federation_id: agent.federation_id.map(own),
+            agent: agent.agent,
+            active: agent.active,
+            team: agent.team,
+        }),
         Entry::PresenceStatus(status) => Entry::PresenceStatus(status),
         Entry::Code(code) => Entry::Code(code),
         Entry::Team(team) => Entry::Team(team),
@@ -162,6 +243,10 @@ fn key(kind: &str, account: Account, id: impl std::fmt::Display) -> String {
     format!("{kind}/{account}/{id}")
 }
 
+fn federation_id(contact: &Contact) -> Option<Cow<'static, str>> {
+    Some(contact.federation_id.to_string()).filter(|id| !id.is_empty()).map(Cow::Owned)
+}
+
 fn entries_of(directory: &Directory, operator: &Operator<'_>) -> Entries {
     let mut entries = Entries::new();
     let mut put = |key: String, account: Option<Account>, entry| entries.insert(key, (account, entry));
@@ -189,8 +274,9 @@ fn entries_of(directory: &Directory, operator: &Operator<'_>) -> Entries {
             user: user.user,
             user_name: Cow::Owned(contact.user_name.to_string()),
             email: Cow::Owned(contact.email.to_string()),
-            active: true,
+            active: !contact.is_inactive,
             access: access.unwrap_or_default(),
+            federation_id: federation_id(contact),
         });
         put(key("user", account, user.user), Some(account), entry);
     };
@@ -208,8 +294,9 @@ fn entries_of(directory: &Directory, operator: &Operator<'_>) -> Entries {
             agent: agent.agent,
             user_name: Cow::Owned(contact.user_name.to_string()),
             email: Cow::Owned(contact.email.to_string()),
-            active: true,
+            active: !contact.is_inactive,
             team,
+            federation_id: federation_id(contact),
         });
         put(key("agent", account, agent.agent), Some(account), entry);
     };
@@ -247,13 +334,17 @@ impl Read {
     fn take(&mut self, account: Option<Account>, entry: Entry<'_>) {
         // Only a link is from no single account.
         let Some(Account { name, .. }) = account else { return };
-        let contact =
-            |user_name: &str, email: &str| Contact { user_name: user_name.into(), email: email.into() };
+        let contact = |user_name: &str, email: &str, federation_id: Option<&str>, is_active: bool| Contact {
+            user_name: user_name.into(),
+            email: email.into(),
+            federation_id: federation_id.unwrap_or_default().into(),
+            is_inactive: !is_active,
+        };
         match entry {
             Entry::PresenceStatus(status) => self.statuses.entry(name).or_default().push(status),
             Entry::Code(code) => self.codes.entry(name).or_default().push(code),
             Entry::Team(team) => self.teams.entry(name).or_default().push(team),
-            Entry::SalesforceUser(UserEntry { user, user_name, email, access, .. }) => {
+            Entry::SalesforceUser(UserEntry { user, user_name, email, active, access, federation_id }) => {
                 let kinds = self.access.entry(name).or_default();
                 let access = (!access.is_empty()).then(|| {
                     let access = Access { names: access };
@@ -263,10 +354,12 @@ impl Read {
                     })
                 });
                 let access = access.map(|access| access as u32);
-                self.users.insert((name, user), (contact(&user_name, &email), access));
+                let contact = contact(&user_name, &email, federation_id.as_deref(), active);
+                self.users.insert((name, user), (contact, access));
             }
-            Entry::CxoneAgent(AgentEntry { agent, user_name, email, team, .. }) => {
-                self.agents.insert((name, agent), (contact(&user_name, &email), team));
+            Entry::CxoneAgent(AgentEntry { agent, user_name, email, active, team, federation_id }) => {
+                let contact = contact(&user_name, &email, federation_id.as_deref(), active);
+                self.agents.insert((name, agent), (contact, team));
             }
             Entry::Link(_) | Entry::Unknown => {}
         }

@@ -107,9 +107,7 @@ impl Revisions {
             match codec.read::<RevisionRule>(value) {
                 Ok(rule) => whole.rules.push(rule.rule),
                 Err(codec::Error::Schema(SchemaError::OtherRecord { .. })) => {
-                    parts.push(
-                        codec.read::<VocabularyPart>(value).map_err(|why| self.unreadable(key, why))?,
-                    );
+                    parts.push(codec.read::<VocabularyPart>(value).map_err(|why| self.unreadable(key, why))?);
                 }
                 Err(why) => return Err(self.unreadable(key, why)),
             }

@@ -131,9 +131,22 @@ fn user(raw: Placed<RawUser>, mistakes: &mut Mistakes) -> Option<(UserId, Contac
         names.sort_unstable();
         Access { names }
     });
-    let contact =
-        Contact { user_name: raw.user_name.or(Box::default()), email: raw.email.or(Box::default()) };
+    let contact = contact(raw.user_name, raw.email, raw.federation_id, raw.active);
     Some((id, contact, access))
+}
+
+fn contact(
+    user_name: Field<Box<str>>,
+    email: Field<Box<str>>,
+    federation_id: Field<Box<str>>,
+    active: Field<bool>,
+) -> Contact {
+    Contact {
+        user_name: user_name.or(Box::default()),
+        email: email.or(Box::default()),
+        federation_id: federation_id.or(Box::default()),
+        is_inactive: !active.or(true),
+    }
 }
 
 fn cxone(
@@ -228,8 +241,7 @@ fn agent(
         }
         Some(id)
     });
-    let contact =
-        Contact { user_name: raw.user_name.or(Box::default()), email: raw.email.or(Box::default()) };
+    let contact = contact(raw.user_name, raw.email, raw.federation_id, raw.active);
     Some((CxoneAgentId::new(id?.value), Half { contact, team, access: None, linked: false }))
 }
 

@@ -2,6 +2,7 @@
 //! a Salesforce user and a CXone agent one agent. **The only room with names and e-mail addresses of people.**
 
 mod check;
+mod matching;
 mod people;
 mod raw;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, AgentId, Link, TeamId};
 
+pub use matching::{LinkBy, Listed, WhyNot};
 pub use people::{Access, Contact, Person, Unlinked, Who};
 pub use vocabulary::{
     Code, CxoneVocabulary, Found, PresenceStatus, SalesforceVocabulary, TeamEntry, Vocabulary,

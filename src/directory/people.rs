@@ -62,6 +62,10 @@ pub struct Contact {
     pub user_name: Box<str>,
     /// The e-mail address, empty where there is none.
     pub email: Box<str>,
+    /// How the identity provider calls him, empty where it is not known.
+    pub federation_id: Box<str>,
+    /// He cannot log in any more.
+    pub is_inactive: bool,
 }
 
 impl Contact {

@@ -34,6 +34,8 @@ pub(super) struct RawUser {
     pub(super) email: Field<Box<str>>,
     pub(super) profile: Field<Box<str>>,
     pub(super) permission_sets: Field<Vec<Field<Box<str>>>>,
+    pub(super) federation_id: Field<Box<str>>,
+    pub(super) active: Field<bool>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,8 @@ pub(super) struct RawAgent {
     pub(super) user_name: Field<Box<str>>,
     pub(super) email: Field<Box<str>>,
     pub(super) team: Field<u32>,
+    pub(super) federation_id: Field<Box<str>>,
+    pub(super) active: Field<bool>,
 }
 
 /// `ACCOUNT/ID` on both platforms.

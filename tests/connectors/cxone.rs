@@ -1,14 +1,17 @@
 //! The calls of CXone, at its simulator: each row of the contract, and what goes wrong.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockstep::connectors::cxone::{Poll, Settings as Called, Tenant, Way};
 use lockstep::connectors::Lease;
+use lockstep::connectors::cxone::{Poll, Settings as Called, Tenant, Way};
 use lockstep::connectors::http::{CallClass, Error, Limits, Observer, Platform, Rate, Settings as Reach};
 use lockstep::domain::{CxoneAgentId, CxoneStatus, OutStateId, TeamId};
-use lockstep::simulators::cxone::Settings;
+use lockstep::simulators::cxone::{Settings, Tls};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -45,12 +48,16 @@ fn settings() -> Settings {
 }
 
 fn platform(calls: &Arc<Calls>) -> Arc<Platform> {
+    platform_with(calls, None)
+}
+
+fn platform_with(calls: &Arc<Calls>, ca_file: Option<PathBuf>) -> Arc<Platform> {
     let reach = Reach {
         rate: Rate { calls_per_minute: 600_000, burst: 10_000 },
         limits: Limits { calls_min: 10_000, ..Limits::default() },
         answer_timeout: Duration::from_secs(5),
         proxy: None,
-        ca_file: None,
+        ca_file,
         shows_answers: true,
     };
     Arc::new(Platform::new(reach, Arc::clone(calls) as Arc<dyn Observer>).unwrap())
@@ -374,10 +381,9 @@ fn what_became_of_a_call_is_not_always_known() {
     while rig.shown(FIRST) != (2, Some(1017)) {
         assert!(begun.elapsed() < Duration::from_secs(10));
     }
-    // A platform that takes too long.
     let applied = rig.control("GET", "/log", &Value::Null);
     let applied = applied.as_array().unwrap().iter().filter(|call| call["applied"] == true).count();
-    assert_eq!(applied, 1, "of those that were answered or not, one was done at once");
+    assert_eq!(applied, 2, "one was done at once, and one later");
 }
 
 #[test]
@@ -421,4 +427,45 @@ fn limits_and_the_clock_of_the_platform_are_noticed() {
     let error = rig.poll(None).unwrap_err();
     assert!(matches!(error, Error::Refused { status: 429, .. }), "{error:?}");
     assert!(rig.tenant.platform().turn().is_err(), "it is held back until the platform wants calls again");
+}
+
+/// TLS, by an authority that only the configuration names. Without it nothing is sent.
+#[test]
+fn calls_are_encrypted_and_go_to_whom_is_trusted() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (certificate, key) = (folder.join("cxone.crt"), folder.join("cxone.key"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args([OsStr::new("-keyout"), key.as_os_str(), OsStr::new("-out"), certificate.as_os_str()])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let tls = Some(Tls::of_files(&certificate, &key).unwrap());
+    let mut rig = Rig::new(Settings { tls, ..settings() });
+    let encrypted = || {
+        let mut login = login(rig.simulated.addresses.api, false);
+        login.issuer.set_scheme("https").unwrap();
+        login
+    };
+    let (trusting, wary) = (encrypted(), encrypted());
+    rig.tenant = Tenant::new(platform_with(&rig.calls, Some(certificate)), trusting, Called::default());
+    assert_eq!(rig.poll(None).unwrap().seen.len(), 60);
+    rig.fault(json!({"path": "/agents/states", "kind": "cut", "count": 1}));
+    assert!(matches!(rig.poll(None), Err(Error::NoAnswer { .. })));
+    rig.tenant = Tenant::new(platform(&rig.calls), wary, Called::default());
+    let error = rig.poll(None).unwrap_err();
+    assert!(matches!(error, Error::NotSent { call: "discovery", .. }), "{error}");
+    assert!(error.to_string().contains("certificate"), "{error}");
 }

@@ -5,7 +5,7 @@ A check is a function with @check, or a row of ERRORS, READ_FAULTS or STORIES (t
 Faults and settings are put back before each; one that takes an agent gets the next, Available.
 Exit 0: all hold; 1: some do not; 2: a host that is not loopback was named, in the arguments or by an answer.
 """
-import argparse, base64, http.client, ipaddress, itertools, json, random, re, sys, time, traceback
+import argparse, base64, http.client, ipaddress, itertools, json, random, re, sys, threading, time, traceback
 from collections import namedtuple
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 EPOCH = "1970-01-01T00:00:00.000Z"
 STATES = "LoggedOut Available Unavailable InboundContact OutboundContact InboundConsult OutboundConsult Dialer LoggedIn".split()
-SETTINGS = {"noChange": "200", "names": "camel", "pageSizeMax": 1000, "loggedOut": True, "rate": None, "dateOffsetMs": 0}
+SETTINGS = {"noChange": "200", "names": "camel", "pageSizeMax": 1000, "loggedOut": True, "rate": None, "dateOffsetMs": 0,
+            "hasAdminCall": True, "hiddenAgents": 0, "badCodeStatus": 409}
 OK, CHECKS = range(200, 300), []
 SHAPES = {  # the names that must be there, and the kinds of some
     "token": "access_token:text token_type:text expires_in:int refresh_token:text id_token:text",
@@ -258,10 +259,12 @@ class Agent:
         try: answer = self.by_query(*asked, fresh=True)
         except NoAnswer: return
         raise Mismatch(f"expected a connection that is cut before an answer; came {answer}")
-    def session(self, statuses, state, code=None):
+    def join(self):  # the path of a new session of his
         session = get(self.w.client.post("/agent-sessions/join", {"asAgentId": self.id}).ok().data, "sessionId")
+        return f"/agent-sessions/{quote(str(session), safe='')}"
+    def session(self, statuses, state, code=None):
         reason = {} if code is None else {"reason": self.w.code_name(code)}
-        answer = self.w.client.post(f"/agent-sessions/{quote(str(session), safe='')}/state", {"state": state, **reason})
+        answer = self.w.client.post(self.join() + "/state", {"state": state, **reason})
         answer.want(*(OK if statuses == "2xx" else [statuses]))
     def now(self, state): same(get(self.view(), "agentStateId"), state, "agentStateId")
     def queued(self, yes): same(get(self.view(), "queued") is not None, bool(yes), "whether a set is queued:")
@@ -294,6 +297,7 @@ ERRORS = {
     "set_unknown_agent_is_404": ([404], lambda c: c.post("/agents/987654321/state?state=Available")),
     "logout_unknown_agent_is_404": ([404], lambda c: c.post("/agents/987654321/logout")),
     "session_unknown_is_404": ([404], lambda c: c.post("/agent-sessions/no-such-session/state", {"state": "Available"})),
+    "next_event_of_unknown_session_is_404": ([404], lambda c: c.read("/agent-sessions/no-such-session/get-next-event", {"timeout": 0})),
     "user_hub_without_token_is_401": ([401], lambda c: c.call("GET", c.issuer + "/user-management/v1/users", auth={})),
     "codes_of_unknown_team_is_404": ([400, 404], lambda c: c.read("/teams/987654321/unavailable-codes")),
 }
@@ -419,6 +423,71 @@ def set_code_not_on_team_is_400_or_409(w):
     expect(lacking, "a code that is not on the team of every agent", usable)
     for number, code in lacking[:5]: Agent(w, number, [code]).tell("refused 400|409 Unavailable #0")
 
+@check
+def code_taken_from_a_team_cannot_be_set(w, agent):
+    team, code = get(agent.record(), "teamId"), agent.codes[0]
+    codes = w.all_codes_of(team)
+    try:
+        w.control("POST", f"/teams/{team}/codes", {"codes": [c for c in codes if c != code]})
+        same({*codes} - {*w.all_codes_of(team)}, {code}, "the code that is taken:")
+        for status in (400, 409):
+            w.settings(badCodeStatus=status)
+            agent.refused(status, "Unavailable", code)
+    finally: w.control("POST", f"/teams/{team}/codes", {"codes": codes})
+    same({*w.all_codes_of(team)}, {*codes}, "the codes given back:")
+    agent.tell("set Unavailable #0; shows 2 #0")
+@check
+def without_admin_call_a_session_sets(w, agent):
+    w.settings(hasAdminCall=False)
+    agent.tell("refused 404 Available; refused 404 Unavailable #0; session 2xx Unavailable #1; shows 2 #1")
+    w.settings(hasAdminCall=True)
+    agent.tell("set Available; shows 1")
+
+# Waiting for what becomes of one agent, in a session
+def next_event(w, session, timeout=0): return w.client.read(session + "/get-next-event", {"timeout": timeout})
+def expect_event(answer, agent, state, code=None, acw=False):  # one event, with what the feed tells of him
+    events = items(answer.want(200).data, "events", "state")
+    same([get(e, "Type", "agentId", "agentStateId", "isACW") for e in events], [["AgentState", agent.id, state, acw]], "the event")
+    expect(code in (None, get(events[0], "outStateId")), f"out-state {code}", events)
+def while_waiting(act, w, session):  # the answer to a call that waits while this is done
+    did = threading.Timer(0.4, act)
+    did.start()
+    try: answer = next_event(w, session, 8)
+    finally: did.join()
+    expect(0.3 < answer.seconds < 6, "an answer as soon as something happened, 0.4 s later", f"{answer} in {answer.seconds:.2f} s")
+    return answer
+@check
+def next_event_tells_each_change_once(w, agent):
+    session, code = agent.join(), agent.codes[0]
+    expect_event(next_event(w, session), agent, 1)
+    expect(not next_event(w, session).want(304).body, "no body", "one")
+    agent.put(2, code)
+    expect_event(next_event(w, session), agent, 2, code)
+    agent.put(2, code, acw=True)
+    expect_event(next_event(w, session, 60), agent, 2, code, acw=True)
+    next_event(w, session).want(304)
+    expect_event(next_event(w, agent.join()), agent, 2, code, acw=True)
+@check
+def next_event_waits(w, agent):
+    session, code = agent.join(), agent.codes[1]
+    expect_event(next_event(w, session, 60), agent, 1)
+    answer = next_event(w, session, 1).want(304)
+    expect(0.95 <= answer.seconds < 4, "a second until it is over", answer.seconds)
+    expect_event(while_waiting(partial(agent.put, 2), w, session), agent, 2)
+    expect_event(while_waiting(partial(agent.by_query, "Unavailable", code), w, session), agent, 2, code)
+@check
+def next_event_ends_with_the_log_out(w, agent):
+    sessions = agent.join(), agent.join()
+    for session in sessions: expect_event(next_event(w, session), agent, 1)
+    expect_error(while_waiting(agent.logout, w, sessions[0]), 409)
+    agent.put(1)
+    for session in sessions: expect_error(next_event(w, session), 409)
+    expect_event(next_event(w, agent.join()), agent, 1)
+@check
+def next_event_bad_timeout_is_400(w, agent):
+    session = agent.join()
+    for timeout in (-1, 61, 4294967297, "soon"): expect_error(next_event(w, session, timeout), 400)
+
 # Admin reads
 @check
 def agents_list_and_paging(w):
@@ -428,6 +497,14 @@ def agents_list_and_paging(w):
     for top in (9, 500, 4): same(w.client.list_agents(top=top).whole(min(top, 9)).ids, feed.ids, f"with top {top}")
     same({*ids(w.client.list_agents(isActive="true").records, "isActive")}, {True}, "isActive")
     for agent in w.client.list_agents(fields="agentId,userName").records: same({*map(str.lower, agent)}, {"agentid", "username"}, "the fields")
+@check
+def hidden_agents_are_told_and_not_listed(w):
+    everyone = w.client.list_agents().whole()
+    for hidden in (3, 0):
+        w.settings(hiddenAgents=hidden)
+        seen = w.client.list_agents().whole()
+        same([get(seen.first, "hiddenAgents"), len(everyone.ids - seen.ids)], [hidden] * 2, "hiddenAgents, and how many are not listed:")
+        expect(seen.ids <= everyone.ids, "no others", seen.ids - everyone.ids)
 @check
 def agents_update_since_both_spellings(w):
     everyone = w.client.list_agents()
@@ -493,6 +570,11 @@ def in_fault(fault, shows, w):  # twice the fault, then no more; another path ha
     expect(items(answer.data, "agentStates") and not (fault["kind"] == "latency" and shows(answer)), "no fault after its count", answer)
 CHECKS += [(name, partial(in_fault, *row)) for name, row in READ_FAULTS.items()]
 @check
+def fault_403_of_a_missing_permission(w):
+    w.fault("status", "/teams", status=403)
+    expect_error(w.client.read("/teams"), 403)
+    items(w.client.read("/teams").want(200).data, "teams", "team")
+@check
 def fault_cut(w):
     w.fault("cut")
     try: json.loads(w.client.read("/agents/states", fresh=True).want(200).body or "{}")
@@ -528,14 +610,15 @@ ODD = ("-1 0 1e309 NaN null true %00 %ff%fe %zz % .. %2e%2e %2f ' {} [] ; * ~ 92
 ODD_JSON = [None, True, -1, 0, 1e308, 10 ** 40, -10 ** 40, 2 ** 63, 1.5, "", "Available", "\0", "\ud800", "x" * 3000, [], {}, [[]], {"a": {}}]
 TYPES = ["application/json", "application/json; charset=utf-16", "application/x-www-form-urlencoded", "text/xml", "multipart/form-data", "", "*/*"]
 NAMES = ("state outStateId top skip orderBy updatedSince updateSince fields isActive activeOnly tenantId asAgentId reason accessKeyId accessKeySecret"
-         " grant_type username password refresh_token x").split()
+         " grant_type username password refresh_token timeout x").split()
 
 class Fuzz:
     def __init__(self, w):
         self.rng, self.wire, client = random.Random(w.args.seed), Wire(timeout=5), w.client
         agent, team, code = get(w.agents[0], "agentId"), get(w.teams[0], "teamId"), get(w.codes[0], "id")
         acd = ["/agents/states", "/agents", f"/agents/{agent}/state", f"/agents/{agent}/logout", "/teams", f"/teams/{team}/unavailable-codes",
-               "/unavailable-codes", f"/unavailable-codes/{code}/teams", "/agent-sessions/join", "/agent-sessions/1/state"]
+               "/unavailable-codes", f"/unavailable-codes/{code}/teams", "/agent-sessions/join", "/agent-sessions/1/state",
+               "/agent-sessions/1/get-next-event"]
         other = "/.well-known/openid-configuration /.well-known/cxone-configuration /authentication/v1/token/access-key /user-management/v1/users"
         self.urls = [*map(client.url, acd), client.token_endpoint, *(client.issuer + path for path in other.split())]
         self.auths = [client.bearer] * 8 + [client.basic(), {}] + [{"Authorization": auth} for auth in (

@@ -54,16 +54,13 @@ fn both_ways(on: On) {
         of_one.into_iter().flatten().map(|(_, status)| *status).collect::<Vec<_>>()
     };
     let others: Vec<u32> = (FIRST + 5..FIRST + 10).collect();
-    until("free is commanded in Salesforce", || {
-        others.iter().all(|number| free(number) == [presence(101)])
-    });
+    until("free is commanded in Salesforce", || others.iter().all(|number| free(number) == [presence(101)]));
     // What we did is seen, and is an echo: nothing follows from it.
     let breaks = CxoneStatus::Code(OutStateId::new(1_001));
     until("what was set is observed", || {
         let observed = centre.observed();
-        (FIRST..FIRST + 5).all(|number| {
-            observed[&centre.people[&number]].last().unwrap().status == Status::Cxone(breaks)
-        })
+        (FIRST..FIRST + 5)
+            .all(|number| observed[&centre.people[&number]].last().unwrap().status == Status::Cxone(breaks))
     });
     let commanded = centre.commanded(Platform::Cxone);
     assert_eq!(commanded.values().map(Vec::len).collect::<Vec<_>>(), [1; 5]);
@@ -208,12 +205,9 @@ fn a_code_that_was_taken_from_the_team_holds_up_nobody() {
     centre.cxone.control("POST", "/settings", &json!({"badCodeStatus": 400}));
     let all: Vec<_> = centre.people.keys().map(|number| (*number, CHOICES[2].0)).collect();
     centre.choose(&all);
-    let of_team = |number: &u32| (number - FIRST) % 5 == 0;
-    let wanted: BTreeMap<_, _> = centre
-        .people
-        .keys()
-        .map(|number| (*number, if of_team(number) { LUNCH } else { BREAK }))
-        .collect();
+    let of_team = |number: &u32| (number - FIRST).is_multiple_of(5);
+    let wanted: BTreeMap<_, _> =
+        centre.people.keys().map(|number| (*number, if of_team(number) { LUNCH } else { BREAK })).collect();
     centre.comes_to_show(&wanted);
     let is_refused = |number: &u32| {
         let outcomes = centre.outcomes();

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use lockstep::bus::{
     AnyBus, Bus, From, Outgoing, Reader, Records, Topic, TopicsPlan, Until, Writer, partition_for,
 };
-use lockstep::codec::{Buffer, Codec, Command, Event, Observation, Operator, Order, Outcome, Record, Uuid, What};
+use lockstep::codec::{
+    Buffer, Codec, Command, Event, Observation, Operator, Order, Outcome, Record, Uuid, What,
+};
 use lockstep::connectors::cxone::{Connected, Connector, SetBy, Settings as Called, Tenant};
 use lockstep::connectors::http::{
     CallClass, Limits, Observer as CallObserver, Platform as Reached, Rate, Settings as Reach,
@@ -119,7 +121,9 @@ fn directory(people: u32) -> String {
     text += "]\nusers = [\n";
     for number in FIRST..FIRST + people {
         let user = link(number).salesforce.user;
-        text += &format!("{{ id = \"{user}\", user_name = \"u{number}@example.com\", email = \"u{number}@example.com\" }},\n");
+        text += &format!(
+            "{{ id = \"{user}\", user_name = \"u{number}@example.com\", email = \"u{number}@example.com\" }},\n"
+        );
     }
     text += "]\n[cxone.emea]\ncodes = [{ id = 1017, name = \"Lunch\" }, { id = 1001, name = \"Break\" }]\nteams = [\n";
     for (number, name) in (1..).zip(teams) {
@@ -259,11 +263,8 @@ impl Centre {
         let stop = Stop::default();
         let asked = stop.clone();
         let thread = thread::spawn(move || {
-            let calls = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .unwrap();
+            let calls =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
             let connector = Connector::new(parts, tenant, settings, observer, calls.handle().clone());
             connector.run(&|| asked.is_asked()).unwrap();
             calls.shutdown_background();
@@ -367,7 +368,8 @@ set_timeout_ms = 1000
 
     /// Waits until CXone shows these.
     pub(crate) fn comes_to_show(&self, wanted: &BTreeMap<u32, (u64, Option<i64>)>) -> Duration {
-        let is_shown = |shown: &BTreeMap<u32, _>| wanted.iter().all(|(number, what)| shown.get(number) == Some(what));
+        let is_shown =
+            |shown: &BTreeMap<u32, _>| wanted.iter().all(|(number, what)| shown.get(number) == Some(what));
         let begun = Instant::now();
         loop {
             let shown = self.shown();
@@ -385,7 +387,8 @@ set_timeout_ms = 1000
     /// All records of a topic, in the order of each partition.
     fn read<T>(&self, topic: Topic, partitions: u32, take: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
         let (bus, name) = (self.bus(), self.plan.name(topic));
-        let starts: Vec<_> = (0..partitions).map(|number| (name.partition(number), From::Beginning)).collect();
+        let starts: Vec<_> =
+            (0..partitions).map(|number| (name.partition(number), From::Beginning)).collect();
         let mut reader = bus.reader(&starts, Until::End).unwrap();
         let mut all = Vec::new();
         loop {
@@ -441,7 +444,9 @@ set_timeout_ms = 1000
         let found = self.read(Topic::Events, PARTITIONS, |value| {
             let event: Event<'_> = self.decoded(value);
             match (event.agent, event.what) {
-                (Some(agent), What::Outcome(Outcome { sequence, verdict, .. })) => Some((agent, (sequence, verdict))),
+                (Some(agent), What::Outcome(Outcome { sequence, verdict, .. })) => {
+                    Some((agent, (sequence, verdict)))
+                }
                 _ => None,
             }
         });
@@ -474,7 +479,8 @@ set_timeout_ms = 1000
         for (number, calls) in applied {
             let agent = self.people[&number];
             let before = judged.get(&agent).copied().unwrap_or_default();
-            let commands: Vec<Value> = commanded[&agent][before..].iter().map(|(_, one)| wanted(*one)).collect();
+            let commands: Vec<Value> =
+                commanded[&agent][before..].iter().map(|(_, one)| wanted(*one)).collect();
             // Each call is one of the commands, and not before that of the call before it.
             let mut at = 0;
             for call in &calls {

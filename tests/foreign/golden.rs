@@ -486,9 +486,11 @@ fn entries() -> Vec<Golden> {
         email: "".into(),
         active: false,
         access: vec!["Agent".into()],
+        federation_id: Some("ada".into()),
     };
     let user_says = json!({
         "user_id": USER, "user_name": "ada@example.com", "email": "", "active": false, "access": ["Agent"],
+        "federation_id": "ada",
     });
     let person = AgentEntry {
         agent: CxoneAgentId::new(5),
@@ -496,9 +498,11 @@ fn entries() -> Vec<Golden> {
         email: "ada@example.com".into(),
         active: true,
         team: None,
+        federation_id: None,
     };
     let person_says = json!({
         "agent_id": 5, "user_name": "ada", "email": "ada@example.com", "active": true, "team_id": null,
+        "federation_id": null,
     });
     let one = |name, entry, (kind, field): (&str, &str), says| {
         let mut value = json!({

@@ -24,7 +24,8 @@ pub(crate) fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, bu
         match attempt() {
             Ok(done) => return done,
             Err(error) => {
-                let may_pass = matches!(error.remedy(), Remedy::Retry | Remedy::Abort) && begun.elapsed() < PATIENCE;
+                let may_pass =
+                    matches!(error.remedy(), Remedy::Retry | Remedy::Abort) && begun.elapsed() < PATIENCE;
                 assert!(may_pass, "{what}: {error}");
                 thread::park_timeout(Duration::from_millis(20));
             }

@@ -382,6 +382,7 @@ fn entry() -> anyhow::Result<DirectoryEntry<'static>> {
             email: "agent.seven@example.com".into(),
             active: true,
             access: vec!["Contact Centre".into(), "Standard User".into()],
+            federation_id: None,
         }),
     })
 }

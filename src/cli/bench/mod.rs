@@ -7,6 +7,7 @@ mod loaded;
 mod own;
 mod processor;
 mod rules;
+mod sink;
 
 use clap::Subcommand;
 
@@ -47,6 +48,11 @@ pub(super) enum Bench {
     /// How long a rules file takes to check against the directory of a large centre
     #[command(after_help = "Examples:\n  lockstep bench rules\n  lockstep bench rules --agents 10000 --json")]
     Rules(rules::Rules),
+    /// How soon commands get to a CXone tenant, and its changes back
+    #[command(
+        after_help = "The tenant is simulated. It and the log, in a directory among the temporary files, are in this process and go with it.\n\nExamples:\n  lockstep bench sink\n  lockstep bench sink --case idle --json\n  lockstep bench sink --case outage --outage-s 60 --agents 1000"
+    )]
+    Sink(sink::Sink),
 }
 
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
@@ -58,6 +64,7 @@ pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
         Bench::Processor(command) => processor::run(&command),
         Bench::Restore(command) => processor::restore(&command),
         Bench::Rules(command) => rules::run(&command),
+        Bench::Sink(command) => sink::run(&command),
     }
 }
 

@@ -17,7 +17,9 @@ use crate::cli::tenant;
 /// Starts the source and the sink of each tenant, both on one thread of the bus; calls are made elsewhere.
 pub(super) fn start(begun: &Begun, config: &Config, calls: &Handle) -> anyhow::Result<Vec<JoinHandle<()>>> {
     if config.cxone.is_empty() {
-        tracing::info!("the configuration has no [cxone.NAME]: there is nothing for a source and a sink to do");
+        tracing::info!(
+            "the configuration has no [cxone.NAME]: there is nothing for a source and a sink to do"
+        );
     }
     let mut threads = Vec::new();
     for (name, configured) in &config.cxone {

@@ -215,7 +215,9 @@ async fn serve(
             tracing::info!("stopped");
             Ok(Outcome::Done)
         }
-        End::Failed(Failed { part, error: Some(error) }) => Err(error.context(format!("{part} cannot go on"))),
+        End::Failed(Failed { part, error: Some(error) }) => {
+            Err(error.context(format!("{part} cannot go on")))
+        }
         End::Failed(Failed { part, error: None }) => {
             anyhow::bail!(
                 "{part} panicked, which is a bug: what it said stands above; nothing of it was committed"
@@ -248,7 +250,7 @@ struct Guard {
 
 impl Guard {
     /// It has ended as it should.
-    fn is_over(mut self) {
+    fn end(mut self) {
         self.part = None;
     }
 
@@ -276,7 +278,7 @@ impl Begun {
         let mut guard = Guard { failed: self.failed.clone(), part: Some(part.clone()) };
         let stop = self.stop.clone();
         let run = move || match run(&stop) {
-            Ok(()) => guard.is_over(),
+            Ok(()) => guard.end(),
             Err(error) => guard.tell(Some(error)),
         };
         thread::Builder::new().name(part.replace(' ', "-")).spawn(run).context("the system gives no thread")

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
 use lockstep::connectors::http::Rate;
-use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
+use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, Tls, serve};
 
 use crate::cli::output::{self, Outcome};
 use crate::cli::signals::Signals;
@@ -45,6 +46,12 @@ pub(in crate::cli) struct Cxone {
     /// How long a token is one
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     token_seconds: u32,
+    /// Serve the API over TLS with this certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Print where it is as one JSON object
     #[arg(long)]
     json: bool,
@@ -74,10 +81,12 @@ async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
     for (option, address) in [("--listen", command.listen), ("--control", command.control)] {
         anyhow::ensure!(
             address.ip().is_loopback(),
-            "{option} {address} is not on this machine: a simulator has no TLS, and its control endpoint lets everybody do everything"
+            "{option} {address} is not on this machine: a simulator's secrets are no secrets, and its control endpoint lets everybody do everything"
         );
     }
     let mut signals = Signals::new()?;
+    let files = command.tls_certificate.as_deref().zip(command.tls_key.as_deref());
+    let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
     let settings = Settings {
         agents: command.agents,
         seed: command.seed,
@@ -86,6 +95,7 @@ async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
         page_size_max: command.page_size_max,
         date_offset_ms: command.date_offset_ms,
         token_seconds: command.token_seconds,
+        tls: tls.context("--tls-certificate and --tls-key")?,
         ..Settings::default()
     };
     let Credentials { client_id, client_secret, access_key_id, access_key_secret } =
@@ -99,7 +109,7 @@ async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
     })?;
     let addresses = simulator.addresses().context("the system does not tell where it listens")?;
     let told = Told {
-        issuer: format!("http://{}", addresses.api),
+        issuer: simulator.issuer().context("the system does not tell where it listens")?,
         control: format!("http://{}", addresses.control),
         agents: command.agents,
         client_id,

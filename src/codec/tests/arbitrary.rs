@@ -576,20 +576,34 @@ pub(super) fn vocabulary() -> impl Strategy<Value = VocabularyPart> {
 }
 
 pub(super) fn directory_entry() -> impl Strategy<Value = DirectoryEntry<'static>> {
-    let user = (salesforce_user(), text(), text(), any::<bool>(), vec(boxed(), 0..3));
-    let cxone = (any::<u32>(), text(), text(), any::<bool>(), of(team_id()));
+    let user = (salesforce_user(), text(), text(), any::<bool>(), vec(boxed(), 0..3), of(text()));
+    let cxone = (any::<u32>(), text(), text(), any::<bool>(), of(team_id()), of(text()));
     let entry = prop_oneof![
         Just(crate::codec::Entry::Unknown),
         (agent(), link(), operator()).prop_map(|(agent, link, operator)| crate::codec::Entry::Link(
             LinkEntry { agent, link, operator }
         )),
-        user.prop_map(|(user, user_name, email, active, access)| {
+        user.prop_map(|(user, user_name, email, active, access, federation_id)| {
             let user: UserId = user.user;
-            crate::codec::Entry::SalesforceUser(UserEntry { user, user_name, email, active, access })
+            crate::codec::Entry::SalesforceUser(UserEntry {
+                user,
+                user_name,
+                email,
+                active,
+                access,
+                federation_id,
+            })
         }),
-        cxone.prop_map(|(agent, user_name, email, active, team)| {
+        cxone.prop_map(|(agent, user_name, email, active, team, federation_id)| {
             let agent = CxoneAgentId::new(agent);
-            crate::codec::Entry::CxoneAgent(AgentEntry { agent, user_name, email, active, team })
+            crate::codec::Entry::CxoneAgent(AgentEntry {
+                agent,
+                user_name,
+                email,
+                active,
+                team,
+                federation_id,
+            })
         }),
         presence_status().prop_map(crate::codec::Entry::PresenceStatus),
         unavailable_code().prop_map(crate::codec::Entry::Code),

@@ -1,7 +1,7 @@
 //! What a source of CXone makes of polls: differences only, and a cursor that never moves over what nobody has seen. Pure.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::tenant::{Poll, Seen};
 use super::wire;

@@ -80,11 +80,8 @@ impl<'c, B: Bus> Holding<'c, B> {
         let lease = committed.next().flatten();
         let is_released = lease.is_none_or(|lease| lease.metadata == RELEASED);
         let cursor = cursor(connector)?;
-        let setter = Setter::new(
-            Arc::clone(&connector.tenant),
-            Arc::clone(&connector.lease),
-            settings.set_by,
-        );
+        let setter =
+            Setter::new(Arc::clone(&connector.tenant), Arc::clone(&connector.lease), settings.set_by);
         let mut sink = Sink::new(
             settings.account,
             (Arc::clone(&connector.tenant), Arc::new(setter)),
@@ -254,7 +251,9 @@ impl<'c, B: Bus> Holding<'c, B> {
             match self.sink.next(now, &mut self.outbox)? {
                 Next::Call(call) => {
                     let tell = self.tell.clone();
-                    self.connector.calls.spawn(async move { tell.send(Came::Called(call.await)).unwrap_or(()) });
+                    self.connector
+                        .calls
+                        .spawn(async move { tell.send(Came::Called(call.await)).unwrap_or(()) });
                 }
                 Next::Wait(wait) => self.next_call = now + wait,
                 Next::Nothing => break,
@@ -304,11 +303,8 @@ impl<'c, B: Bus> Holding<'c, B> {
     fn commit(&mut self, lease: &str) -> Result<(), Error> {
         let began = Instant::now();
         let commands = self.connector.plan.name(Topic::CommandsCxone);
-        let ours = Progress {
-            partition: self.place.clone(),
-            next: self.place_next,
-            metadata: lease.to_owned(),
-        };
+        let ours =
+            Progress { partition: self.place.clone(), next: self.place_next, metadata: lease.to_owned() };
         let progress: Vec<(u32, Offset)> = self.sink.progress().collect();
         let read = progress.iter().map(|(partition, next)| Progress {
             partition: commands.partition(*partition),

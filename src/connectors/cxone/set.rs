@@ -181,10 +181,7 @@ mod tests {
             (refused("token", 400), HeldCause::Unauthorised),
             (refused("token", 401), HeldCause::Unauthorised),
             (refused("configuration", 503), HeldCause::Unavailable),
-            (
-                Error::LeftAlone { call: SET, wait: std::time::Duration::from_secs(9) },
-                HeldCause::BreakerOpen,
-            ),
+            (Error::LeftAlone { call: SET, wait: std::time::Duration::from_secs(9) }, HeldCause::BreakerOpen),
         ] {
             assert!(matches!(of_error(&error), Fate::Later(found, _) if found == cause), "{error}");
         }

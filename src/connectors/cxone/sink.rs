@@ -258,8 +258,7 @@ impl Sink {
             }
             return Ok(());
         }
-        let is_late =
-            |(_, since, _): &(Job, Instant, String)| at.duration_since(*since) >= FORBIDDEN_FOR;
+        let is_late = |(_, since, _): &(Job, Instant, String)| at.duration_since(*since) >= FORBIDDEN_FOR;
         let late: Vec<_> = self.forbidden.extract_if(.., |one| is_late(one)).collect();
         self.refuse(late, outbox)
     }

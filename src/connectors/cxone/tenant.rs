@@ -439,8 +439,9 @@ impl Tenant {
         let mut asked = HashSet::new();
         let mut whole: Option<(P, Vec<P::Row>)> = None;
         while asked.len() < PAGES_MAX && asked.insert(url.clone()) {
-            let answer =
-                self.with_token(call, Turn::Awaited, None, |_| self.platform.client().get(url.clone())).await?;
+            let answer = self
+                .with_token(call, Turn::Awaited, None, |_| self.platform.client().get(url.clone()))
+                .await?;
             if matches!(answer.status, 204 | 304) {
                 return Ok(whole);
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::faults::Kind;
+use super::sessions::{Wait, unknown_session};
 use super::settings::{Names, NoChange};
 use super::tenant::{Agent, Refusal, Shown, Tenant};
 use super::tokens::{AREA, Denied, TENANT_ID};
@@ -23,7 +24,7 @@ pub(super) struct Request {
     pub(super) query: HashMap<String, String>,
     pub(super) authorization: Option<String>,
     pub(super) body: Vec<u8>,
-    /// `http://HOST:PORT`, as the client calls it.
+    /// `http://HOST:PORT`, or `https://`, as the client calls it.
     pub(super) base: String,
 }
 
@@ -35,6 +36,8 @@ pub(super) struct Reply {
     pub(super) retry_after: Option<String>,
     pub(super) latency: Duration,
     pub(super) cut: Cut,
+    /// It is none yet: the world is asked again until it is one.
+    pub(super) wait: Option<Wait>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +60,7 @@ pub(super) enum Cut {
 impl Reply {
     pub(super) const fn empty(status: u16) -> Reply {
         let (retry_after, latency) = (None, Duration::ZERO);
-        Reply { status, body: Body::None, retry_after, latency, cut: Cut::Never }
+        Reply { status, body: Body::None, retry_after, latency, cut: Cut::Never, wait: None }
     }
 
     pub(super) fn json(status: u16, value: Value) -> Reply {
@@ -78,19 +81,19 @@ pub(super) struct Done {
 }
 
 impl Request {
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.query.get(name)?.trim().parse().ok()
     }
 
     /// The body as an object with names in lower case; empty where it is none.
-    fn object(&self) -> HashMap<String, Value> {
+    pub(super) fn object(&self) -> HashMap<String, Value> {
         let object = serde_json::from_slice::<HashMap<String, Value>>(&self.body).unwrap_or_default();
         object.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
     }
 }
 
 impl World {
-    /// Answers a call, and notes it.
+    /// Answers a call, and notes it once it is answered.
     pub(super) fn answer(&mut self, request: &Request, now: TimeMs) -> Reply {
         self.go_on(now);
         let met = self.faults.meet(&request.path);
@@ -107,14 +110,21 @@ impl World {
                 _ => {}
             }
         }
+        if reply.wait.is_none() {
+            self.close(request, &mut reply, &done, now);
+        }
+        reply
+    }
+
+    /// Notes a call that is answered, and writes its names as the tenant writes them.
+    pub(super) fn close(&mut self, request: &Request, reply: &mut Reply, done: &Done, now: TimeMs) {
         let call = (request.method.as_str(), request.path.as_str());
-        self.note(now, call, reply.status, &done);
+        self.note(now, call, reply.status, done);
         if let Body::Json(value) = &mut reply.body
             && request.path.starts_with(ACD)
         {
             *value = views::named(value.take(), self.settings.names);
         }
-        reply
     }
 
     fn do_it(&mut self, request: &Request, met: &[Kind], now: TimeMs, done: &mut Done) -> Reply {
@@ -182,11 +192,12 @@ impl World {
             }
             ("POST", ["agent-sessions", "join"]) => self.join(request),
             ("POST", ["agent-sessions", session, "state"]) => {
-                let Some(agent) = self.sessions.get(*session).copied() else {
-                    return Reply::error(404, "not_found", "there is no such session");
+                let Some(agent) = self.sessions.get(*session).map(|session| session.agent) else {
+                    return unknown_session();
                 };
                 self.set(request, agent, (met, now), done)
             }
+            ("GET", ["agent-sessions", session, "get-next-event"]) => self.next_event(request, session),
             (_, ["agents", "states"] | ["agents"] | ["teams"] | ["unavailable-codes"]) => {
                 Reply::error(405, "method_not_allowed", "this path has another method")
             }
@@ -318,21 +329,6 @@ impl World {
         let teams = self.tenant.teams.iter().filter(|(_, team)| team.codes.contains(&code));
         let teams: Vec<Value> = teams.map(|team| views::team(&self.tenant, team)).collect();
         Reply::json(200, json!({"teams": teams}))
-    }
-
-    fn join(&mut self, request: &Request) -> Reply {
-        let object = request.object();
-        let agent = object.get("asagentid").and_then(whole).and_then(|id| u32::try_from(id).ok());
-        let Some(agent) = agent.and_then(|id| self.tenant.agents.get(&id)) else {
-            return refused(Refusal::UnknownAgent, 0);
-        };
-        if agent.shown == Shown::LOGGED_OUT {
-            return refused(Refusal::LoggedOut, 0);
-        }
-        let id = agent.id;
-        let session = self.name("session");
-        self.sessions.insert(session.clone(), id);
-        Reply::json(202, json!({"sessionId": session}))
     }
 
     fn set(
@@ -468,7 +464,7 @@ fn granted(granted: Result<Value, Denied>) -> Reply {
     }
 }
 
-fn refused(refusal: Refusal, bad_code_status: u16) -> Reply {
+pub(super) fn refused(refusal: Refusal, bad_code_status: u16) -> Reply {
     let (status, why) = match refusal {
         Refusal::UnknownAgent => (404, "there is no such agent"),
         Refusal::BadState => (400, "no state that can be set"),
@@ -494,7 +490,7 @@ fn known(tenant: &Tenant, id: &str) -> Option<u32> {
 }
 
 /// A number, in digits or as a text.
-fn whole(value: &Value) -> Option<i64> {
+pub(super) fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body as HttpBody, to_bytes};
@@ -17,10 +17,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, RETRY_AFTER};
 use axum::http::{HeaderValue, Request as HttpRequest, Response, StatusCode};
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::answer::{Body, Cut, Reply, Request};
 use super::settings::Settings;
+use super::tls::Tls;
 use super::world::World;
 use crate::domain::{DurationMs, TimeMs};
 
@@ -28,6 +29,8 @@ use crate::domain::{DurationMs, TimeMs};
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// So many bytes of an answer go out before the connection is cut in the middle of it, give or take its head.
 const MIDWAY_BYTES: usize = 256;
+/// So often the world is asked for what a call waits for.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
 const HTML: &str =
     "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>";
 
@@ -45,6 +48,7 @@ pub struct Simulator {
     world: Arc<Mutex<World>>,
     api: TcpListener,
     control: TcpListener,
+    tls: Option<Tls>,
 }
 
 impl Simulator {
@@ -55,8 +59,9 @@ impl Simulator {
     pub async fn bind(settings: Settings, addresses: Addresses) -> io::Result<Simulator> {
         let api = TcpListener::bind(addresses.api).await?;
         let control = TcpListener::bind(addresses.control).await?;
+        let tls = settings.tls.clone();
         let world = Arc::new(Mutex::new(World::new(settings, system_time())));
-        Ok(Simulator { world, api, control })
+        Ok(Simulator { world, api, control, tls })
     }
 
     /// Where it listens.
@@ -66,6 +71,14 @@ impl Simulator {
     pub fn addresses(&self) -> io::Result<Addresses> {
         Ok(Addresses { api: self.api.local_addr()?, control: self.control.local_addr()? })
     }
+
+    /// The issuer: where one begins.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn issuer(&self) -> io::Result<String> {
+        Ok(format!("{}://{}", scheme(self.tls.as_ref()), self.api.local_addr()?))
+    }
 }
 
 /// Answers until it is told to end.
@@ -73,14 +86,14 @@ impl Simulator {
 /// # Errors
 /// A listener fails.
 pub async fn serve(simulator: Simulator, until: impl Future<Output = ()>) -> io::Result<()> {
-    let Simulator { world, api, control } = simulator;
-    let router = |side| Router::new().fallback(answer).with_state((Arc::clone(&world), side));
-    let api =
-        axum::serve(Cuttable(api), router(Side::Api).into_make_service_with_connect_info::<Allowance>());
-    let control = axum::serve(
-        Cuttable(control),
-        router(Side::Control).into_make_service_with_connect_info::<Allowance>(),
-    );
+    let Simulator { world, api, control, tls } = simulator;
+    let on = |listener, side, tls: Option<Tls>| {
+        let served = Served { world: Arc::clone(&world), side, scheme: scheme(tls.as_ref()) };
+        let router = Router::new().fallback(answer).with_state(served);
+        let listener = Cuttable { listener, tls };
+        axum::serve(listener, router.into_make_service_with_connect_info::<Allowance>())
+    };
+    let (api, control) = (on(api, Side::Api, tls), on(control, Side::Control, None));
     tokio::select! {
         ended = api.into_future() => ended,
         ended = control.into_future() => ended,
@@ -94,6 +107,32 @@ enum Side {
     Control,
 }
 
+/// What is served at an address.
+#[derive(Clone)]
+struct Served {
+    world: Arc<Mutex<World>>,
+    side: Side,
+    scheme: &'static str,
+}
+
+impl Served {
+    /// What the world answers now, and what time it is there. A call that waits has its answer so far.
+    fn call(&self, request: &Request, waiting: Option<Reply>) -> (TimeMs, Reply) {
+        let mut world = lock(&self.world);
+        let now = system_time() + DurationMs::from_ms(world.settings.date_offset_ms);
+        let reply = match (self.side, waiting) {
+            (Side::Control, _) => world.control(request, now),
+            (Side::Api, None) => world.answer(request, now),
+            (Side::Api, Some(reply)) => world.answer_again(request, reply, now),
+        };
+        (now, reply)
+    }
+}
+
+const fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
+}
+
 fn system_time() -> TimeMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimeMs::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -104,19 +143,18 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
 }
 
 async fn answer(
-    State((world, side)): State<(Arc<Mutex<World>>, Side)>,
+    State(served): State<Served>,
     ConnectInfo(allowance): ConnectInfo<Allowance>,
     request: HttpRequest<HttpBody>,
 ) -> Response<HttpBody> {
-    let (now, reply) = match read(request).await {
+    let (now, reply) = match read(request, served.scheme).await {
         None => (system_time(), Reply::error(413, "too_large", "the body is too large")),
         Some(request) => {
-            let mut world = lock(&world);
-            let now = system_time() + DurationMs::from_ms(world.settings.date_offset_ms);
-            let reply = match side {
-                Side::Api => world.answer(&request, now),
-                Side::Control => world.control(&request, now),
-            };
+            let (mut now, mut reply) = served.call(&request, None);
+            while reply.wait.is_some() {
+                tokio::time::sleep(ASKED_EVERY).await;
+                (now, reply) = served.call(&request, Some(reply));
+            }
             (now, reply)
         }
     };
@@ -133,7 +171,7 @@ async fn answer(
 }
 
 /// A call as the contract sees it; none where its body is too large.
-async fn read(request: HttpRequest<HttpBody>) -> Option<Request> {
+async fn read(request: HttpRequest<HttpBody>, scheme: &str) -> Option<Request> {
     let (parts, body) = request.into_parts();
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let query = parts.uri.query().unwrap_or_default();
@@ -147,7 +185,7 @@ async fn read(request: HttpRequest<HttpBody>) -> Option<Request> {
         query,
         authorization: header(AUTHORIZATION),
         body: body.to_vec(),
-        base: format!("http://{}", header(HOST).unwrap_or_default()),
+        base: format!("{scheme}://{}", header(HOST).unwrap_or_default()),
     })
 }
 
@@ -181,11 +219,19 @@ fn response(reply: Reply, now: TimeMs) -> Response<HttpBody> {
 struct Allowance(Arc<AtomicUsize>);
 
 /// Connections that can be cut.
-struct Cuttable(TcpListener);
+struct Cuttable {
+    listener: TcpListener,
+    tls: Option<Tls>,
+}
 
-/// A connection that can be cut.
+/// A connection with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A connection that can be cut. Bytes of answers count, not those of TLS: half a record of it is nothing.
 struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     allowance: Allowance,
 }
 
@@ -194,13 +240,17 @@ impl Listener for Cuttable {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Wire, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
         let _ = stream.set_nodelay(true);
+        let stream: Box<dyn Stream> = match &self.tls {
+            Some(tls) => Box::new(tls.accept(stream)),
+            None => Box::new(stream),
+        };
         (Wire { stream, allowance: Allowance(Arc::new(AtomicUsize::new(usize::MAX))) }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 

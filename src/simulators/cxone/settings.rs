@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::tenant::Variant;
+use super::tls::Tls;
 use crate::connectors::http::Rate;
 
 /// With what one logs in.
@@ -85,6 +86,8 @@ pub struct Settings {
     pub hidden_agents: u32,
     /// Whether its people act by themselves.
     pub behaves: bool,
+    /// With what the API is served over TLS; without it, it is served without.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Settings {
@@ -103,6 +106,7 @@ impl Default for Settings {
             has_admin_call: true,
             hidden_agents: 0,
             behaves: false,
+            tls: None,
         }
     }
 }

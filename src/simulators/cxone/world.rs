@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answer::Done;
 use super::faults::Faults;
 use super::people::People;
+use super::sessions::Session;
 use super::settings::Settings;
 use super::tenant::{Code, Shown, Team, Tenant};
 use super::tokens::Tokens;
@@ -42,8 +43,8 @@ pub(super) struct World {
     pub(super) tenant: Tenant,
     pub(super) tokens: Tokens,
     pub(super) faults: Faults,
-    /// Agents by the sessions that were joined for them.
-    pub(super) sessions: HashMap<String, u32>,
+    /// By name.
+    pub(super) sessions: HashMap<String, Session>,
     pub(super) budget: Option<Budget>,
     /// What was accepted and is done later.
     late: BTreeMap<(TimeMs, u64), (u32, Shown)>,
@@ -111,13 +112,7 @@ impl World {
     }
 
     /// Notes a call.
-    pub(super) fn note(
-        &mut self,
-        now: TimeMs,
-        (method, path): (&str, &str),
-        status: u16,
-        done: &Done,
-    ) {
+    pub(super) fn note(&mut self, now: TimeMs, (method, path): (&str, &str), status: u16, done: &Done) {
         if self.log.len() == LOG_MAX {
             self.log.pop_front();
         }

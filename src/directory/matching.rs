@@ -1,0 +1,315 @@
+//! Who is the same person on both platforms, as far as that can be known without guessing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+
+use super::{Contact, CxoneVocabulary, Directory, Person, Unlinked, Who, agent_id};
+use crate::domain::{AccountName, CxoneAgent, CxoneAgentId, Link, SalesforceUser, TeamId};
+
+/// By what two people are taken for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkBy {
+    /// Both have this e-mail address.
+    Email,
+    /// The identity provider calls both so.
+    FederationId,
+    /// Both log in with this name.
+    UserName,
+}
+
+/// Why an agent of CXone is not linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhyNot {
+    /// He cannot log in.
+    Inactive,
+    /// He has nothing that he could be found by.
+    NothingToGoBy,
+    /// Nobody in Salesforce is called so.
+    NoMatch,
+    /// So many in Salesforce are, or so many others in CXone.
+    Several(LinkBy, usize),
+    /// Who is called so in Salesforce is linked with another agent already.
+    Taken(LinkBy, SalesforceUser),
+}
+
+/// An agent as the platform lists him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// His number.
+    pub agent: CxoneAgentId,
+    /// How he is called.
+    pub contact: Contact,
+    /// His team.
+    pub team: Option<TeamId>,
+}
+
+impl LinkBy {
+    const fn name(self) -> &'static str {
+        match self {
+            LinkBy::Email => "e-mail address",
+            LinkBy::FederationId => "federation id",
+            LinkBy::UserName => "user name",
+        }
+    }
+
+    /// What somebody has of it, for comparing; none where he has none.
+    fn of(self, contact: &Contact) -> Option<String> {
+        let text = match self {
+            LinkBy::Email => &contact.email,
+            LinkBy::FederationId => &contact.federation_id,
+            LinkBy::UserName => &contact.user_name,
+        };
+        Some(text.trim().to_lowercase()).filter(|text| !text.is_empty())
+    }
+}
+
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WhyNot::Inactive => f.write_str("is not active"),
+            WhyNot::NothingToGoBy => f.write_str("has nothing that he could be found by"),
+            WhyNot::NoMatch => f.write_str("nobody in Salesforce is called so"),
+            WhyNot::Several(by, count) => write!(f, "{count} people have his {}", by.name()),
+            WhyNot::Taken(by, user) => {
+                write!(f, "who has his {} in Salesforce, {user}, is linked with another agent", by.name())
+            }
+        }
+    }
+}
+
+/// Everybody, by one of the things that he may be found by.
+struct Index {
+    by: LinkBy,
+    users: HashMap<String, Vec<SalesforceUser>>,
+    agents: HashMap<String, usize>,
+}
+
+impl Directory {
+    /// Puts what a tenant has in the place of what was known of it. Who is linked stays so, even where the tenant does not list
+    /// him any more: it may be that we do not see him. Tells how many these are.
+    pub fn replace_tenant(
+        &mut self,
+        account: AccountName,
+        vocabulary: CxoneVocabulary,
+        listed: Vec<Listed>,
+    ) -> usize {
+        self.vocabulary.cxone.insert(account, vocabulary);
+        let mut listed: BTreeMap<CxoneAgentId, Listed> =
+            listed.into_iter().map(|one| (one.agent, one)).collect();
+        let mut gone = 0;
+        for person in self.people.iter_mut().filter(|person| person.link.cxone.account == account) {
+            match listed.remove(&person.link.cxone.agent) {
+                Some(one) => (person.cxone, person.team) = (one.contact, one.team),
+                None => gone += 1,
+            }
+        }
+        let is_here = |one: &Unlinked| matches!(one.who, Who::Cxone(agent) if agent.account == account);
+        self.unlinked.retain(|one| !is_here(one));
+        self.unlinked.extend(listed.into_values().map(|Listed { agent, contact, team }| Unlinked {
+            who: Who::Cxone(CxoneAgent { account, agent }),
+            contact,
+            team,
+            access: None,
+        }));
+        gone
+    }
+
+    /// Agents of CXone who are not linked, each with the one whom he is, or why that is not known. The first thing in the
+    /// order by which anybody is found decides.
+    pub fn matches(&self, order: &[LinkBy]) -> Vec<(CxoneAgent, Result<SalesforceUser, WhyNot>)> {
+        let indexes: Vec<Index> = order.iter().map(|by| self.index(*by)).collect();
+        let taken: BTreeSet<SalesforceUser> =
+            self.people.iter().map(|person| person.link.salesforce).collect();
+        let agents = self.unlinked.iter().filter_map(|one| match one.who {
+            Who::Cxone(agent) => Some((agent, &one.contact)),
+            Who::Salesforce(_) => None,
+        });
+        agents.map(|(agent, contact)| (agent, one_match(contact, &indexes, &taken))).collect()
+    }
+
+    fn index(&self, by: LinkBy) -> Index {
+        let mut index = Index { by, users: HashMap::new(), agents: HashMap::new() };
+        let linked = self.people.iter().flat_map(|person| {
+            let Link { salesforce, cxone } = person.link;
+            [(Who::Salesforce(salesforce), &person.salesforce), (Who::Cxone(cxone), &person.cxone)]
+        });
+        let unlinked = self.unlinked.iter().map(|one| (one.who, &one.contact));
+        for (who, contact) in linked.chain(unlinked).filter(|(_, contact)| !contact.is_inactive) {
+            let Some(text) = by.of(contact) else { continue };
+            match who {
+                Who::Salesforce(user) => index.users.entry(text).or_default().push(user),
+                Who::Cxone(_) => *index.agents.entry(text).or_default() += 1,
+            }
+        }
+        index
+    }
+
+    /// Makes one person of two who are not linked. `false` where one of them is not there, or is linked already.
+    pub fn link(&mut self, link: Link) -> bool {
+        let place = |all: &[Unlinked], who: Who| all.iter().position(|one| one.who == who);
+        let user = place(&self.unlinked, Who::Salesforce(link.salesforce));
+        let agent = place(&self.unlinked, Who::Cxone(link.cxone));
+        let (Some(_), Some(agent)) = (user, agent) else { return false };
+        let cxone = self.unlinked.swap_remove(agent);
+        let Some(user) = place(&self.unlinked, Who::Salesforce(link.salesforce)) else { return false };
+        let user = self.unlinked.swap_remove(user);
+        self.people.push(Person {
+            agent: agent_id(&link),
+            link,
+            team: cxone.team,
+            access: user.access,
+            salesforce: user.contact,
+            cxone: cxone.contact,
+        });
+        true
+    }
+
+    /// Makes two of one person. Tells whether he was there.
+    pub fn unlink(&mut self, link: Link) -> bool {
+        let Some(at) = self.people.iter().position(|person| person.link == link) else { return false };
+        let Person { link, team, access, salesforce, cxone, .. } = self.people.swap_remove(at);
+        self.unlinked.push(Unlinked {
+            who: Who::Salesforce(link.salesforce),
+            contact: salesforce,
+            team: None,
+            access,
+        });
+        self.unlinked.push(Unlinked { who: Who::Cxone(link.cxone), contact: cxone, team, access: None });
+        true
+    }
+}
+
+fn one_match(
+    contact: &Contact,
+    indexes: &[Index],
+    taken: &BTreeSet<SalesforceUser>,
+) -> Result<SalesforceUser, WhyNot> {
+    if contact.is_inactive {
+        return Err(WhyNot::Inactive);
+    }
+    let mut has_something = false;
+    for Index { by, users, agents } in indexes {
+        let Some(text) = by.of(contact) else { continue };
+        has_something = true;
+        let found = users.get(&text).map_or(&[][..], Vec::as_slice);
+        let same = agents.get(&text).copied().unwrap_or_default();
+        return match found {
+            [] => continue,
+            [_] if same > 1 => Err(WhyNot::Several(*by, same)),
+            [user] if taken.contains(user) => Err(WhyNot::Taken(*by, *user)),
+            [user] => Ok(*user),
+            several => Err(WhyNot::Several(*by, several.len())),
+        };
+    }
+    Err(if has_something { WhyNot::NoMatch } else { WhyNot::NothingToGoBy })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(email: &str, federation_id: &str, user_name: &str) -> Contact {
+        Contact {
+            user_name: user_name.into(),
+            email: email.into(),
+            federation_id: federation_id.into(),
+            is_inactive: false,
+        }
+    }
+
+    fn user(number: u32) -> SalesforceUser {
+        let (account, user) = ("emea".parse().unwrap(), format!("0055g000{number:07}").parse().unwrap());
+        SalesforceUser { account, user }
+    }
+
+    fn agent(number: u32) -> CxoneAgent {
+        CxoneAgent { account: "emea".parse().unwrap(), agent: CxoneAgentId::new(number) }
+    }
+
+    fn directory(users: &[Contact], agents: &[Contact]) -> Directory {
+        let users = (1..).zip(users).map(|(number, one)| (Who::Salesforce(user(number)), one));
+        let agents = (1..).zip(agents).map(|(number, one)| (Who::Cxone(agent(number)), one));
+        let one = |(who, contact): (Who, &Contact)| Unlinked {
+            who,
+            contact: contact.clone(),
+            team: None,
+            access: None,
+        };
+        Directory { unlinked: users.chain(agents).map(one).collect(), ..Directory::default() }
+    }
+
+    const ALL: [LinkBy; 3] = [LinkBy::Email, LinkBy::FederationId, LinkBy::UserName];
+
+    #[test]
+    fn nobody_is_guessed() {
+        let users = [
+            contact("ada@x", "", ""),
+            contact("", "F-2", "bob"),
+            contact("both@x", "", ""),
+            contact("Both@X", "", ""),
+            contact("shared@x", "", ""),
+            contact("other@x", "", "ada"),
+        ];
+        let agents = [
+            contact(" ADA@x ", "", "ada"),
+            contact("bob@y", "f-2", ""),
+            contact("both@x", "F-2", ""),
+            contact("shared@x", "", ""),
+            contact("shared@x", "", ""),
+            contact("nobody@x", "", ""),
+            contact("", "", ""),
+            Contact { is_inactive: true, ..contact("ada@x", "", "") },
+        ];
+        let found = directory(&users, &agents).matches(&ALL);
+        let told: Vec<String> = found
+            .iter()
+            .map(|(_, found)| found.as_ref().map_or_else(WhyNot::to_string, ToString::to_string))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "emea/0055g0000000001",
+                "emea/0055g0000000002",
+                "2 people have his e-mail address",
+                "2 people have his e-mail address",
+                "2 people have his e-mail address",
+                "nobody in Salesforce is called so",
+                "has nothing that he could be found by",
+                "is not active",
+            ]
+        );
+        // In another order another thing decides.
+        let found = directory(&users, &agents).matches(&[LinkBy::UserName]);
+        assert_eq!(found[0], (agent(1), Ok(user(6))));
+    }
+
+    #[test]
+    fn who_is_linked_stays_so_and_is_nobody_elses() {
+        let mut directory = directory(&[contact("ada@x", "", "")], &[contact("ada@x", "", "")]);
+        let link = Link { salesforce: user(1), cxone: agent(1) };
+        assert!(directory.link(link) && !directory.link(link));
+        let account = "emea".parse().unwrap();
+        let listed = |number, email| Listed {
+            agent: CxoneAgentId::new(number),
+            contact: contact(email, "", ""),
+            team: Some(TeamId::new(3)),
+        };
+        // The one who was linked is not listed, and another has his address.
+        let vocabulary = || CxoneVocabulary::new(Vec::new(), Vec::new());
+        assert_eq!(directory.replace_tenant(account, vocabulary(), vec![listed(2, "ada@x")]), 1);
+        assert_eq!((directory.people.len(), directory.unlinked.len()), (1, 1));
+        assert_eq!(directory.matches(&ALL), [(agent(2), Err(WhyNot::Several(LinkBy::Email, 2)))]);
+        assert_eq!(
+            directory.replace_tenant(account, vocabulary(), vec![listed(1, "new@x"), listed(2, "ada@x")]),
+            0
+        );
+        assert_eq!(
+            (&*directory.people[0].cxone.email, directory.people[0].team),
+            ("new@x", Some(TeamId::new(3)))
+        );
+        assert_eq!(directory.matches(&ALL), [(agent(2), Err(WhyNot::Taken(LinkBy::Email, user(1))))]);
+        assert!(directory.unlink(link) && !directory.unlink(link));
+        assert_eq!(directory.unlinked.len(), 3);
+        assert_eq!(directory.matches(&ALL)[0], (agent(2), Ok(user(1))));
+    }
+}
