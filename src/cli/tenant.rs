@@ -33,6 +33,8 @@ fn with_rate(
     let reach = Reach {
         rate,
         limits: Limits::default(),
+        // So that who is not reached is told apart from who does not answer.
+        connect_timeout: Duration::from_millis(u64::from(calls.set_timeout_ms) * 2 / 3),
         answer_timeout: Duration::from_secs(calls.read_timeout_s.into()),
         proxy: calls.proxy.clone(),
         ca_file: calls.ca_file.clone(),

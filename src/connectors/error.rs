@@ -23,6 +23,9 @@ pub enum Error {
     /// A record could not be written or read.
     #[error(transparent)]
     Codec(#[from] codec::Error),
+    /// Something that made a call has panicked.
+    #[error("a call panicked, which is a bug: what it said stands above")]
+    Panicked,
     /// The way to the platform.
     #[error(transparent)]
     Platform(#[from] http::Error),
@@ -37,6 +40,7 @@ impl Error {
                 Remedy::Retry => Remedy::Retry,
                 Remedy::Abort | Remedy::Reject | Remedy::Stop => Remedy::Stop,
             },
+            Error::Panicked => Remedy::Stop,
             Error::Platform(error) => error.remedy(),
         }
     }

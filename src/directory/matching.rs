@@ -253,7 +253,7 @@ mod tests {
         let agents = [
             contact(" ADA@x ", "", "ada"),
             contact("bob@y", "f-2", ""),
-            contact("both@x", "F-2", ""),
+            contact("both@x", "F-9", ""),
             contact("shared@x", "", ""),
             contact("shared@x", "", ""),
             contact("nobody@x", "", ""),

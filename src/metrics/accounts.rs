@@ -130,7 +130,6 @@ impl Accounts {
         let one = AccountMetrics { account: account.to_string(), all: self.clone() };
         // What an alert asks for is there from the beginning.
         one.note(Noted::Lease(false));
-        one.note(Noted::Held(None));
         one.note(Noted::Drift(0));
         for verdict in VERDICTS {
             one.all.outcomes.with_label_values(&[&*one.account, verdict_name(verdict)]);
@@ -209,7 +208,15 @@ impl Observer for AccountMetrics {
             counter.with_label_values(&[account]).inc_by(number as u64);
         };
         match noted {
-            Noted::Lease(is_held) => all.lease.with_label_values(&[account]).set(is_held.into()),
+            Noted::Lease(is_held) => {
+                all.lease.with_label_values(&[account]).set(is_held.into());
+                if !is_held {
+                    // What another process has is told by that one.
+                    self.note(Noted::Held(None));
+                    self.note(Noted::Backlog { waiting: 0, under_way: 0 });
+                    self.note(Noted::Linked(0));
+                }
+            }
             Noted::Polled { found_by, took } => {
                 all.polls.with_label_values(&[account, "answered"]).inc();
                 let seconds = took.as_secs_f64();

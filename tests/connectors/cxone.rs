@@ -55,6 +55,7 @@ fn platform_with(calls: &Arc<Calls>, ca_file: Option<PathBuf>) -> Arc<Platform> 
     let reach = Reach {
         rate: Rate { calls_per_minute: 600_000, burst: 10_000 },
         limits: Limits { calls_min: 10_000, ..Limits::default() },
+        connect_timeout: Duration::from_millis(700),
         answer_timeout: Duration::from_secs(5),
         proxy: None,
         ca_file,

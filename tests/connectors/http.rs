@@ -53,6 +53,7 @@ fn settings() -> Settings {
     Settings {
         rate: Rate { calls_per_minute: 60_000, burst: 1_000 },
         limits: Limits::default(),
+        connect_timeout: Duration::from_millis(700),
         answer_timeout: Duration::from_secs(5),
         proxy: None,
         ca_file: None,
@@ -102,7 +103,11 @@ fn any_status_is_an_answer_and_is_counted_by_its_class() {
 /// Whether a call may have been done is what matters.
 #[test]
 fn what_is_no_answer_is_told_apart() {
-    let quick = Settings { answer_timeout: Duration::from_millis(300), ..settings() };
+    let quick = Settings {
+        connect_timeout: Duration::from_millis(700),
+        answer_timeout: Duration::from_millis(300),
+        ..settings()
+    };
     for (bytes, why) in [
         (&b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"cut"[..], "ends too early"),
         (b"silence", "took too long"),

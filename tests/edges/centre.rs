@@ -238,6 +238,7 @@ impl Centre {
         let reach = Reach {
             rate,
             limits: Limits { open_for: Duration::from_secs(1), ..Limits::default() },
+            connect_timeout: Duration::from_millis(700),
             answer_timeout: Duration::from_secs(10),
             proxy: None,
             ca_file: None,

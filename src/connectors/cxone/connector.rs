@@ -8,14 +8,14 @@ use tokio::runtime::Handle;
 use super::holding::Holding;
 use super::set::SetBy;
 use super::tenant::Tenant;
-use crate::bus::{Bus, Member, Membership, Offset, Polled, Topic, TopicPartition, TopicsPlan};
+use crate::bus::{self, Bus, Member, Membership, Offset, Polled, Topic, TopicPartition, TopicsPlan};
 use crate::codec::Codec;
+use crate::connectors::Error;
 use crate::connectors::observer::{Noted, Observer};
-use crate::connectors::{Error, Lease};
 use crate::domain::{Account, AccountName, Platform, Remedy};
 
 /// A proof of the lease holds for so long: calls begin within it.
-const LEASE_HOLDS_FOR: Duration = Duration::from_secs(1);
+pub(super) const LEASE_HOLDS_FOR: Duration = Duration::from_secs(1);
 /// How long who stands by waits for his turn before he looks whether he was asked to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Between two tries of what does not work.
@@ -54,7 +54,6 @@ pub struct Connector<B: Bus> {
     /// Where calls are made, apart from the threads of the bus.
     pub(super) calls: Handle,
     pub(super) account: Account,
-    pub(super) lease: Arc<Lease>,
 }
 
 /// How it ended that this process had an account.
@@ -76,8 +75,7 @@ impl<B: Bus> Connector<B> {
         calls: Handle,
     ) -> Connector<B> {
         let account = Account { platform: Platform::Cxone, name: settings.account };
-        let lease = Arc::new(Lease::new(LEASE_HOLDS_FOR));
-        Connector { bus, codec, plan, tenant: Arc::new(tenant), settings, observer, calls, account, lease }
+        Connector { bus, codec, plan, tenant: Arc::new(tenant), settings, observer, calls, account }
     }
 
     /// The group whose only partition is the lease of an account, and the identity of who writes for it.
@@ -96,11 +94,10 @@ impl<B: Bus> Connector<B> {
                 Some(leased) => self.work(leased, is_asked),
                 None => Ok(Ended::Asked),
             });
-            self.lease.lose();
             self.observer.note(Noted::Lease(false));
             match ended {
                 Ok(Ended::Asked) => return Ok(()),
-                Ok(Ended::Lost) => {
+                Ok(Ended::Lost) | Err(Error::Bus(bus::Error::Fenced { .. })) => {
                     is_told = false;
                     tracing::info!("another process may have the account by now: standing by");
                 }

@@ -35,6 +35,8 @@ pub enum Asked {
 pub struct Taken {
     /// What is to be published, in the order of the feed.
     pub changes: Vec<Change>,
+    /// So many of them, in a poll for all, began before the last answer: the feed should have told them.
+    pub drift: usize,
     /// So many of those who are not linked have changed.
     pub of_others: usize,
     /// Entries that could not be read, and were not told of before.
@@ -108,6 +110,11 @@ impl Feed {
                 taken.unreadable.push(entry);
             }
         }
+        let told = self
+            .cursor
+            .as_deref()
+            .and_then(wire::time)
+            .filter(|_| asked == Asked::All && !self.seen.is_empty());
         for seen in poll.seen {
             let now = (seen.status, seen.since);
             match self.seen.entry(seen.agent) {
@@ -120,7 +127,10 @@ impl Feed {
                 }
             }
             match self.linked.get(&seen.agent) {
-                Some(agent) => taken.changes.push(Change { agent: *agent, seen }),
+                Some(agent) => {
+                    taken.drift += usize::from(told.is_some_and(|told| seen.since < told));
+                    taken.changes.push(Change { agent: *agent, seen });
+                }
                 None => taken.of_others += 1,
             }
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::connector::{Connector, Ended, start};
+use super::connector::{Connector, Ended, LEASE_HOLDS_FOR, start};
 use super::set::Setter;
-use super::sink::{Called, Next, Sink};
+use super::sink::{Before, Called, Next, Sink};
 use super::source::{Polled, Source};
 use crate::bus::{
     self, Bus, From, Member, Offset, Polled as Told, Progress, Reader, Records, Topic, TopicPartition, Until,
@@ -14,7 +14,7 @@ use crate::bus::{
 };
 use crate::codec::Position;
 use crate::connectors::outbox::{Author, Outbox};
-use crate::connectors::{Error, Noted};
+use crate::connectors::{Error, Lease, Noted};
 use crate::domain::Remedy;
 
 /// How long who reads waits where answers of the platform may come meanwhile, and where none are expected.
@@ -32,16 +32,38 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// What is committed with the lease: whether its holder may be in the middle of a call.
 const HELD: &str = "held";
 const RELEASED: &str = "released";
+/// What stands after that where commands of the account are held.
+const PLATFORM_HELD: &str = ", platform held";
 
 /// What comes from where calls are made.
 enum Came {
     Polled(Polled),
     Called(Called),
+    /// Whoever made a call has panicked.
+    Panicked,
+}
+
+/// Tells what came of a call, even where that panics.
+struct Teller(Option<Sender<Came>>);
+
+impl Teller {
+    fn tell(mut self, came: Came) {
+        // Nobody hears it any more who has lost the lease meanwhile.
+        let _ = self.0.take().map(|tell| tell.send(came));
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(|tell| tell.send(Came::Panicked));
+    }
 }
 
 /// An account, while this process has its lease.
 pub(super) struct Holding<'c, B: Bus> {
     connector: &'c Connector<B>,
+    /// This one's own: who has the account again later has another, so that no call of now goes out then.
+    lease: Arc<Lease>,
     member: B::Member,
     writer: B::Writer,
     reader: B::Reader,
@@ -77,17 +99,18 @@ impl<'c, B: Bus> Holding<'c, B> {
         let commands = connector.commands();
         let places: Vec<TopicPartition> = [&place].into_iter().chain(&commands).cloned().collect();
         let mut committed = bus.committed(&identity, &places)?.into_iter();
-        let lease = committed.next().flatten();
-        let is_released = lease.is_none_or(|lease| lease.metadata == RELEASED);
+        let lease = committed.next().flatten().map_or(RELEASED.to_owned(), |lease| lease.metadata);
+        let is_released = lease.starts_with(RELEASED);
+        let before = Before { may_be_in_a_call: !is_released, was_held: lease.ends_with(PLATFORM_HELD) };
+        let lease = Arc::new(Lease::new(LEASE_HOLDS_FOR));
         let cursor = cursor(connector)?;
-        let setter =
-            Setter::new(Arc::clone(&connector.tenant), Arc::clone(&connector.lease), settings.set_by);
+        let setter = Setter::new(Arc::clone(&connector.tenant), Arc::clone(&lease), settings.set_by);
         let mut sink = Sink::new(
             settings.account,
             (Arc::clone(&connector.tenant), Arc::new(setter)),
             Arc::clone(observer),
             (settings.calls_max, settings.call_timeout),
-            !is_released,
+            before,
         );
         let mut starts = vec![(plan.name(Topic::Directory).partition(0), From::Beginning)];
         for (partition, known) in commands.iter().zip(committed) {
@@ -113,6 +136,7 @@ impl<'c, B: Bus> Holding<'c, B> {
             place_next: bus.bounds(&place)?.end,
             outbox: Outbox::new(Arc::clone(codec), plan.clone(), author),
             connector,
+            lease,
             member,
             writer,
             place,
@@ -131,8 +155,10 @@ impl<'c, B: Bus> Holding<'c, B> {
 
     /// Works until it is asked to stop, or another has the lease.
     pub(super) fn run(&mut self, is_asked: &dyn Fn() -> bool) -> Result<Ended, Error> {
-        // That it is held is known before the first call is made.
-        self.commit(HELD)?;
+        // That it is held is known before the lease holds for the first call.
+        if self.try_commit(HELD)? == Some(Ended::Lost) {
+            return Ok(Ended::Lost);
+        }
         while !is_asked() {
             self.read()?;
             if !self.has_lease()? {
@@ -155,15 +181,13 @@ impl<'c, B: Bus> Holding<'c, B> {
 
     fn wait(&self) -> Duration {
         let now = Instant::now();
-        let is_at_rest = self.sink.calls() == 0 && self.source.wait(now).is_some() && self.outbox.is_empty();
-        let mut wait = if is_at_rest { WAIT_AT_REST } else { WAIT };
-        if let Some(poll) = self.source.wait(now) {
-            wait = wait.min(poll);
-        }
-        if self.sink.has_work() {
-            wait = wait.min(self.next_call.saturating_duration_since(now));
-        }
-        wait.max(Duration::from_millis(1))
+        let poll = self.source.wait(now);
+        let is_at_rest = self.sink.is_at_rest() && poll.is_some() && self.outbox.is_empty();
+        let most = if is_at_rest && !self.sink.has_work() { WAIT_AT_REST } else { WAIT };
+        let call = self.sink.has_work().then(|| self.next_call.saturating_duration_since(now));
+        // What is due already and was not begun waits for something else.
+        let due = [poll, call].into_iter().flatten().filter(|wait| !wait.is_zero());
+        due.min().map_or(most, |due| due.min(most))
     }
 
     /// Reads commands and links.
@@ -193,7 +217,7 @@ impl<'c, B: Bus> Holding<'c, B> {
                 why,
             })?;
         }
-        if !self.is_caught_up && records.is_empty() && self.reader.is_at_end() {
+        if !self.is_caught_up && self.reader.is_at_end() {
             self.is_caught_up = true;
             self.sink.is_caught_up();
             tracing::info!(waiting = self.sink.has_work(), "links and commands are read");
@@ -228,6 +252,7 @@ impl<'c, B: Bus> Holding<'c, B> {
                 }
             }
             Came::Called(called) => self.sink.done(called, &mut self.outbox)?,
+            Came::Panicked => return Err(Error::Panicked),
         }
         Ok(())
     }
@@ -238,22 +263,20 @@ impl<'c, B: Bus> Holding<'c, B> {
             return;
         }
         if let Some(question) = self.source.ask() {
-            let tell = self.tell.clone();
-            // Nobody hears it any more who has lost the lease meanwhile.
-            self.connector.calls.spawn(async move { tell.send(Came::Polled(question.await)).unwrap_or(()) });
+            let teller = Teller(Some(self.tell.clone()));
+            self.connector.calls.spawn(async move { teller.tell(Came::Polled(question.await)) });
         }
     }
 
     /// Makes the calls that may be made now.
     fn call(&mut self) -> Result<(), Error> {
         let now = Instant::now();
-        while self.next_call.max(self.first_call) <= now && self.connector.lease.holds() {
+        let holds = |lease: &Lease| lease.left(now).is_some_and(|left| left >= PROOF_LEFT_MIN / 2);
+        while self.next_call.max(self.first_call) <= now && holds(&self.lease) {
             match self.sink.next(now, &mut self.outbox)? {
                 Next::Call(call) => {
-                    let tell = self.tell.clone();
-                    self.connector
-                        .calls
-                        .spawn(async move { tell.send(Came::Called(call.await)).unwrap_or(()) });
+                    let teller = Teller(Some(self.tell.clone()));
+                    self.connector.calls.spawn(async move { teller.tell(Came::Called(call.await)) });
                 }
                 Next::Wait(wait) => self.next_call = now + wait,
                 Next::Nothing => break,
@@ -268,8 +291,9 @@ impl<'c, B: Bus> Holding<'c, B> {
             return now >= again;
         }
         let since = now.saturating_duration_since(self.committed);
-        let proof = self.connector.lease.left(now).unwrap_or_default();
-        let needs_proof = self.sink.has_work() && now >= self.first_call && proof < PROOF_LEFT_MIN;
+        let proof = self.lease.left(now).unwrap_or_default();
+        let has_calls = self.sink.has_work() || self.sink.calls() > 0;
+        let needs_proof = has_calls && now >= self.first_call && proof < PROOF_LEFT_MIN;
         (since >= COMMIT_INTERVAL && !self.outbox.is_empty())
             || needs_proof
             || (since >= NOTE_INTERVAL && !self.sink.progress().eq(self.progress.iter().copied()))
@@ -285,12 +309,18 @@ impl<'c, B: Bus> Holding<'c, B> {
                 return Ok(None);
             }
             Err(Error::Bus(bus::Error::Fenced { .. })) => return Ok(Some(Ended::Lost)),
-            Err(Error::Bus(error)) if error.remedy() == Remedy::Stop => return Err(error.into()),
+            Err(Error::Bus(error)) if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) => {
+                return Err(error.into());
+            }
             Err(Error::Bus(error)) => error,
             Err(error) => return Err(error),
         };
         if self.again.replace(Instant::now() + AGAIN_AFTER).is_none() {
             tracing::warn!("{error}; it is tried again until it works");
+        }
+        // Who has lost the account must not become its writer again.
+        if !self.has_lease()? {
+            return Ok(Some(Ended::Lost));
         }
         match self.writer.abort() {
             Err(bus::Error::Fenced { .. }) => Ok(Some(Ended::Lost)),
@@ -303,8 +333,9 @@ impl<'c, B: Bus> Holding<'c, B> {
     fn commit(&mut self, lease: &str) -> Result<(), Error> {
         let began = Instant::now();
         let commands = self.connector.plan.name(Topic::CommandsCxone);
-        let ours =
-            Progress { partition: self.place.clone(), next: self.place_next, metadata: lease.to_owned() };
+        let held = if self.sink.is_held() { PLATFORM_HELD } else { "" };
+        let metadata = format!("{lease}{held}");
+        let ours = Progress { partition: self.place.clone(), next: self.place_next, metadata };
         let progress: Vec<(u32, Offset)> = self.sink.progress().collect();
         let read = progress.iter().map(|(partition, next)| Progress {
             partition: commands.partition(*partition),
@@ -313,7 +344,7 @@ impl<'c, B: Bus> Holding<'c, B> {
         });
         let all: Vec<Progress> = std::iter::once(ours).chain(read).collect();
         self.outbox.commit::<B>(&mut self.writer, &self.member, &all)?;
-        self.connector.lease.prove(began);
+        self.lease.prove(began);
         self.committed = Instant::now();
         self.progress = progress;
         Ok(())
@@ -329,10 +360,18 @@ impl<'c, B: Bus> Holding<'c, B> {
                 self.sink.done(called, &mut self.outbox)?;
             }
         }
-        let lease = if self.sink.calls() == 0 { RELEASED } else { HELD };
+        // Who waited for another may not say that nothing can come any more.
+        let is_certain = self.sink.is_at_rest() && Instant::now() >= self.first_call;
+        let lease = if is_certain { RELEASED } else { HELD };
         self.try_commit(lease)?;
         self.connector.observer.note(Noted::Lease(false));
         Ok(Ended::Asked)
+    }
+}
+
+impl<B: Bus> Drop for Holding<'_, B> {
+    fn drop(&mut self) {
+        self.lease.lose();
     }
 }
 

@@ -31,6 +31,8 @@ use crate::connectors::http::{Answer, Error, Platform};
 const RENEWED_BEFORE: Duration = Duration::from_secs(600);
 /// How long a token lives that does not say.
 const LIVES: Duration = Duration::from_secs(3_600);
+/// A token that ends at once would be asked for with each call.
+const LIVES_MIN: Duration = Duration::from_secs(1);
 const TOKEN: &str = "token";
 
 /// An access key of a tenant's user.
@@ -154,7 +156,7 @@ impl Sessions {
             Way::AccessKey { area } => self.by_key(area).await?,
         };
         let (acd, user_hub) = self.places(&id_token).await?;
-        let renewed_after = lives.saturating_sub(RENEWED_BEFORE).max(lives / 2);
+        let renewed_after = lives.saturating_sub(RENEWED_BEFORE).max(lives / 2).max(LIVES_MIN);
         tracing::info!(renewed_after_s = renewed_after.as_secs(), "logged in to CXone");
         Ok(Arc::new(Session { number, token, acd, user_hub, renewed_after }))
     }
@@ -301,7 +303,9 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(platform: &Platform, answer: An
         } else {
             format!("no JSON of it: {}", place(&why))
         };
-        Error::Odd { call, status, why, shown: platform.shown(&body) }
+        // What looks like a token may be one.
+        let shown = platform.shown(&body).filter(|_| call != TOKEN);
+        Error::Odd { call, status, why, shown }
     })
 }
 

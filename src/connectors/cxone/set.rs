@@ -30,10 +30,17 @@ pub(super) enum Fate {
     Over(Verdict, Option<String>),
     /// It was refused for a missing permission: of this agent, or of all.
     Forbidden(String),
-    /// It was not done, for a cause that all have in common, and is to be done later.
-    Later(HeldCause, String),
+    /// It is to be done later, for a cause that all have in common. It was not done, or may have been.
+    Later(HeldCause, String, Done),
     /// It was not sent, and nothing is wrong with the platform.
     NotSent,
+}
+
+/// Whether a call that failed may have been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    No,
+    Perhaps,
 }
 
 /// Sets what agents are in.
@@ -41,6 +48,8 @@ pub(super) struct Setter {
     tenant: Arc<Tenant>,
     lease: Arc<Lease>,
     set_by: SetBy,
+    /// The admin call has worked.
+    has_admin_call: AtomicBool,
     /// The tenant has no admin call.
     has_no_admin_call: AtomicBool,
     code_names: Mutex<HashMap<OutStateId, String>>,
@@ -52,6 +61,7 @@ impl Setter {
             tenant,
             lease,
             set_by,
+            has_admin_call: AtomicBool::new(false),
             has_no_admin_call: AtomicBool::new(false),
             code_names: Mutex::default(),
         }
@@ -59,23 +69,42 @@ impl Setter {
 
     /// Sets it, and tells what became of that.
     pub(super) async fn set(&self, agent: CxoneAgentId, status: CxoneStatus) -> Fate {
+        match self.tried(agent, status).await {
+            // It waits for the budget, or for the breaker.
+            Fate::Later(HeldCause::BreakerOpen, detail, done) if !self.tenant.platform().is_left_alone() => {
+                Fate::Later(HeldCause::AllowanceUsedUp, detail, done)
+            }
+            fate => fate,
+        }
+    }
+
+    async fn tried(&self, agent: CxoneAgentId, status: CxoneStatus) -> Fate {
         let is_log_out = status == CxoneStatus::LoggedOut;
         let by_session = self.set_by == SetBy::Session || self.has_no_admin_call.load(Ordering::Acquire);
         if by_session && !is_log_out {
             return fate(self.by_session(agent, status).await);
         }
         let answer = self.tenant.set(agent, status, &self.lease).await;
+        if answer.as_ref().is_ok_and(|answer| (200..300).contains(&answer.status)) {
+            self.has_admin_call.store(true, Ordering::Release);
+        }
         let may_be_none = |answer: &Answer| matches!(answer.status, 404 | 405 | 501);
-        if is_log_out || self.set_by == SetBy::Admin || !answer.as_ref().is_ok_and(may_be_none) {
+        let has_one = self.set_by == SetBy::Admin || self.has_admin_call.load(Ordering::Acquire);
+        if is_log_out || has_one || !answer.as_ref().is_ok_and(may_be_none) {
             return fate(answer);
         }
-        // Of an agent who is not there, the session says the same.
-        let second = self.by_session(agent, status).await;
-        if second.as_ref().is_ok_and(|answer| matches!(answer.status, 200..=299 | 409)) {
-            tracing::warn!("the tenant has no admin call: statuses are set by sessions from now on");
-            self.has_no_admin_call.store(true, Ordering::Release);
+        match self.by_session(agent, status).await {
+            Ok(second) if second.call == SET_IN_A_SESSION => {
+                if (200..300).contains(&second.status) {
+                    tracing::warn!("the tenant has no admin call: statuses are set by sessions from now on");
+                    self.has_no_admin_call.store(true, Ordering::Release);
+                }
+                fate(Ok(second))
+            }
+            Err(error @ Error::NoAnswer { call: SET_IN_A_SESSION, .. }) => of_error(&error),
+            // Of an agent who is not there, no session can be joined; then the first answer says what it is.
+            _ => fate(answer),
         }
-        fate(second)
     }
 
     async fn by_session(&self, agent: CxoneAgentId, status: CxoneStatus) -> Result<Answer, Error> {
@@ -113,10 +142,13 @@ fn fate(answered: Result<Answer, Error>) -> Fate {
     let detail = format!("{call}: status {status}");
     match status {
         200..=299 => Fate::Over(Verdict::Accepted, None),
-        401 => Fate::Later(HeldCause::Unauthorised, detail),
+        401 => Fate::Later(HeldCause::Unauthorised, detail, Done::No),
         403 => Fate::Forbidden(detail),
         409 => Fate::Over(Verdict::Conflict, Some(detail)),
-        408 | 429 | 500.. | 300..=399 => Fate::Later(HeldCause::Unavailable, detail),
+        429 => Fate::Later(HeldCause::AllowanceUsedUp, detail, Done::No),
+        503 | 300..=399 => Fate::Later(HeldCause::Unavailable, detail, Done::No),
+        // What stands before the platform gave up; the platform may not have.
+        408 | 500 | 502 | 504..=599 => Fate::Later(HeldCause::Unavailable, detail, Done::Perhaps),
         _ => Fate::Over(Verdict::Permanent, Some(detail)),
     }
 }
@@ -126,14 +158,14 @@ fn of_error(error: &Error) -> Fate {
     match error {
         Error::Withheld { .. } => Fate::NotSent,
         Error::Setting { .. } => Fate::Over(Verdict::Permanent, Some(detail)),
-        Error::LeftAlone { .. } => Fate::Later(HeldCause::BreakerOpen, detail),
+        Error::LeftAlone { .. } => Fate::Later(HeldCause::BreakerOpen, detail, Done::No),
         // Another call that got no answer, for a token or a session, has set nothing.
         Error::NoAnswer { call, .. } if [SET, SET_IN_A_SESSION].contains(call) => {
             Fate::Over(Verdict::Unknown, Some(detail))
         }
-        Error::Refused { status: 400..=428, .. } => Fate::Later(HeldCause::Unauthorised, detail),
+        Error::Refused { status: 400..=428, .. } => Fate::Later(HeldCause::Unauthorised, detail, Done::No),
         Error::NotSent { .. } | Error::NoAnswer { .. } | Error::Odd { .. } | Error::Refused { .. } => {
-            Fate::Later(HeldCause::Unavailable, detail)
+            Fate::Later(HeldCause::Unavailable, detail, Done::No)
         }
     }
 }
@@ -145,7 +177,8 @@ mod tests {
     #[test]
     fn what_an_answer_says_follows_from_its_status() {
         let over = |verdict, detail: Option<&str>| Fate::Over(verdict, detail.map(str::to_owned));
-        let later = |cause, detail: &str| Fate::Later(cause, detail.to_owned());
+        let later = |cause, detail: &str| Fate::Later(cause, detail.to_owned(), Done::No);
+        let perhaps = |detail: &str| Fate::Later(HeldCause::Unavailable, detail.to_owned(), Done::Perhaps);
         for (status, expected) in [
             (200, over(Verdict::Accepted, None)),
             (202, over(Verdict::Accepted, None)),
@@ -155,11 +188,13 @@ mod tests {
             (401, later(HeldCause::Unauthorised, "set: status 401")),
             (403, Fate::Forbidden("set: status 403".to_owned())),
             (404, over(Verdict::Permanent, Some("set: status 404"))),
-            (408, later(HeldCause::Unavailable, "set: status 408")),
+            (408, perhaps("set: status 408")),
             (409, over(Verdict::Conflict, Some("set: status 409"))),
             (422, over(Verdict::Permanent, Some("set: status 422"))),
-            (429, later(HeldCause::Unavailable, "set: status 429")),
-            (500, later(HeldCause::Unavailable, "set: status 500")),
+            (429, later(HeldCause::AllowanceUsedUp, "set: status 429")),
+            (500, perhaps("set: status 500")),
+            (501, over(Verdict::Permanent, Some("set: status 501"))),
+            (504, perhaps("set: status 504")),
             (503, later(HeldCause::Unavailable, "set: status 503")),
         ] {
             let answer = Answer { call: SET, status, body: b"<html>any</html>".to_vec() };
@@ -183,7 +218,7 @@ mod tests {
             (refused("configuration", 503), HeldCause::Unavailable),
             (Error::LeftAlone { call: SET, wait: std::time::Duration::from_secs(9) }, HeldCause::BreakerOpen),
         ] {
-            assert!(matches!(of_error(&error), Fate::Later(found, _) if found == cause), "{error}");
+            assert!(matches!(of_error(&error), Fate::Later(found, _, Done::No) if found == cause), "{error}");
         }
         assert_eq!(of_error(&Error::Withheld { call: SET }), Fate::NotSent);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::set::{Fate, Setter};
+use super::set::{Done, Fate, Setter};
 use super::tenant::Tenant;
 use crate::bus::{Offset, Record};
 use crate::codec::{
@@ -12,7 +12,7 @@ use crate::codec::{
 use crate::connectors::http::now;
 use crate::connectors::observer::{Noted, Observer};
 use crate::connectors::outbox::Outbox;
-use crate::connectors::sink::{Backlog, Hold, Job};
+use crate::connectors::sink::{Backlog, Hold, Job, PutBack};
 use crate::domain::{AccountName, Platform, Remedy, Status};
 use crate::engine::Verdict;
 
@@ -20,6 +20,10 @@ use crate::engine::Verdict;
 const FORBIDDEN_MAX: usize = 3;
 /// One who is refused alone is that after so long.
 const FORBIDDEN_FOR: Duration = Duration::from_secs(10);
+/// A key that is longer is none of ours.
+const KEY_BYTES_MAX: usize = 256;
+/// How much is to be done is told so often.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// What became of a call.
 pub(super) struct Called {
@@ -56,6 +60,16 @@ pub(super) struct Sink {
     rests_for: Duration,
     /// What is read was another's, who may have been in the middle of a call: of no command is it certain that it was not sent.
     is_inherited: bool,
+    told_at: Option<Instant>,
+}
+
+/// What is known of who had the account before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// He may be in the middle of a call.
+    pub(super) may_be_in_a_call: bool,
+    /// He has told that the platform is held, and not that it is over.
+    pub(super) was_held: bool,
 }
 
 impl Sink {
@@ -64,7 +78,7 @@ impl Sink {
         (tenant, setter): (Arc<Tenant>, Arc<Setter>),
         observer: Arc<dyn Observer>,
         (calls_max, call_timeout): (usize, Duration),
-        is_inherited: bool,
+        before: Before,
     ) -> Sink {
         Sink {
             account,
@@ -72,13 +86,14 @@ impl Sink {
             setter,
             observer,
             backlog: Backlog::default(),
-            hold: Hold::default(),
+            hold: if before.was_held { Hold::inherited() } else { Hold::default() },
             calls: 0,
             calls_max,
             forbidden: Vec::new(),
             resting: Vec::new(),
             rests_for: call_timeout,
-            is_inherited,
+            is_inherited: before.may_be_in_a_call,
+            told_at: None,
         }
     }
 
@@ -94,7 +109,17 @@ impl Sink {
 
     /// Whether somebody waits for a call.
     pub(super) fn has_work(&self) -> bool {
-        self.backlog.len().0 > 0
+        self.backlog.has_next()
+    }
+
+    /// Whether nothing of a call can come any more.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.calls == 0 && self.resting.is_empty()
+    }
+
+    /// Whether the platform is held.
+    pub(super) const fn is_held(&self) -> bool {
+        self.hold.cause().is_some()
     }
 
     /// How many calls are on their way.
@@ -124,7 +149,8 @@ impl Sink {
                 let at = record.appended_at.unwrap_or_default();
                 let (partition, offset) = (partition.cast_signed(), offset.0.cast_signed());
                 let origin = codec::Origin { topic, partition, offset, at };
-                let key = record.key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+                let key = record.key.filter(|key| key.len() <= KEY_BYTES_MAX);
+                let key = key.and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
                 tracing::warn!("a command cannot be read, and is set aside: {why}");
                 return outbox.put_dead_letter(&origin, key, (why.cause(), &why.to_string()), value);
             }
@@ -145,10 +171,10 @@ impl Sink {
                     status: set.status,
                     partition,
                     offset,
+                    may_have_been_sent: self.is_inherited,
                 };
                 if let Some(before) = self.backlog.add(job) {
-                    let sent = self.is_inherited.then_some(Verdict::Unknown);
-                    self.over(&before, sent.unwrap_or(Verdict::Superseded), None, outbox)?;
+                    self.superseded(&before, outbox)?;
                 }
             }
         }
@@ -207,12 +233,25 @@ impl Sink {
         let at = Instant::now();
         match fate {
             Fate::Over(verdict, detail) => {
-                if verdict != Verdict::Unknown {
-                    self.works(outbox)?;
-                    self.backlog.done(&job);
-                } else {
-                    // A platform that answers too late may still do it. What is newer comes after that.
-                    self.resting.push((job, began + 2 * self.rests_for));
+                match verdict {
+                    Verdict::Unknown => {
+                        // A platform that answers too late may still do it. What is newer comes after that.
+                        self.resting.push((job, at + self.rests_for));
+                        let held = self.hold.failed(at, HeldCause::Unavailable);
+                        self.tell_held(held, detail.as_deref().unwrap_or_default(), outbox)?;
+                    }
+                    Verdict::Accepted => {
+                        self.works(began, outbox)?;
+                        // A permission that is there for others is missing for those alone.
+                        let is_before = |one: &(Job, Instant, String)| one.1 <= began;
+                        let alone = self.forbidden.extract_if(.., |one| is_before(one)).collect();
+                        self.refuse(alone, outbox)?;
+                        self.backlog.done(&job);
+                    }
+                    _ => {
+                        self.works(began, outbox)?;
+                        self.backlog.done(&job);
+                    }
                 }
                 self.over(&job, verdict, detail, outbox)
             }
@@ -220,12 +259,17 @@ impl Sink {
                 self.forbidden.push((job, at, detail));
                 self.look_at_the_forbidden(at, outbox)
             }
-            Fate::Later(cause, detail) => {
-                self.put_back(&job, outbox)?;
+            Fate::Later(cause, detail, done) => {
+                if done == Done::Perhaps && self.backlog.is_replaced(&job) {
+                    self.resting.push((job, at + self.rests_for));
+                    self.over(&job, Verdict::Unknown, Some(detail.clone()), outbox)?;
+                } else {
+                    self.put_back(&job, done == Done::Perhaps, outbox)?;
+                }
                 let held = self.hold.failed(at, cause);
                 self.tell_held(held, &detail, outbox)
             }
-            Fate::NotSent => self.put_back(&job, outbox),
+            Fate::NotSent => self.put_back(&job, false, outbox),
         }
     }
 
@@ -237,10 +281,13 @@ impl Sink {
         self.look_at_the_forbidden(at, outbox)?;
         if self.backlog.is_empty() && self.hold.cause().is_some() {
             // Nobody is left who could find out.
-            self.works(outbox)?;
+            self.works(at, outbox)?;
         }
-        let (waiting, under_way) = self.backlog.len();
-        self.observer.note(Noted::Backlog { waiting, under_way });
+        if self.told_at.is_none_or(|told| at.saturating_duration_since(told) >= TOLD_EVERY) {
+            let (waiting, under_way) = self.backlog.len();
+            self.observer.note(Noted::Backlog { waiting, under_way });
+            self.told_at = Some(at);
+        }
         Ok(())
     }
 
@@ -250,7 +297,7 @@ impl Sink {
         if is_certain || self.forbidden.len() >= FORBIDDEN_MAX {
             let detail = self.forbidden.last().map(|(.., detail)| detail.clone());
             for (job, ..) in std::mem::take(&mut self.forbidden) {
-                self.put_back(&job, outbox)?;
+                self.put_back(&job, false, outbox)?;
             }
             if let Some(detail) = detail {
                 let held = self.hold.failed(at, HeldCause::Forbidden);
@@ -275,16 +322,15 @@ impl Sink {
         Ok(())
     }
 
-    /// The platform does what it is told.
-    fn works(&mut self, outbox: &mut Outbox) -> Result<(), codec::Error> {
-        if self.hold.worked() {
+    /// The platform has answered a call that began then.
+    fn works(&mut self, began: Instant, outbox: &mut Outbox) -> Result<(), codec::Error> {
+        if self.hold.worked(began) {
             let kept = self.backlog.len().0 as u32;
             tracing::info!(kept, "platform resumed");
             self.observer.note(Noted::Held(None));
             outbox.put_for_all(What::PlatformResumed(PlatformResumed { kept }), now())?;
         }
-        let alone = std::mem::take(&mut self.forbidden);
-        self.refuse(alone, outbox)
+        Ok(())
     }
 
     fn tell_held(
@@ -300,11 +346,17 @@ impl Sink {
         outbox.put_for_all(What::PlatformHeld(PlatformHeld { cause, detail: detail.into() }), now())
     }
 
-    fn put_back(&mut self, job: &Job, outbox: &mut Outbox) -> Result<(), codec::Error> {
-        if self.backlog.put_back(job) {
-            return self.over(job, Verdict::Superseded, None, outbox);
+    fn put_back(&mut self, job: &Job, may_be_sent: bool, outbox: &mut Outbox) -> Result<(), codec::Error> {
+        match self.backlog.put_back(job, may_be_sent) {
+            PutBack::Replaced => self.superseded(job, outbox),
+            PutBack::Waits | PutBack::Void => Ok(()),
         }
-        Ok(())
+    }
+
+    /// A newer one has taken its place. One that may have been sent may be seen, and is no choice of the agent then.
+    fn superseded(&self, job: &Job, outbox: &mut Outbox) -> Result<(), codec::Error> {
+        let verdict = if job.may_have_been_sent { Verdict::Unknown } else { Verdict::Superseded };
+        self.over(job, verdict, None, outbox)
     }
 
     fn over(

@@ -154,9 +154,9 @@ impl Source {
         self.observer.note(Noted::OfOthers(taken.of_others));
         self.observer.note(Noted::Unreadable(taken.unreadable.len()));
         if asked == Asked::All {
-            if self.has_seen_all && changes > 0 {
-                tracing::info!(changes, "a snapshot found what the feed had not told");
-                self.observer.note(Noted::Drift(changes));
+            if self.has_seen_all && taken.drift > 0 {
+                tracing::info!(changes = taken.drift, "a snapshot found what the feed had not told");
+                self.observer.note(Noted::Drift(taken.drift));
             }
             self.has_seen_all = true;
         }

@@ -178,7 +178,7 @@ impl Tenant {
         };
         let mut poll = Poll { cursor: first.last_poll_time.0, ..Poll::default() };
         let mut agents = HashSet::with_capacity(rows.len());
-        let mut latest: Option<(TimeMs, String)> = None;
+        let mut earliest: Option<(TimeMs, String)> = None;
         for row in rows {
             agents.insert(row.agent.0);
             match row.whole() {
@@ -189,12 +189,13 @@ impl Tenant {
             }
             if let Some(text) = row.last_poll_time.0
                 && let Some(at) = wire::time(&text)
-                && latest.as_ref().is_none_or(|(known, _)| *known < at)
+                && earliest.as_ref().is_none_or(|(known, _)| at < *known)
             {
-                latest = Some((at, text));
+                // Of several pages that of the first: what changed before the others were asked for is not in it.
+                earliest = Some((at, text));
             }
         }
-        poll.cursor = poll.cursor.or(latest.map(|(_, text)| text));
+        poll.cursor = poll.cursor.or(earliest.map(|(_, text)| text));
         let total = first.total.0.and_then(|total| usize::try_from(total).ok());
         poll.is_whole = total.is_none_or(|total| agents.len() >= total);
         Ok(poll)
@@ -373,7 +374,7 @@ impl Tenant {
     async fn call(&self, call: &Call<'_>, turn: Turn, lease: &Lease) -> Result<Answer, Error> {
         self.with_token(call.name, turn, Some(lease), |session| {
             let url = self.url(session, call.path, call.query);
-            let request = self.platform.client().post(url).timeout(self.settings.set_timeout);
+            let request = self.platform.setting_client().post(url).timeout(self.settings.set_timeout);
             match &call.body {
                 Some(body) => request.json(body),
                 // Some servers want to know that there is none.

@@ -18,8 +18,6 @@ use crate::domain::TimeMs;
 
 /// An answer may have so many bytes: a page of a thousand agents has half of one MiB.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a platform is left alone that says it is busy, and not for how long.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 /// Redirects that are followed, within a host.
@@ -34,6 +32,8 @@ pub struct Settings {
     pub rate: Rate,
     /// When it is left alone.
     pub limits: Limits,
+    /// How long a connection may take. It is to be less than any answer may: else it could not be told that nothing was sent.
+    pub connect_timeout: Duration,
     /// How long an answer may take.
     pub answer_timeout: Duration,
     /// The way out, where there is one.
@@ -47,6 +47,7 @@ pub struct Settings {
 /// A platform, as it is called for one account.
 pub struct Platform {
     client: Client,
+    setting_client: Client,
     settings: Settings,
     gate: Mutex<Gate>,
     observer: Arc<dyn Observer>,
@@ -77,39 +78,26 @@ impl Platform {
     /// # Errors
     /// A setting cannot be used.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Result<Platform, Error> {
-        let setting = |what: &str, why: &dyn std::fmt::Display| Error::Setting {
-            what: what.to_owned(),
-            why: why.to_string(),
-        };
-        let mut builder = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(settings.answer_timeout)
-            .tls_version_min(tls::Version::TLS_1_2)
-            .redirect(within_the_host())
-            .user_agent(concat!("lockstep/", env!("CARGO_PKG_VERSION")));
-        if let Some(file) = &settings.ca_file {
-            let pem = std::fs::read(file).map_err(|error| setting(&file.display().to_string(), &error))?;
-            let all = reqwest::Certificate::from_pem_bundle(&pem);
-            for one in all.map_err(|error| setting(&file.display().to_string(), &error))? {
-                builder = builder.add_root_certificate(one);
-            }
-        }
-        if let Some(url) = &settings.proxy {
-            let proxy = reqwest::Proxy::all(url.clone()).map_err(|error| setting("the proxy", &error))?;
-            builder = builder.proxy(proxy);
-        }
-        let client = builder.build().map_err(|error| setting("TLS", &error))?;
+        let reading = build(&settings, within_the_host())?;
+        // A redirect makes another call of one that sets something.
+        let setting = build(&settings, Policy::none())?;
         let gate = Gate {
             budget: Budget::new(settings.rate, Instant::now()),
             breaker: Breaker::new(settings.limits),
             offset: ClockOffset::default(),
         };
-        Ok(Platform { client, settings, gate: Mutex::new(gate), observer })
+        let gate = Mutex::new(gate);
+        Ok(Platform { client: reading, setting_client: setting, settings, gate, observer })
     }
 
-    /// For requests; they go out with [`Platform::send`].
+    /// For requests that read; they go out with [`Platform::send`].
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// For requests that set something: no redirect is followed.
+    pub const fn setting_client(&self) -> &Client {
+        &self.setting_client
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -219,6 +207,31 @@ impl Platform {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         self.settings.shows_answers.then(|| line.chars().take(SHOWN_CHARS_MAX).collect())
     }
+}
+
+fn build(settings: &Settings, redirects: Policy) -> Result<Client, Error> {
+    let setting = |what: &str, why: &dyn std::fmt::Display| Error::Setting {
+        what: what.to_owned(),
+        why: why.to_string(),
+    };
+    let mut builder = Client::builder()
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.answer_timeout)
+        .tls_version_min(tls::Version::TLS_1_2)
+        .redirect(redirects)
+        .user_agent(concat!("lockstep/", env!("CARGO_PKG_VERSION")));
+    if let Some(file) = &settings.ca_file {
+        let pem = std::fs::read(file).map_err(|error| setting(&file.display().to_string(), &error))?;
+        let all = reqwest::Certificate::from_pem_bundle(&pem);
+        for one in all.map_err(|error| setting(&file.display().to_string(), &error))? {
+            builder = builder.add_root_certificate(one);
+        }
+    }
+    if let Some(url) = &settings.proxy {
+        let proxy = reqwest::Proxy::all(url.clone()).map_err(|error| setting("the proxy", &error))?;
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| setting("TLS", &error))
 }
 
 /// A token must not be carried to another host, nor to one without TLS.

@@ -25,12 +25,27 @@ pub struct Job {
     pub partition: u32,
     /// Its offset there.
     pub offset: Offset,
+    /// It may have been sent already: by who had the account before, or by a call that failed in the middle.
+    pub may_have_been_sent: bool,
+}
+
+/// What became of a command that was put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutBack {
+    /// It waits again.
+    Waits,
+    /// A newer one has taken its place.
+    Replaced,
+    /// Nobody wants to know: the agent is linked no more.
+    Void,
 }
 
 /// What a sink has still to do.
 #[derive(Debug, Default)]
 pub struct Backlog {
     agents: HashMap<AgentId, Entry>,
+    waiting: usize,
+    under_way: usize,
     /// Whose turn it is: who becomes less available first, then who has waited longest.
     turns: BTreeMap<Turn, AgentId>,
     arrived: u64,
@@ -42,6 +57,8 @@ pub struct Backlog {
 struct Entry {
     waiting: Option<(Turn, Job)>,
     under_way: Option<Job>,
+    /// What is under way is not to be tried again.
+    is_void: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +82,7 @@ impl Backlog {
         place.unfinished.insert(job.offset);
         let entry = self.agents.entry(job.agent).or_default();
         let superseded = entry.waiting.take();
+        self.waiting += usize::from(superseded.is_none());
         // Who waited keeps his place, where it is of the same kind.
         let makes_available = makes_available(job.status);
         let kept = superseded.map(|(turn, _)| turn).filter(|turn| turn.makes_available == makes_available);
@@ -86,6 +104,8 @@ impl Backlog {
         let Some(entry) = self.agents.get_mut(&agent) else { return };
         let waited = entry.waiting.take();
         let is_idle = entry.under_way.is_none();
+        entry.is_void = !is_idle;
+        self.waiting -= usize::from(waited.is_some());
         if let Some((turn, job)) = waited {
             self.turns.remove(&turn);
             self.finished(job);
@@ -101,6 +121,8 @@ impl Backlog {
         let entry = self.agents.get_mut(&agent)?;
         let (_, job) = entry.waiting.take()?;
         entry.under_way = Some(job);
+        self.waiting -= 1;
+        self.under_way += 1;
         Some(job)
     }
 
@@ -110,7 +132,8 @@ impl Backlog {
         if entry.under_way.as_ref() != Some(job) {
             return;
         }
-        entry.under_way = None;
+        (entry.under_way, entry.is_void) = (None, false);
+        self.under_way -= 1;
         match entry.waiting {
             Some((turn, _)) => {
                 self.turns.insert(turn, job.agent);
@@ -122,41 +145,37 @@ impl Backlog {
         self.finished(*job);
     }
 
-    /// One that was under way was not sent, and is to be sent later. Tells whether a newer one has taken its place.
-    pub fn put_back(&mut self, job: &Job) -> bool {
-        let Some(entry) = self.agents.get_mut(&job.agent) else { return false };
+    /// One that was under way is to be sent again later, as nothing came of it; or perhaps something did.
+    pub fn put_back(&mut self, job: &Job, may_have_been_sent: bool) -> PutBack {
+        let Some(entry) = self.agents.get_mut(&job.agent) else { return PutBack::Void };
         if entry.under_way.as_ref() != Some(job) {
-            return false;
+            return PutBack::Void;
+        }
+        if entry.is_void || entry.waiting.is_some() {
+            let put_back = if entry.is_void { PutBack::Void } else { PutBack::Replaced };
+            self.done(job);
+            return put_back;
         }
         entry.under_way = None;
-        if let Some((turn, _)) = entry.waiting {
-            self.turns.insert(turn, job.agent);
-            self.finished(*job);
-            return true;
-        }
         let turn = Turn { makes_available: makes_available(job.status), arrived: self.arrived };
         self.arrived += 1;
-        entry.waiting = Some((turn, *job));
+        let may_have_been_sent = job.may_have_been_sent || may_have_been_sent;
+        entry.waiting = Some((turn, Job { may_have_been_sent, ..*job }));
         self.turns.insert(turn, job.agent);
-        false
+        self.under_way -= 1;
+        self.waiting += 1;
+        PutBack::Waits
+    }
+
+    /// Whether a newer one waits for the end of this one.
+    pub fn is_replaced(&self, job: &Job) -> bool {
+        self.agents.get(&job.agent).is_some_and(|entry| entry.waiting.is_some())
     }
 
     /// A partition was read so far.
     pub fn read(&mut self, partition: u32, next: Offset) {
         let place = self.places.entry(partition).or_default();
         place.next = place.next.max(next);
-    }
-
-    /// A partition went to another: what waits of it is his. What is under way cannot be taken back.
-    pub fn let_go(&mut self, partition: u32) {
-        self.places.remove(&partition);
-        let turns = &mut self.turns;
-        self.agents.retain(|_, entry| {
-            if let Some((turn, _)) = entry.waiting.take_if(|(_, job)| job.partition == partition) {
-                turns.remove(&turn);
-            }
-            entry.waiting.is_some() || entry.under_way.is_some()
-        });
     }
 
     /// Where each partition is to be read again after a restart: at the oldest command that is not done.
@@ -167,10 +186,13 @@ impl Backlog {
     }
 
     /// How many wait, and how many are under way.
-    pub fn len(&self) -> (usize, usize) {
-        let under_way = self.agents.values().filter(|entry| entry.under_way.is_some()).count();
-        let waiting = self.agents.values().filter(|entry| entry.waiting.is_some()).count();
-        (waiting, under_way)
+    pub const fn len(&self) -> (usize, usize) {
+        (self.waiting, self.under_way)
+    }
+
+    /// Whether one could be taken now.
+    pub fn has_next(&self) -> bool {
+        !self.turns.is_empty()
     }
 
     /// Whether there is nothing to do.
@@ -220,6 +242,7 @@ mod tests {
             status,
             partition: 0,
             offset: Offset(offset),
+            may_have_been_sent: false,
         }
     }
 
@@ -267,14 +290,41 @@ mod tests {
         backlog.done(&first);
         assert_eq!(progress(&backlog), [(0, Offset(12)), (1, Offset(7))]);
         let third = backlog.take().unwrap();
-        assert!(!backlog.put_back(&third), "nothing newer is there");
+        assert_eq!(backlog.put_back(&third, false), PutBack::Waits, "nothing newer is there");
         assert_eq!(progress(&backlog), [(0, Offset(12)), (1, Offset(7))]);
         let third = backlog.take().unwrap();
         backlog.add(job(3, 13, AVAILABLE));
-        assert!(backlog.put_back(&third), "a newer one is");
+        assert_eq!(backlog.put_back(&third, false), PutBack::Replaced, "a newer one is");
         backlog.void(agent(3), 0, Offset(14));
         assert_eq!(progress(&backlog), [(0, Offset(15)), (1, Offset(7))]);
         assert!(backlog.is_empty());
+    }
+
+    #[test]
+    fn what_is_void_does_not_come_back() {
+        let mut backlog = Backlog::default();
+        backlog.add(job(1, 0, LUNCH));
+        let first = backlog.take().unwrap();
+        backlog.void(agent(1), 0, Offset(1));
+        // The same person is linked again meanwhile.
+        backlog.add(job(1, 2, AVAILABLE));
+        assert_eq!(backlog.put_back(&first, true), PutBack::Void);
+        assert_eq!(backlog.take(), Some(job(1, 2, AVAILABLE)));
+        backlog.void(agent(1), 0, Offset(3));
+        assert_eq!(backlog.put_back(&job(1, 2, AVAILABLE), false), PutBack::Void);
+        assert!(backlog.is_empty() && backlog.len() == (0, 0));
+        assert_eq!(progress(&backlog), [(0, Offset(4))]);
+    }
+
+    #[test]
+    fn that_it_may_have_been_sent_is_remembered() {
+        let mut backlog = Backlog::default();
+        backlog.add(job(1, 0, LUNCH));
+        let first = backlog.take().unwrap();
+        assert!(!backlog.is_replaced(&first));
+        assert_eq!(backlog.put_back(&first, true), PutBack::Waits);
+        let sent = Job { may_have_been_sent: true, ..first };
+        assert_eq!(backlog.add(job(1, 1, AVAILABLE)), Some(sent));
     }
 
     /// What somebody who keeps every command would do.
@@ -348,7 +398,8 @@ mod tests {
                         let job = under_way.remove(usize::from(number) % under_way.len());
                         let sixth = (0..6).find(|number| agent(*number) == job.agent).unwrap();
                         let is_replaced = !oracle.of(sixth, Fate::Waiting).is_empty();
-                        prop_assert_eq!(backlog.put_back(&job), is_replaced);
+                        let put_back = if is_replaced { PutBack::Replaced } else { PutBack::Waits };
+                        prop_assert_eq!(backlog.put_back(&job, false), put_back);
                         oracle.set(job.offset, if is_replaced { Fate::Over } else { Fate::Waiting });
                     }
                     _ => {}

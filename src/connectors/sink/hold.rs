@@ -18,6 +18,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Hold {
     failed: u32,
+    failed_at: Option<Instant>,
     /// No call before that.
     again: Option<Instant>,
     told: Option<HeldCause>,
@@ -48,6 +49,7 @@ impl Hold {
         let after = AGAIN_AFTER.saturating_mul(1 << self.failed.min(16)).min(most);
         self.again = Some(now + after);
         self.failed = self.failed.saturating_add(1);
+        self.failed_at = Some(now);
         let is_held = self.told.is_some() || self.failed >= FAILED_MAX || is_certain(cause);
         if !is_held || self.told == Some(cause) {
             return None;
@@ -70,9 +72,19 @@ impl Hold {
         self.told
     }
 
-    /// A call was made, whatever the platform said of it. Whether the account was held until now.
-    pub const fn worked(&mut self) -> bool {
+    /// Whoever had the account before has held it, and not told that it is over.
+    pub const fn inherited() -> Hold {
+        Hold { failed: 0, failed_at: None, again: None, told: Some(HeldCause::Unknown) }
+    }
+
+    /// A call was made that began then, whatever the platform said of it. Whether the account was held until now. What was
+    /// under way already when another failed says nothing.
+    pub fn worked(&mut self, began: Instant) -> bool {
+        if self.failed_at.is_some_and(|failed| began < failed) {
+            return false;
+        }
         self.failed = 0;
+        self.failed_at = None;
         self.again = None;
         self.told.take().is_some()
     }
@@ -93,7 +105,7 @@ mod tests {
         assert_eq!((hold.wait(now), hold.is_trying()), (Duration::ZERO, false));
         assert_eq!(hold.failed(now, HeldCause::Unavailable), None);
         assert_eq!((hold.wait(now), hold.is_trying()), (AGAIN_AFTER, true));
-        assert!(!hold.worked(), "one alone is nothing to be told");
+        assert!(!hold.worked(now), "one alone is nothing to be told");
         for (ms, told) in [(250, None), (500, None), (1_000, Some(HeldCause::Unavailable)), (2_000, None)] {
             assert_eq!(hold.failed(now, HeldCause::Unavailable), told, "{ms}");
             assert_eq!(hold.wait(now), Duration::from_millis(ms));
@@ -108,7 +120,8 @@ mod tests {
         assert_eq!(hold.wait(now), LOG_IN_AGAIN_AFTER_MAX);
         hold.may_work_again();
         assert_eq!((hold.wait(now), hold.is_trying()), (Duration::ZERO, true));
-        assert!(hold.worked());
+        assert!(!hold.worked(now - AGAIN_AFTER), "it had begun before");
+        assert!(hold.worked(now));
         assert_eq!((hold.cause(), hold.is_trying()), (None, false));
     }
 
@@ -116,7 +129,8 @@ mod tests {
     fn a_log_in_that_is_refused_holds_it_at_once() {
         let (mut hold, now) = (Hold::default(), Instant::now());
         assert_eq!(hold.failed(now, HeldCause::Unauthorised), Some(HeldCause::Unauthorised));
-        assert!(hold.worked() && !hold.worked());
+        assert!(hold.worked(now) && !hold.worked(now));
+        assert!(Hold::inherited().worked(now));
     }
 
     #[test]
@@ -125,6 +139,6 @@ mod tests {
         assert_eq!(hold.is_to_wait(Duration::from_secs(4)), None);
         assert_eq!(hold.is_to_wait(Duration::from_secs(30)), Some(HeldCause::AllowanceUsedUp));
         assert_eq!(hold.is_to_wait(Duration::from_secs(30)), None);
-        assert!(hold.worked());
+        assert!(hold.worked(Instant::now()));
     }
 }

@@ -3,5 +3,5 @@
 mod backlog;
 mod hold;
 
-pub use backlog::{Backlog, Job};
+pub use backlog::{Backlog, Job, PutBack};
 pub use hold::Hold;

@@ -197,6 +197,7 @@ impl Site {
         let reach = Reach {
             rate: how.rate,
             limits: Limits::default(),
+            connect_timeout: Duration::from_millis(700),
             answer_timeout: READ_TIMEOUT,
             proxy: None,
             ca_file: None,
