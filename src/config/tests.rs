@@ -81,7 +81,7 @@ fn the_template_is_valid_and_names_every_key() {
         tables.filter_map(|t| t["properties"].as_object()).flat_map(|p| p.keys().cloned()).collect();
     assert!(keys.len() > 25, "{keys:?}");
     for key in keys {
-        let named = [format!("{key} = "), format!("[{key}"), format!("[bus.{key}]")];
+        let named = [format!("{key} = "), format!("[{key}"), format!(".{key}]")];
         assert!(named.iter().any(|n| TEMPLATE.contains(n.as_str())), "{key} is not in the template");
     }
 }
@@ -224,6 +224,91 @@ fn each_field_wrong_in_turn() {
             16,
             "not encrypted",
             "https://",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\npoll_interval_ms = 199",
+            17,
+            "`poll_interval_ms` is out of range",
+            "from 200 to 60000; 2000",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nsnapshot_interval_s = 9",
+            17,
+            "`snapshot_interval_s` is out of range",
+            "from 10 to 3600; 300",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nper_minute = 0",
+            17,
+            "`per_minute` is out of range",
+            "from 1 to 65535; 1200",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nburst = 0",
+            17,
+            "`burst` is out of range",
+            "; 100",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nat_once = 257",
+            17,
+            "`at_once` is out of range",
+            "from 1 to 256; 16",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nset_timeout_ms = 5001",
+            17,
+            "`set_timeout_ms` is out of range",
+            "from 500 to 5000; 3000",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nread_timeout_s = 121",
+            17,
+            "`read_timeout_s` is out of range",
+            "from 1 to 120; 30",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\napi_version = 0",
+            17,
+            "`api_version` is out of range",
+            "; 33",
+        ),
+        ("area = \"na1\"", "area = \"na1\"\n[cxone.emea.calls]\nset_by = \"magic\"", 17, "", ""),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nproxy = \"nowhere\"",
+            17,
+            "`proxy` is not an address",
+            "https://HOST",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\nca_file = \" \"",
+            17,
+            "`ca_file` is empty",
+            "delete the line",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[cxone.emea.calls]\npage_size = 1",
+            17,
+            "unknown key \"page_size\"",
+            "",
+        ),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[directory]\nlink_by = [\"email\", \"email\"]",
+            17,
+            "`link_by` has this twice",
+            "keep one",
         ),
         (
             "area = \"na1\"",
