@@ -20,8 +20,9 @@ use super::report;
 pub(super) enum Directory {
     /// Get agents, teams and codes from CXone, and link who is the same person in Salesforce
     #[command(after_help = "\
-Agents are linked with users of Salesforce by `link_by` of [directory]: e-mail address, federation id, user name. Who has no match
-or several is not linked: `lockstep directory unlinked` says why. Who is linked stays so.
+Agents are linked with users of Salesforce by `link_by` of [directory]: e-mail address, federation
+id, user name. Who has no match or several is not linked: `lockstep directory unlinked` says why.
+Who is linked stays so.
 
 Its calls are made at a tenth of the account's rate, beside those of `lockstep run`.
 
@@ -31,8 +32,9 @@ Examples:
     Refresh(refresh::Refresh),
     /// Make the accounts in the log what a file says: users, agents, statuses, codes, teams and links
     #[command(after_help = "\
-The file is the whole of the accounts that it has: what is not in it is removed from them. Other accounts stay as they are. Links
-that are new or gone, and agents who are in another team, become events for the processor.
+The file is the whole of the accounts that it has: what is not in it is removed from them. Other
+accounts stay as they are. Links that are new or gone, and agents who are in another team, become
+events for the processor.
 
 Examples:
   lockstep directory import examples/directory.toml --reason 'first import'
@@ -52,8 +54,9 @@ Example:
     Unlinked(people::UnlinkedOnes),
     /// Link a user of Salesforce and an agent of CXone by hand, or many from a file
     #[command(after_help = "\
-Either is named by ACCOUNT/ID, or by an e-mail address, user name or federation id that nobody else has.
-A CSV file has a user and an agent on each line; a first line that begins with `salesforce` is its head.
+Either is named by ACCOUNT/ID, or by an e-mail address, user name or federation id that nobody else
+has. A CSV file has a user and an agent on each line; a first line that begins with `salesforce` is
+its head.
 
 Examples:
   lockstep directory link main/0055g00000abcde emea/293558 --reason 'has two addresses'
@@ -67,8 +70,9 @@ Example:
     Unlink(people::One),
     /// Forget somebody: his state, his link, and who he is
     #[command(after_help = "\
-His entries and his state are removed now. Events, decisions and dead letters about him have his id and no name; they go when their
-retention is over. Remove him on the platforms first: `directory refresh` would find him again.
+His entries and his state are removed now. Events, decisions and dead letters about him have his id
+and no name; they go when their retention is over. Remove him on the platforms first: `directory
+refresh` would find him again.
 
 Example:
   lockstep directory forget ada@example.com --reason 'ticket 4711'")]

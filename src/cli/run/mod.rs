@@ -41,7 +41,8 @@ Metrics are at http://127.0.0.1:9464/metrics, health at /healthz, readiness at /
 SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one ends it at once.
 
 Examples:
-  lockstep run --config lockstep.toml --roles processor
+  lockstep run --config lockstep.toml
+  lockstep run --roles source,sink            # several of these: one has each account, others stand by
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   lockstep run --log-format json 2>> lockstep.log")]
