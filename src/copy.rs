@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::bus::{
     self, Bus, Committed, From, Header, Kept, Loader, Member, Membership, Offset, Polled, Progress, Reader,
-    Record, Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer,
+    Record, Records, Topic, TopicName, TopicPartition, TopicsPlan, Until, Writer, latest,
 };
 use crate::codec::{self, Codec};
-use crate::domain::Remedy;
+use crate::connectors;
+use crate::domain::{Platform, Remedy};
 use crate::processor::{self, States};
 
 /// How long it is waited for records before it is looked whether the end has come.
@@ -175,16 +176,46 @@ impl Error {
 /// How far all is written and dealt with.
 struct Standing {
     bounds: BTreeMap<TopicPartition, Range<Offset>>,
-    committed: Vec<Option<Committed>>,
+    groups: Vec<Group>,
+}
+
+/// Who has read something, and how far. It moves along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    /// The account of a source and a sink; none for the processor.
+    account: Option<String>,
+    read: Vec<(Topic, u32, Option<Committed>)>,
+}
+
+impl Group {
+    fn name(&self, plan: &TopicsPlan) -> String {
+        match &self.account {
+            None => processor::group(plan),
+            Some(account) => connectors::identity(plan, account),
+        }
+    }
+
+    /// What its members join for.
+    const fn joins(&self) -> Topic {
+        match self.account {
+            None => Topic::Events,
+            Some(_) => Topic::Positions,
+        }
+    }
 }
 
 impl Standing {
     /// What has gone on since then. That old records go changes nothing.
-    fn went_on(&self, before: &Standing, events: &TopicName) -> Option<TopicPartition> {
+    fn went_on(&self, before: &Standing, plan: &TopicsPlan) -> Option<TopicPartition> {
         let end = |standing: &Standing, place: &TopicPartition| standing.bounds.get(place).map(|all| all.end);
         let grown = before.bounds.keys().find(|place| end(self, place) != end(before, place));
-        let read = self.committed.iter().zip(&before.committed).position(|(now, then)| now != then);
-        grown.cloned().or_else(|| read.map(|number| events.partition(number as u32)))
+        let all = |standing: &Standing| -> Vec<_> {
+            standing.groups.iter().flat_map(|group| group.read.iter().cloned()).collect()
+        };
+        let (now, then) = (all(self), all(before));
+        let read =
+            now.iter().zip(&then).find(|(now, then)| now != then).map(|(now, _)| now).or(now.get(then.len()));
+        grown.cloned().or_else(|| read.map(|(topic, number, _)| plan.name(*topic).partition(*number)))
     }
 }
 
@@ -223,10 +254,10 @@ pub fn copy<S: Bus, T: Bus>(
         copied.topics.push((to.plan.name(topic), records));
     }
     is_idle(from, tell)?;
-    if let Some(place) = standing(from)?.went_on(&before, &from.plan.name(Topic::Events)) {
+    if let Some(place) = standing(from)?.went_on(&before, from.plan) {
         return Err(Error::InUse(place));
     }
-    patiently(|| commit(to, &before.committed))?;
+    before.groups.iter().try_for_each(|group| patiently(|| commit(to, group)))?;
     let found = states(to)?;
     for (wanted, found) in wanted.into_iter().zip(&found) {
         if wanted != *found {
@@ -288,22 +319,24 @@ fn places<B: Bus>(site: &Site<'_, B>) -> Vec<TopicPartition> {
     all
 }
 
-/// Waits until no processor is there, and nothing is open any more.
+/// Waits until no processor, source or sink is there, and nothing is open any more.
 fn is_idle<B: Bus>(site: &Site<'_, B>, tell: &mut dyn FnMut(Step<'_>)) -> Result<(), Error> {
-    let (group, begun) = (processor::group(site.plan), Instant::now());
-    let mut is_told = false;
-    loop {
-        let members = patiently(|| Ok(site.bus.members(&group)?))?;
-        if members == 0 {
-            break;
+    let begun = Instant::now();
+    for group in patiently(|| groups(site))? {
+        let (group, mut is_told) = (group.name(site.plan), false);
+        loop {
+            let members = patiently(|| Ok(site.bus.members(&group)?))?;
+            if members == 0 {
+                break;
+            }
+            if begun.elapsed() >= IDLE_WITHIN {
+                return Err(Error::Members { group, members });
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                tell(Step::WaitingForMembers(&group));
+            }
+            std::thread::sleep(WAIT);
         }
-        if begun.elapsed() >= IDLE_WITHIN {
-            return Err(Error::Members { group, members });
-        }
-        if !std::mem::replace(&mut is_told, true) {
-            tell(Step::WaitingForMembers(&group));
-        }
-        std::thread::sleep(WAIT);
     }
     let (places, begun) = (places(site), Instant::now());
     while let Some(place) = patiently(|| open(site, &places))? {
@@ -331,10 +364,30 @@ fn standing<B: Bus>(site: &Site<'_, B>) -> Result<Standing, Error> {
         let here = patiently(|| Ok(site.bus.bounds(&place)?))?;
         bounds.insert(place, here);
     }
-    let events = site.plan.name(Topic::Events);
-    let places: Vec<_> = (0..site.plan.partitions).map(|number| events.partition(number)).collect();
-    let committed = patiently(|| Ok(site.bus.committed(&processor::group(site.plan), &places)?))?;
-    Ok(Standing { bounds, committed })
+    let mut groups = patiently(|| groups(site))?;
+    for group in &mut groups {
+        let name = group.name(site.plan);
+        let places: Vec<_> =
+            group.read.iter().map(|(topic, number, _)| site.plan.name(*topic).partition(*number)).collect();
+        let committed = patiently(|| Ok(site.bus.committed(&name, &places)?))?;
+        group.read.iter_mut().zip(committed).for_each(|((.., known), committed)| *known = committed);
+    }
+    Ok(Standing { bounds, groups })
+}
+
+/// The processor, and the source and sink of each account that was ever read.
+fn groups<B: Bus>(site: &Site<'_, B>) -> Result<Vec<Group>, Error> {
+    let all = |topic: Topic| (0..site.plan.partitions).map(move |number| (topic, number, None));
+    let mut groups = vec![Group { account: None, read: all(Topic::Events).collect() }];
+    for account in latest(site.bus, &site.plan.name(Topic::Positions), |_| true)?.into_keys() {
+        let commands = match account.starts_with(Platform::Cxone.name()) {
+            true => Topic::CommandsCxone,
+            false => Topic::CommandsSalesforce,
+        };
+        let read = std::iter::once((Topic::Positions, 0, None)).chain(all(commands)).collect();
+        groups.push(Group { account: Some(account), read });
+    }
+    Ok(groups)
 }
 
 /// A partition that is read, to be copied.
@@ -413,35 +466,39 @@ fn reframed<'b>(from: &Codec, to: &Codec, value: &'b [u8]) -> Result<(Cow<'b, [u
     }
 }
 
-/// Notes how far the processor has come.
-fn commit<B: Bus>(to: &Site<'_, B>, committed: &[Option<Committed>]) -> Result<(), Error> {
-    let (events, group) = (to.plan.name(Topic::Events), processor::group(to.plan));
-    let progress = (0..).zip(committed).filter_map(|(number, committed)| {
-        let Committed { next, metadata } = committed.clone()?;
-        Some(Progress { partition: events.partition(number), next, metadata })
-    });
-    let progress: BTreeMap<TopicPartition, Progress> =
-        progress.map(|progress| (progress.partition.clone(), progress)).collect();
+/// Notes how far a group has come.
+fn commit<B: Bus>(to: &Site<'_, B>, group: &Group) -> Result<(), Error> {
+    let (name, joined) = (group.name(to.plan), to.plan.name(group.joins()));
+    let progress: Vec<Progress> = group
+        .read
+        .iter()
+        .filter_map(|(topic, number, committed)| {
+            let Committed { next, metadata } = committed.clone()?;
+            Some(Progress { partition: to.plan.name(*topic).partition(*number), next, metadata })
+        })
+        .collect();
     if progress.is_empty() {
         return Ok(());
     }
-    let membership = Membership { group: group.clone(), name: None, topics: vec![events.clone()] };
+    let wanted = group.read.iter().filter(|(topic, ..)| *topic == group.joins()).count();
+    let membership = Membership { group: name.clone(), name: None, topics: vec![joined.clone()] };
     let mut member = to.bus.join(&membership)?;
     let (begun, mut gained) = (Instant::now(), 0);
-    while gained < committed.len() {
+    while gained < wanted {
         if let Polled::Gained(places) = member.poll(WAIT)? {
-            let next = |place| progress.get(place).map_or(Offset(0), |progress| progress.next);
+            let known =
+                |place: &TopicPartition| progress.iter().find(|progress| progress.partition == *place);
+            let next = |place| known(place).map_or(Offset(0), |progress| progress.next);
             let starts: Vec<_> = places.iter().map(|place| (place.clone(), next(place))).collect();
             member.start(&starts)?;
             gained += starts.len();
         }
         if begun.elapsed() > GAINED_WITHIN {
-            let operation = "noting how far the processor has come".to_owned();
-            let why = format!("the group {group} has other members: stop what runs there");
+            let operation = format!("noting how far the group {name} has come");
+            let why = "it has other members: stop what runs there".to_owned();
             return Err(bus::Error::Odd { operation, why }.into());
         }
     }
-    let mut writer = to.bus.writer(&format!("{}.copy", to.plan.prefix), &[events])?;
-    let progress: Vec<_> = progress.into_values().collect();
+    let mut writer = to.bus.writer(&format!("{}.copy", to.plan.prefix), &[joined])?;
     Ok(writer.commit(Some((&member, &progress)))?)
 }

@@ -12,9 +12,9 @@
 //! | [`bus`] | a log of topics that processes share: its contract, and Kafka | `domain` |
 //! | [`control`] | what operators say, on its way into the log: revisions, activations, links | all above but `document` |
 //! | [`processor`] | events -> decisions, commands, states, exactly once: restore, apply, commit | all above but `document` |
-//! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `domain`, `processor` |
-//! | [`connectors`] | the way to the platforms: calls within a budget, what a sink has to do | `bus`, `domain`, `engine` |
-//! | [`metrics`] | every name and help text of what operators watch | `processor` and what it tells |
+//! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `connectors`, `domain`, `processor` |
+//! | [`connectors`] | the way to the platforms: sources and sinks, calls within a budget | `bus`, `codec`, `domain`, `engine` |
+//! | [`metrics`] | every name and help text of what operators watch | `connectors`, `processor`, and what they tell |
 //! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |

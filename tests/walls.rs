@@ -69,7 +69,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["bus", "codec", "control", "directory", "domain", "engine", "fail", "rules"],
         &["thiserror", "tracing", "twox_hash"],
     ),
-    ("copy", &["bus", "codec", "domain", "processor"], &["thiserror"]),
+    ("copy", &["bus", "codec", "connectors", "domain", "processor"], &["thiserror"]),
     (
         "connectors",
         &["bus", "codec", "domain", "engine"],

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use clap::Args;
 
-use lockstep::bus::{AnyBus, TopicsPlan};
+use lockstep::bus::{Any, AnyBus, Bus, TopicsPlan};
 use lockstep::codec::{Codec, Operator};
+use lockstep::control::Control;
 
 use super::deployment::{self, Configured};
 
@@ -60,6 +61,14 @@ impl Log {
         let codec = deployment::codec_blocking(&deployment.config)?;
         let plan = deployment.topics_at(&bus)?;
         Ok(Log { bus, codec, plan })
+    }
+
+    /// The way in for what somebody says. A directory in which nothing is yet gets its topics.
+    pub(super) fn control(&self) -> anyhow::Result<Control<'_, AnyBus>> {
+        if matches!(self.bus, Any::Embedded(_)) {
+            self.bus.create(&self.plan.specs())?;
+        }
+        Ok(Control::begin(&self.bus, &self.codec, &self.plan)?)
     }
 }
 

@@ -9,8 +9,16 @@ mod observer;
 mod outbox;
 pub mod sink;
 
+use crate::bus::TopicsPlan;
+
 pub use error::Error;
 pub use lease::Lease;
 pub use links::{Linking, Links};
 pub use observer::{Noted, Observer};
 pub use outbox::{Author, Outbox};
+
+/// The group whose only partition is the lease of an account, and the identity of who writes for it. It has read the commands
+/// of the account's platform, too.
+pub fn identity(plan: &TopicsPlan, account: &str) -> String {
+    format!("{}.source.{account}", plan.prefix)
+}

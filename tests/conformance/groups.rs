@@ -278,6 +278,36 @@ pub(crate) fn of_two_of_a_name_one_goes_on<R: Rig>(rig: &R) {
     assert_eq!(poll_some(&mut second, 1)[0].text(), "a");
 }
 
+/// Beside a partition of his own a member notes how far others were read that he did not join for; alone they are nobody's word.
+pub(crate) fn what_others_read_is_noted_with_his_own<R: Rig>(rig: &R) {
+    let own = rig.topic("positions", 1);
+    let other = rig.topic("commands", 2);
+    let bus = rig.bus();
+    let membership = membership(rig, &own, None);
+    let mut member = bus.join(&membership).unwrap();
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the partition does not come");
+        if let Polled::Gained(gained) = member.poll(WAIT).unwrap() {
+            start(&mut member, &gained);
+            break;
+        }
+    }
+    let mut writer = bus.writer(&rig.name("writer"), std::slice::from_ref(&own)).unwrap();
+    let places = [own.partition(0), other.partition(0), other.partition(1)];
+    let [mine, first, second] = places.clone();
+    let all = [progress(mine, 0, "held"), progress(first.clone(), 5, ""), progress(second, 7, "seven")];
+    writer.commit(Some((&member, &all))).unwrap();
+    let noted = bus.committed(&membership.group, &places).unwrap();
+    let found: Vec<_> = noted.into_iter().map(|one| one.map(|one| (one.next.0, one.metadata))).collect();
+    let noted = |next, metadata: &str| Some((next, metadata.to_owned()));
+    assert_eq!(found, [noted(0, "held"), noted(5, ""), noted(7, "seven")]);
+    let error = writer.commit(Some((&member, &[progress(first, 6, "")]))).unwrap_err();
+    assert_eq!(error.remedy(), Remedy::Abort, "{error}");
+    writer.abort().unwrap();
+    assert_eq!(bus.committed(&membership.group, &places[1..2]).unwrap()[0].as_ref().unwrap().next.0, 5);
+}
+
 /// Who did not poll while his partitions went to another commits nothing of what he had read.
 pub(crate) fn who_was_given_up_commits_nothing<R: Rig>(rig: &R) {
     let input = rig.topic("events", 1);

@@ -5,15 +5,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use lockstep::bus::{Bus, Outgoing, Partition, Topic, TopicsPlan, Writer};
+use lockstep::bus::{
+    Bus, Member, Membership, Offset, Outgoing, Partition, Polled, Progress, Topic, TopicPartition,
+    TopicsPlan, Writer,
+};
+use lockstep::codec::{Buffer, Position};
+use lockstep::connectors;
+use lockstep::domain::{Account, Platform, TimeMs};
 use lockstep::processor::Silent;
 
 use crate::check::check;
 use crate::days::days;
 use crate::ground::{Brokers, Folder, Ground, On};
 use crate::process;
-use crate::site::{Random, Site, anything, event, revision, rules, servers};
+use crate::site::{PATIENCE, Random, Site, anything, event, revision, rules, servers};
 use crate::witness;
 
 /// Runs the program: words, then paths.
@@ -76,6 +83,52 @@ fn more_happens(site: &Site, random: &mut Random) {
     source.commit();
 }
 
+/// What a source and a sink of CXone leave behind: a position, and how far they have read the commands.
+fn an_account_was_read(site: &Site) {
+    let (bus, positions) = (site.bus(), site.plan.name(Topic::Positions));
+    let group = connectors::identity(&site.plan, "cxone.emea");
+    let topics = vec![positions.clone()];
+    let mut member = bus.join(&Membership { group: group.clone(), name: None, topics }).unwrap();
+    let begun = Instant::now();
+    while !matches!(member.poll(Duration::from_millis(50)).unwrap(), Polled::Gained(_)) {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    member.start(&[(positions.partition(0), Offset(0))]).unwrap();
+    let position = Position {
+        account: Account { platform: Platform::Cxone, name: "emea".parse().unwrap() },
+        read_at: TimeMs::from_unix_ms(1_770_000_000_000),
+        writer: "source/cxone.emea/test".into(),
+        replay_id: None,
+        last_poll_time: Some("2026-01-05T10:00:01.313Z".into()),
+    };
+    let mut buffer = Buffer::new();
+    site.codec.encode(&position, &mut buffer).unwrap();
+    let value = Some(buffer.as_slice());
+    let mut writer = bus.writer(&group, std::slice::from_ref(&positions)).unwrap();
+    writer
+        .add(&Outgoing { topic: 0, partition: Partition(0), key: b"cxone.emea", value, headers: &[] })
+        .unwrap();
+    let progress = |(number, place): (u64, TopicPartition)| Progress {
+        partition: place,
+        next: Offset(number),
+        metadata: format!("note {number}"),
+    };
+    let progress: Vec<Progress> = (0..).zip(read_by_an_account(site)).map(progress).collect();
+    writer.commit(Some((&member, &progress))).unwrap();
+}
+
+fn read_by_an_account(site: &Site) -> Vec<TopicPartition> {
+    let commands = site.plan.name(Topic::CommandsCxone);
+    let commands = (0..site.plan.partitions).map(|number| commands.partition(number));
+    std::iter::once(site.plan.name(Topic::Positions).partition(0)).chain(commands).collect()
+}
+
+fn account_was_read_to(site: &Site) -> Vec<(u64, String)> {
+    let group = connectors::identity(&site.plan, "cxone.emea");
+    let committed = site.bus().committed(&group, &read_by_an_account(site)).unwrap();
+    committed.into_iter().map(|one| one.map(|one| (one.next.0, one.metadata)).unwrap()).collect()
+}
+
 #[test]
 fn a_deployment_moves_and_goes_on() {
     let test = "copies";
@@ -87,6 +140,7 @@ fn a_deployment_moves_and_goes_on() {
     days(&here, &mut random, 400);
     working.end().unwrap();
     more_happens(&here, &mut random);
+    an_account_was_read(&here);
 
     let there = here.elsewhere(Ground::Kafka(Brokers::one(servers())));
     let Ground::Directory(data) = &here.ground else { panic!("it is in a directory") };
@@ -107,6 +161,9 @@ fn a_deployment_moves_and_goes_on() {
     copied(&data.path, &another);
     here.ground.take_back();
     is_same(&here, &there);
+    let account = account_was_read_to(&here);
+    assert_eq!((account.len(), &account[1]), (5, &(1, "note 1".to_owned())));
+    assert_eq!(account, account_was_read_to(&there));
 
     let working = there.work(there.settings(test, 0, 50), Arc::new(Silent));
     days(&there, &mut random, 400);

@@ -112,7 +112,7 @@ fn import(command: &Import) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Failed);
     };
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     let imported = control.import(&directory, &operator)?;
     tell(&imported, &format!("{}: {GREEN}imported{GREEN:#}", document.name()), command.said.json)
 }

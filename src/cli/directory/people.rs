@@ -327,7 +327,7 @@ pub(super) fn link(command: &LinkOnes) -> anyhow::Result<Outcome> {
         _ => anyhow::bail!("name a user and an agent, or a file with --csv"),
     };
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
     let mut wrong = Vec::new();
     for (line, salesforce, cxone) in &pairs {
@@ -374,7 +374,7 @@ fn pairs(text: &str) -> anyhow::Result<Vec<(usize, String, String)>> {
 pub(super) fn unlink(command: &One) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
     let link = person(&directory, &command.whom)?.link;
     directory.unlink(link);
@@ -384,7 +384,7 @@ pub(super) fn unlink(command: &One) -> anyhow::Result<Outcome> {
 pub(super) fn forget(command: &One) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     let directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
     let link = person(&directory, &command.whom)?.link;
     tell(&control.forget(&link, &operator)?, &format!("{GREEN}forgotten{GREEN:#}"), command.said.json)

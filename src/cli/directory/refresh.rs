@@ -95,7 +95,7 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     // Who becomes control first reads what nobody else changes meanwhile.
     let mut control: Option<Control<'_, AnyBus>> = match command.dry_run {
         true => None,
-        false => Some(Control::begin(&log.bus, &log.codec, &log.plan)?),
+        false => Some(log.control()?),
     };
     let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
     let mut tenants = Vec::new();

@@ -138,7 +138,7 @@ pub(super) fn apply(command: &Apply) -> anyhow::Result<Outcome> {
         output::aside(&format!("{}: {RED}not saved{RED:#}: {count}\n", rules.name()));
         return Ok(Outcome::Failed);
     };
-    let mut control = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control = log.control()?;
     let (saved, is_new) = control.save(&revision, &operator)?;
     let activation = if command.activate { Some(control.activate(&saved, &operator)?) } else { None };
     told(&saved, is_new, activation.as_ref(), command.said.json)?;
@@ -188,14 +188,14 @@ pub(super) fn activate(command: &Activate) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
     let saved = Revisions::new(&log.plan).find(&log.bus, &log.codec, &command.revision)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     activated(&control.activate(&saved, &operator)?, command.said.json)
 }
 
 pub(super) fn roll_back(command: &RollBack) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
-    let mut control: Control<'_, AnyBus> = Control::begin(&log.bus, &log.codec, &log.plan)?;
+    let mut control: Control<'_, AnyBus> = log.control()?;
     activated(&control.roll_back(&operator)?, command.said.json)
 }
 

@@ -10,8 +10,8 @@ use super::set::SetBy;
 use super::tenant::Tenant;
 use crate::bus::{self, Bus, Member, Membership, Offset, Polled, Topic, TopicPartition, TopicsPlan};
 use crate::codec::Codec;
-use crate::connectors::Error;
 use crate::connectors::observer::{Noted, Observer};
+use crate::connectors::{Error, identity};
 use crate::domain::{Account, AccountName, Platform, Remedy};
 
 /// A proof of the lease holds for so long: calls begin within it.
@@ -78,11 +78,6 @@ impl<B: Bus> Connector<B> {
         Connector { bus, codec, plan, tenant: Arc::new(tenant), settings, observer, calls, account }
     }
 
-    /// The group whose only partition is the lease of an account, and the identity of who writes for it.
-    pub fn identity(plan: &TopicsPlan, account: Account) -> String {
-        format!("{}.source.{account}", plan.prefix)
-    }
-
     /// Works until it is asked to stop. It blocks, and belongs on a thread of its own.
     ///
     /// # Errors
@@ -117,7 +112,7 @@ impl<B: Bus> Connector<B> {
     /// Waits for the lease. None where it was asked to stop.
     fn stand_by(&self, is_asked: &dyn Fn() -> bool) -> Result<Option<(B::Member, TopicPartition)>, Error> {
         let positions = self.plan.name(Topic::Positions);
-        let group = Self::identity(&self.plan, self.account);
+        let group = identity(&self.plan, &self.account.to_string());
         let membership = Membership { group, name: None, topics: vec![positions.clone()] };
         let mut member = self.bus.join(&membership)?;
         let (mut is_told, begun) = (false, Instant::now());

@@ -14,7 +14,7 @@ use crate::bus::{
 };
 use crate::codec::Position;
 use crate::connectors::outbox::{Author, Outbox};
-use crate::connectors::{Error, Lease, Noted};
+use crate::connectors::{Error, Lease, Noted, identity};
 use crate::domain::Remedy;
 
 /// How long who reads waits where answers of the platform may come meanwhile, and where none are expected.
@@ -93,7 +93,7 @@ impl<'c, B: Bus> Holding<'c, B> {
         place: TopicPartition,
     ) -> Result<Self, Error> {
         let Connector { bus, codec, plan, settings, observer, .. } = connector;
-        let identity = Connector::<B>::identity(plan, connector.account);
+        let identity = identity(plan, &connector.account.to_string());
         let writer = bus.writer(&identity, &Outbox::topics(plan))?;
         let fenced = Instant::now();
         let commands = connector.commands();
