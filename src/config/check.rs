@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::raw::{
-    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, LinkBy, RETENTION_DAYS_MAX, RawBus,
-    RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor, RawSalesforce, RawSecret,
-    WORKERS_MAX,
+    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, LinkBy, REFRESH_MINUTES_MAX,
+    RETENTION_DAYS_MAX, RawBus, RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor,
+    RawSalesforce, RawSecret, WORKERS_MAX,
 };
 use super::{Config, Data, Directory, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus, cxone};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
@@ -147,18 +147,19 @@ fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
 }
 
 fn directory(raw: RawDirectory, mistakes: &mut Mistakes) -> Option<Directory> {
-    let Some(given) = raw.link_by.into_given() else {
-        return Some(Directory { link_by: vec![LinkBy::Email, LinkBy::FederationId, LinkBy::UserName] });
-    };
-    let mut link_by = Vec::new();
-    for one in given.value.into_iter().filter_map(Field::into_given) {
-        if link_by.contains(&one.value) {
-            mistakes.error(one.place, "value", "`link_by` has this twice").mend("keep one of the two");
-            return None;
+    let refresh_minutes =
+        between(raw.refresh_minutes, "refresh_minutes", (0, 60, REFRESH_MINUTES_MAX), mistakes);
+    let mut link_by = vec![LinkBy::Email, LinkBy::FederationId, LinkBy::UserName];
+    if let Some(given) = raw.link_by.into_given() {
+        link_by.clear();
+        for one in given.value.into_iter().filter_map(Field::into_given) {
+            if link_by.contains(&one.value) {
+                mistakes.error(one.place, "value", "`link_by` has this twice").mend("keep one of the two");
+            }
+            link_by.push(one.value);
         }
-        link_by.push(one.value);
     }
-    Some(Directory { link_by })
+    Some(Directory { link_by, refresh_minutes: refresh_minutes? })
 }
 
 fn privacy(raw: RawPrivacy, mistakes: &mut Mistakes) -> Option<Privacy> {

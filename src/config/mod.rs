@@ -244,6 +244,8 @@ pub enum CxoneLogin {
 pub struct Directory {
     /// By what two people are taken for one, in this order.
     pub link_by: Vec<LinkBy>,
+    /// How often it is refreshed by who has an account, in minutes; 0 is never.
+    pub refresh_minutes: u16,
 }
 
 /// What is kept of people, and how long.

@@ -24,6 +24,8 @@ pub(super) const SNAPSHOT_S: (u16, u16, u16) = (10, 300, 3_600);
 pub(super) const CALLS_AT_ONCE_MAX: u16 = 256;
 /// How long a call may take that sets something, in ms. With more another process could not take over within 10 s.
 pub(super) const CALL_TIMEOUT_MS: (u16, u16, u16) = (500, 3_000, 5_000);
+/// A week.
+pub(super) const REFRESH_MINUTES_MAX: u16 = 10_080;
 /// Ten years.
 pub(super) const RETENTION_DAYS_MAX: u16 = 3_650;
 
@@ -222,6 +224,9 @@ pub(super) struct RawDirectory {
     /// By what `directory refresh` takes two people for one: email, federation_id, user_name. The first by which anybody is found
     /// decides. Default: all three, in this order.
     pub(super) link_by: Field<Vec<Field<LinkBy>>>,
+    /// How often agents, teams and codes are asked for by the process that has the account, in minutes; 0 is never. Default: 60.
+    #[schemars(extend("minimum" = 0, "maximum" = REFRESH_MINUTES_MAX))]
+    pub(super) refresh_minutes: Field<u16>,
 }
 
 /// What is kept of people, and how long.

@@ -305,6 +305,13 @@ fn each_field_wrong_in_turn() {
         ),
         (
             "area = \"na1\"",
+            "area = \"na1\"\n[directory]\nrefresh_minutes = 20000",
+            17,
+            "`refresh_minutes` is out of range",
+            "from 0 to 10080; 60",
+        ),
+        (
+            "area = \"na1\"",
             "area = \"na1\"\n[directory]\nlink_by = [\"email\", \"email\"]",
             17,
             "`link_by` has this twice",

@@ -190,6 +190,13 @@ const fn feed_name(feed: Feed) -> &'static str {
     }
 }
 
+impl AccountMetrics {
+    /// Whether this process has the account.
+    pub fn has_lease(&self) -> bool {
+        self.all.lease.with_label_values(&[&self.account]).get() == 1
+    }
+}
+
 impl http::Observer for AccountMetrics {
     fn called(&self, call: &'static str, class: CallClass, took: Duration) {
         self.all.calls.with_label_values(&[&*self.account, call, class.name()]).inc();

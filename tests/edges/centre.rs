@@ -153,6 +153,15 @@ impl Centre {
     }
 
     pub(crate) fn with(on: On, test: &str, people: u32, simulates: Simulates) -> Centre {
+        let centre = Centre::with_logged_out(on, test, people, simulates);
+        for number in centre.people.keys() {
+            centre.cxone.put(*number, 2, Some(1_017));
+        }
+        centre
+    }
+
+    /// The same, and nobody is logged in.
+    pub(crate) fn with_logged_out(on: On, test: &str, people: u32, simulates: Simulates) -> Centre {
         let ground = match on {
             On::Kafka => Ground::Kafka(Brokers::one(servers())),
             On::Directory => Ground::Directory(Folder::new(test)),
@@ -181,11 +190,7 @@ impl Centre {
         let people = (FIRST..FIRST + people).map(|number| (number, agent_id(&link(number)))).collect();
         let salesforce = Mutex::new(Salesforce { writer: None, rows: 0 });
         let judged = Mutex::default();
-        let centre = Centre { ground, plan, codec, cxone, people, salesforce, judged };
-        for number in centre.people.keys() {
-            centre.cxone.put(*number, 2, Some(1_017));
-        }
-        centre
+        Centre { ground, plan, codec, cxone, people, salesforce, judged }
     }
 
     /// The directory, if so many were linked.
@@ -258,7 +263,7 @@ impl Centre {
         };
         tune(&mut settings);
         let called = Called { set_timeout: settings.call_timeout, page_size: 50, ..Called::default() };
-        let tenant = Tenant::new(platform, login(self.cxone.addresses.api, false), called);
+        let tenant = Arc::new(Tenant::new(platform, login(self.cxone.addresses.api, false), called));
         let parts = (Arc::new(self.bus()), Arc::clone(&self.codec), self.plan.clone());
         let observer: Arc<dyn Observer> = seen.clone();
         let stop = Stop::default();
@@ -503,6 +508,30 @@ set_timeout_ms = 1000
         let log = self.cxone.control("GET", "/log", &Value::Null);
         let calls = log.as_array().unwrap().iter();
         calls.filter(|call| call["path"].as_str().unwrap().contains(path) && call["method"] == method).count()
+    }
+
+    /// The budget of the account was kept, by the platform's own log, though so many processes had it one after the other, each
+    /// of which began with a full bucket. Tells how many calls there were.
+    pub(crate) fn keeps_budget(&self, per_minute: i64, burst: i64, processes: i64) -> usize {
+        let log = self.cxone.control("GET", "/log", &Value::Null);
+        let counted = |call: &&Value| call["path"].as_str().unwrap().contains("incontactapi");
+        let mut at: Vec<i64> = log
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(counted)
+            .map(|call| call["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond())
+            .collect();
+        at.sort_unstable();
+        for (first, from) in at.iter().enumerate() {
+            for (last, to) in at.iter().enumerate().skip(first) {
+                // A call may arrive later than it was sent, by so much.
+                let most = processes * burst + (to - from + 100) * per_minute / 60_000;
+                let calls = (last - first + 1) as i64;
+                assert!(calls <= most.max(1), "{calls} calls in {} ms", to - from);
+            }
+        }
+        at.len()
     }
 
     /// Waits until every command has an outcome.

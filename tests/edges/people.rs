@@ -82,7 +82,8 @@ fn what_may_not_be_read_is_unknown() {
     centre.cxone.faults(&[fault]);
     let refreshed = told(&directory(&centre, &[&["refresh", "--json"][..], &WHY].concat()));
     let tenant = &refreshed["tenants"][0];
-    assert_eq!((&tenant["agents"], &tenant["teams"], &tenant["codes"]), (&json!(12), &json!(5), &json!(0)));
+    assert_eq!((&tenant["agents"], &tenant["teams"]), (&json!(12), &json!(5)));
+    assert_eq!(tenant["codes"], 2, "those that were known");
     assert_eq!(tenant["missing"].as_array().unwrap().len(), 6, "all codes, and those of each team");
     let known = directory_in_log(&centre.bus(), &centre.codec, &centre.plan).unwrap();
     let vocabulary = known.vocabulary.cxone.values().next().unwrap();

@@ -50,6 +50,7 @@ fn who_is_killed_is_followed() {
     }
     centre.settles();
     has_it.end();
+    println!("{} calls within the budget", centre.keeps_budget(3_000, 5, 3));
     centre.judge();
 }
 

@@ -1,5 +1,6 @@
 //! `lockstep directory`.
 
+pub(super) mod loaded;
 mod people;
 mod refresh;
 

@@ -13,7 +13,8 @@ use lockstep::control::{Control, directory_in_log};
 use lockstep::directory::{Contact, Directory, Person, Who};
 use lockstep::domain::{CxoneAgent, Link, SalesforceUser};
 
-use super::{refresh, tell};
+use super::loaded::order;
+use super::tell;
 use crate::cli::deployment::Configured;
 use crate::cli::operator::{Log, Said};
 use crate::cli::output::{self, DIM, GREEN, Outcome};
@@ -246,7 +247,7 @@ pub(super) fn unlinked(command: &UnlinkedOnes) -> anyhow::Result<Outcome> {
         })
         .collect();
     let mut told: Vec<Told> = Vec::new();
-    for (agent, found) in directory.matches(&refresh::order(&deployment.config)) {
+    for (agent, found) in directory.matches(&order(&deployment.config)) {
         let name = contacts.get(&agent).and_then(|contact| contact.addresses().next()).unwrap_or_default();
         let why = match found {
             Err(why) => why.to_string(),

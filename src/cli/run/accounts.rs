@@ -6,28 +6,36 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use lockstep::config::{Config, DeadLetterPayload};
+use lockstep::config::DeadLetterPayload;
 use lockstep::connectors::cxone::{Connected, Connector};
 use lockstep::connectors::{Observer, http};
 use lockstep::domain::{Account, Platform};
 
 use super::Begun;
+use super::refresh::{self, Refreshed};
+use crate::cli::deployment::Deployment;
 use crate::cli::tenant;
 
 /// Starts the source and the sink of each tenant, both on one thread of the bus; calls are made elsewhere.
-pub(super) fn start(begun: &Begun, config: &Config, calls: &Handle) -> anyhow::Result<Vec<JoinHandle<()>>> {
+pub(super) fn start(
+    begun: &Begun,
+    deployment: &Arc<Deployment>,
+    calls: &Handle,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let config = &deployment.config;
     if config.cxone.is_empty() {
         tracing::info!(
             "the configuration has no [cxone.NAME]: there is nothing for a source and a sink to do"
         );
     }
-    let mut threads = Vec::new();
+    let (mut threads, mut refreshed) = (Vec::new(), Vec::new());
     for (name, configured) in &config.cxone {
         let account = Account { platform: Platform::Cxone, name: *name };
         let observer = Arc::new(begun.ops.metrics.account(account));
         let shows_answers = config.privacy.dead_letter_payload == DeadLetterPayload::Full;
         let watched: Arc<dyn http::Observer> = observer.clone();
-        let tenant = tenant::tenant(configured, shows_answers, watched)?;
+        let tenant = Arc::new(tenant::tenant(configured, shows_answers, watched)?);
+        refreshed.push(Refreshed::new(account, Arc::clone(&tenant), Arc::clone(&observer)));
         let settings = Connected {
             account: *name,
             process: begun.name.clone(),
@@ -46,6 +54,9 @@ pub(super) fn start(begun: &Begun, config: &Config, calls: &Handle) -> anyhow::R
             let _inside = span.enter();
             Ok(connector.run(&|| stop.is_asked())?)
         })?);
+    }
+    if config.directory.refresh_minutes > 0 && !refreshed.is_empty() {
+        threads.push(refresh::start(begun, Arc::clone(deployment), refreshed, calls)?);
     }
     Ok(threads)
 }

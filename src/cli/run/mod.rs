@@ -2,6 +2,7 @@
 
 mod accounts;
 mod processor;
+mod refresh;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -190,7 +191,7 @@ async fn serve(
         threads.extend(processor::start(&begun, config)?);
     }
     if command.has(Role::Source) {
-        threads.extend(accounts::start(&begun, config, calls)?);
+        threads.extend(accounts::start(&begun, deployment, calls)?);
     }
     let end = tokio::select! {
         () = signals.next() => End::Asked,

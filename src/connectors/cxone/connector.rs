@@ -69,13 +69,13 @@ impl<B: Bus> Connector<B> {
     /// One that does nothing yet. `calls` is where calls are made.
     pub fn new(
         (bus, codec, plan): (Arc<B>, Arc<Codec>, TopicsPlan),
-        tenant: Tenant,
+        tenant: Arc<Tenant>,
         settings: Connected,
         observer: Arc<dyn Observer>,
         calls: Handle,
     ) -> Connector<B> {
         let account = Account { platform: Platform::Cxone, name: settings.account };
-        Connector { bus, codec, plan, tenant: Arc::new(tenant), settings, observer, calls, account }
+        Connector { bus, codec, plan, tenant, settings, observer, calls, account }
     }
 
     /// Works until it is asked to stop. It blocks, and belongs on a thread of its own.

@@ -49,13 +49,13 @@ struct Teller(Option<Sender<Came>>);
 impl Teller {
     fn tell(mut self, came: Came) {
         // Nobody hears it any more who has lost the lease meanwhile.
-        let _ = self.0.take().map(|tell| tell.send(came));
+        let _ = self.0.take().map(|tell| tell.send(came).is_ok());
     }
 }
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        let _ = self.0.take().map(|tell| tell.send(Came::Panicked));
+        let _ = self.0.take().map(|tell| tell.send(Came::Panicked).is_ok());
     }
 }
 

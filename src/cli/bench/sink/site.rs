@@ -216,7 +216,7 @@ impl Site {
             keeps_payload: false,
         };
         let called = Called { set_timeout: SET_TIMEOUT, ..Called::default() };
-        let tenant = Tenant::new(platform, self.simulated.login()?, called);
+        let tenant = Arc::new(Tenant::new(platform, self.simulated.login()?, called));
         let parts = (Arc::clone(&self.bus), Arc::clone(&self.codec), self.plan.clone());
         let observer: Arc<dyn Observer> = watch.clone();
         let stop = Arc::new(AtomicBool::new(false));

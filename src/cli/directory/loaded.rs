@@ -1,0 +1,169 @@
+//! What the directory needs of a tenant: read as a whole, then what has changed.
+
+use std::collections::BTreeMap;
+
+use lockstep::config::{Config, LinkBy as Configured};
+use lockstep::connectors::cxone::{AgentEntry, Tenant};
+use lockstep::connectors::http::Error;
+use lockstep::directory::{Code, Contact, CxoneVocabulary, Directory, LinkBy, Listed, TeamEntry};
+use lockstep::domain::{AccountName, CxoneAgentId, Link, OutStateId, TeamId};
+
+/// Out-states up to this one are CXone's own.
+const RESERVED_MAX: u32 = 3;
+/// After so many times that only changes were asked for, all are: who was removed is told in no change.
+const CHANGES_MAX: u32 = 24;
+
+/// What is known of a tenant's agents.
+#[derive(Default)]
+pub(in crate::cli) struct Loaded {
+    agents: BTreeMap<CxoneAgentId, AgentEntry>,
+    hidden: u64,
+    cursor: Option<String>,
+    changes: u32,
+}
+
+/// What a tenant has.
+pub(in crate::cli) struct Got {
+    /// None where they may not be read.
+    codes: Option<Vec<Code>>,
+    /// None where they may not be read.
+    teams: Option<Vec<TeamEntry>>,
+    listed: Vec<Listed>,
+    hidden: u64,
+    /// What could not be read.
+    missing: Vec<String>,
+}
+
+/// What was put into a directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Put {
+    pub(in crate::cli) agents: usize,
+    pub(in crate::cli) teams: usize,
+    pub(in crate::cli) codes: usize,
+    /// Agents whom the service user may not see.
+    pub(in crate::cli) hidden: u64,
+    /// Agents who are linked and whom the tenant does not list.
+    pub(in crate::cli) linked_and_not_listed: usize,
+    /// What could not be read.
+    pub(in crate::cli) missing: Vec<String>,
+}
+
+impl Loaded {
+    /// Asks the tenant: the first time for all, then for what has changed.
+    ///
+    /// # Errors
+    /// A call failed; what is known stays so.
+    pub(in crate::cli) async fn read(&mut self, tenant: &Tenant) -> Result<Got, Error> {
+        let cursor = self.cursor.as_deref().filter(|_| self.changes < CHANGES_MAX);
+        let is_whole = cursor.is_none();
+        let agents = tenant.agents(cursor).await?;
+        if is_whole {
+            self.agents.clear();
+        }
+        self.changes = if is_whole { 0 } else { self.changes + 1 };
+        self.agents.extend(agents.agents.into_iter().map(|agent| (agent.agent, agent)));
+        self.hidden = agents.hidden;
+        self.cursor = agents.cursor.or(self.cursor.take());
+        let mut missing = Vec::new();
+        let codes = or_missing(tenant.codes().await, "the unavailable codes", &mut missing)?;
+        let codes = codes.map(|codes| {
+            let codes = codes.into_iter().filter(|code| code.code.get() > RESERVED_MAX).map(|code| Code {
+                id: code.code,
+                name: code.name.into(),
+                active: code.is_active,
+                after_call_work: code.is_acw,
+            });
+            codes.collect()
+        });
+        let mut teams = or_missing(tenant.teams().await, "the teams", &mut missing)?.map(|teams| {
+            let team = |team: lockstep::connectors::cxone::TeamEntry| TeamEntry {
+                id: team.team,
+                name: team.name.into(),
+                codes: None,
+            };
+            teams.into_iter().map(team).collect::<Vec<_>>()
+        });
+        for team in teams.iter_mut().flatten() {
+            team.codes = codes_of(tenant, team.id, &mut missing).await?;
+        }
+        let listed = self.agents.values().cloned().map(listed).collect();
+        Ok(Got { codes, teams, listed, hidden: self.hidden, missing })
+    }
+}
+
+fn listed(agent: AgentEntry) -> Listed {
+    Listed {
+        agent: agent.agent,
+        team: agent.team,
+        contact: Contact {
+            user_name: agent.user_name.into(),
+            email: agent.email.into(),
+            federation_id: agent.federated.unwrap_or_default().into(),
+            is_inactive: !agent.is_active,
+        },
+    }
+}
+
+/// What may not be read is missing, and no reason to leave the rest.
+fn or_missing<T>(read: Result<T, Error>, what: &str, missing: &mut Vec<String>) -> Result<Option<T>, Error> {
+    match read {
+        Err(Error::Refused { status: 403, .. }) => {
+            missing.push(format!("{what} cannot be read: a permission of the service user is missing"));
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// The codes of a team, sorted; none where we may not know them.
+async fn codes_of(
+    tenant: &Tenant,
+    team: TeamId,
+    missing: &mut Vec<String>,
+) -> Result<Option<Vec<OutStateId>>, Error> {
+    let codes = or_missing(tenant.codes_of(team).await, &format!("the codes of team {team}"), missing)?;
+    Ok(codes.map(|codes| {
+        let mut codes: Vec<_> = codes.into_iter().map(|code| code.code).collect();
+        codes.retain(|code| code.get() > RESERVED_MAX);
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }))
+}
+
+/// Puts what a tenant has into a directory. What could not be read stays as it was known.
+pub(in crate::cli) fn put(account: AccountName, got: Got, directory: &mut Directory) -> Put {
+    let Got { codes, teams, listed, hidden, missing } = got;
+    let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
+    let codes = codes.unwrap_or_else(|| known.codes().to_vec());
+    let teams = teams.unwrap_or_else(|| known.teams().to_vec());
+    let vocabulary = CxoneVocabulary::new(codes, teams);
+    let (agents, teams, codes) = (listed.len(), vocabulary.teams().len(), vocabulary.codes().len());
+    let linked_and_not_listed = directory.replace_tenant(account, vocabulary, listed);
+    Put { agents, teams, codes, hidden, linked_and_not_listed, missing }
+}
+
+/// Links those of whom it is known who they are. Tells how many these are, and how many are left.
+pub(in crate::cli) fn link_matches(directory: &mut Directory, config: &Config) -> (usize, usize) {
+    let matches = directory.matches(&order(config));
+    let all = matches.len();
+    let mut matched = 0;
+    for (cxone, found) in matches {
+        if let Ok(salesforce) = found
+            && directory.link(Link { salesforce, cxone })
+        {
+            matched += 1;
+        }
+    }
+    (matched, all - matched)
+}
+
+/// By what people are linked.
+pub(in crate::cli) fn order(config: &Config) -> Vec<LinkBy> {
+    let one = |by: &Configured| match by {
+        Configured::Email => LinkBy::Email,
+        Configured::FederationId => LinkBy::FederationId,
+        Configured::UserName => LinkBy::UserName,
+    };
+    config.directory.link_by.iter().map(one).collect()
+}
