@@ -11,17 +11,7 @@ use serde_json::json;
 
 use crate::centre::{AVAILABLE, BREAK, CHOICES, Centre, FIRST, LUNCH};
 use crate::ground::On;
-use crate::waiting::PATIENCE;
-
-/// Waits until this is so.
-fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    begun.elapsed()
-}
+use crate::waiting::until;
 
 fn presence(number: u32) -> Status {
     Status::Salesforce(SalesforceStatus::Presence(format!("0N5000000000{number}").parse().unwrap()))

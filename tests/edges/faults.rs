@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::centre::{CHOICES, Centre};
 use crate::ground::On;
+use crate::waiting::until;
 
 /// What a platform does wrong, for how long, and whether it is known that the whole account is concerned.
 struct Case {
@@ -141,17 +142,15 @@ fn each_fault(on: On, cases: &[Case]) {
             thread::park_timeout(Duration::from_millis(300));
         }
         if case.is_held {
-            while centre.held().len() == held {
-                thread::park_timeout(Duration::from_millis(50));
-            }
+            until("the platform is held", || centre.held().len() > held);
         }
         centre.cxone.faults(&[]);
         if case.name.contains("applied after") {
-            while centre.calls("LATE", "") < 20 {
-                thread::park_timeout(Duration::from_millis(50));
-            }
+            until("all of it is applied late", || centre.calls("LATE", "") >= 20);
         }
         let took = centre.comes_to_show(&everybody(&centre, CHOICES[round % 3].1));
+        // The next one is to be told anew.
+        until("it is over", || centre.held().last().is_none_or(|last| last == "resumed"));
         println!("{}: in step after {took:?}; {:?}", case.name, &centre.held()[held..]);
     }
     let held = centre.held();

@@ -39,5 +39,6 @@ mod proxy;
 mod server;
 mod site;
 mod versions;
+#[allow(dead_code, reason = "other tests need the rest")]
 mod waiting;
 mod witness;

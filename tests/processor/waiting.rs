@@ -36,3 +36,13 @@ pub(crate) fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, bu
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
+
+/// Waits until this is so, and tells how long it took.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    begun.elapsed()
+}
