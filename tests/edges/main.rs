@@ -19,6 +19,7 @@ mod faults;
 #[path = "../processor/ground.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod ground;
+mod judge;
 mod people;
 #[path = "../connectors/simulated.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
