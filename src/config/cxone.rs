@@ -106,7 +106,7 @@ fn calls(raw: Field<RawCalls>, mistakes: &mut Mistakes) -> Option<Calls> {
     let poll_interval_ms = between(raw.poll_interval_ms, "poll_interval_ms", POLL_MS, mistakes);
     let snapshot_interval_s = between(raw.snapshot_interval_s, "snapshot_interval_s", SNAPSHOT_S, mistakes);
     let per_minute = between(raw.per_minute, "per_minute", (1, 1_200, u16::MAX), mistakes);
-    let burst = between(raw.burst, "burst", (1, 100, u16::MAX), mistakes);
+    let burst = between(raw.burst, "burst", (1, 20, u16::MAX), mistakes);
     let at_once = between(raw.at_once, "at_once", (1, 16, CALLS_AT_ONCE_MAX), mistakes);
     let set_timeout_ms = between(raw.set_timeout_ms, "set_timeout_ms", CALL_TIMEOUT_MS, mistakes);
     let read_timeout_s = between(raw.read_timeout_s, "read_timeout_s", (1, 30, 120), mistakes);

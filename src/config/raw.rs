@@ -158,7 +158,7 @@ pub(super) struct RawCalls {
     /// Calls a minute: what NICE allows you, less what other programs need. Default: 1200.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
     pub(super) per_minute: Field<u16>,
-    /// Calls at once, after a rest. Default: 100.
+    /// Calls at once, after a rest. Default: 20.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
     pub(super) burst: Field<u16>,
     /// Calls that set somebody's status and are under way at a time. Default: 16.

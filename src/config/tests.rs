@@ -251,7 +251,7 @@ fn each_field_wrong_in_turn() {
             "area = \"na1\"\n[cxone.emea.calls]\nburst = 0",
             17,
             "`burst` is out of range",
-            "; 100",
+            "; 20",
         ),
         (
             "area = \"na1\"",

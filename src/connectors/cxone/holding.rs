@@ -182,8 +182,8 @@ impl<'c, B: Bus> Holding<'c, B> {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let poll = self.source.wait(now);
-        let is_at_rest = self.sink.is_at_rest() && poll.is_some() && self.outbox.is_empty();
-        let most = if is_at_rest && !self.sink.has_work() { WAIT_AT_REST } else { WAIT };
+        let is_at_rest = self.sink.is_done() && poll.is_some() && self.outbox.is_empty();
+        let most = if is_at_rest { WAIT_AT_REST } else { WAIT };
         let call = self.sink.has_work().then(|| self.next_call.saturating_duration_since(now));
         // What is due already and was not begun waits for something else.
         let due = [poll, call].into_iter().flatten().filter(|wait| !wait.is_zero());

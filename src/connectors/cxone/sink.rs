@@ -112,6 +112,11 @@ impl Sink {
         self.backlog.has_next()
     }
 
+    /// Whether there is nothing to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
     /// Whether nothing of a call can come any more.
     pub(super) const fn is_at_rest(&self) -> bool {
         self.calls == 0 && self.resting.is_empty()
@@ -173,7 +178,7 @@ impl Sink {
                     offset,
                     may_have_been_sent: self.is_inherited,
                 };
-                if let Some(before) = self.backlog.add(job) {
+                if let Some(before) = self.backlog.add(job, Instant::now()) {
                     self.superseded(&before, outbox)?;
                 }
             }
@@ -278,6 +283,7 @@ impl Sink {
         for (job, _) in self.resting.extract_if(.., |(_, until)| *until <= at) {
             self.backlog.done(&job);
         }
+        self.backlog.go_on(at);
         self.look_at_the_forbidden(at, outbox)?;
         if self.backlog.is_empty() && self.hold.cause().is_some() {
             // Nobody is left who could find out.

@@ -2,11 +2,19 @@
 //! says, and tells what became of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use crate::bus::Offset;
 use crate::codec::Addressee;
 use crate::domain::{AgentId, CxoneStatus, SalesforceStatus, Status, TimeMs};
 use crate::engine::Sequence;
+
+/// Whose commands come faster than this is restless: it is waited until he has been quiet for so long.
+const QUIET: Duration = Duration::from_millis(250);
+/// Who is restless for longer is set all the same, once in so long.
+const RESTLESS_MAX: Duration = Duration::from_secs(1);
+/// So many who are quiet are remembered beside those who have something to be done.
+const CAME_MAX: usize = 1_000;
 
 /// A command as a sink keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +56,10 @@ pub struct Backlog {
     under_way: usize,
     /// Whose turn it is: who becomes less available first, then who has waited longest.
     turns: BTreeMap<Turn, AgentId>,
+    /// Those who are restless, by when they have their turn.
+    restless: BTreeSet<(Instant, AgentId)>,
+    /// When somebody's last command came. Who has been quiet for long is forgotten now and then.
+    came: HashMap<AgentId, Instant>,
     arrived: u64,
     places: BTreeMap<u32, Place>,
 }
@@ -59,6 +71,8 @@ struct Entry {
     under_way: Option<Job>,
     /// What is under way is not to be tried again.
     is_void: bool,
+    /// What waits comes of somebody who is restless: since when, and when it has its turn.
+    restless: Option<(Instant, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,8 +89,10 @@ struct Place {
 }
 
 impl Backlog {
-    /// Takes a command. Tells which one it takes the place of, that was not sent.
-    pub fn add(&mut self, job: Job) -> Option<Job> {
+    /// Takes a command that came now. Tells which one it takes the place of, that was not sent.
+    pub fn add(&mut self, job: Job, now: Instant) -> Option<Job> {
+        let before = self.came.insert(job.agent, now);
+        let is_restless = before.is_some_and(|before| now.saturating_duration_since(before) < QUIET);
         let place = self.places.entry(job.partition).or_default();
         place.next = Offset(job.offset.0 + 1);
         place.unfinished.insert(job.offset);
@@ -91,11 +107,46 @@ impl Backlog {
         if let Some((before, _)) = superseded {
             self.turns.remove(&before);
         }
+        if let Some((_, at)) = entry.restless {
+            self.restless.remove(&(at, job.agent));
+        }
+        entry.restless = is_restless.then(|| {
+            let since = entry.restless.map_or(now, |(since, _)| since);
+            (since, (now + QUIET).min(since + RESTLESS_MAX))
+        });
         entry.waiting = Some((turn, job));
         if entry.under_way.is_none() {
-            self.turns.insert(turn, job.agent);
+            self.queue(job.agent);
         }
         superseded.map(|(_, job)| self.finished(job))
+    }
+
+    /// Who waits has his turn, or will have it when he is quiet.
+    fn queue(&mut self, agent: AgentId) {
+        let Some(entry) = self.agents.get(&agent) else { return };
+        match (entry.restless, entry.waiting) {
+            (Some((_, at)), Some(_)) => {
+                self.restless.insert((at, agent));
+            }
+            (None, Some((turn, _))) => {
+                self.turns.insert(turn, agent);
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// Time goes on: who has been quiet for long enough has his turn.
+    pub fn go_on(&mut self, now: Instant) {
+        while let Some((_, agent)) = self.restless.first().copied().filter(|(at, _)| *at <= now) {
+            self.restless.pop_first();
+            if let Some(entry) = self.agents.get_mut(&agent) {
+                entry.restless = None;
+            }
+            self.queue(agent);
+        }
+        if self.came.len() > 2 * self.agents.len() + CAME_MAX {
+            self.came.retain(|_, came| now.saturating_duration_since(*came) < QUIET);
+        }
     }
 
     /// The agent is linked no more: what waits for him is void, and nobody waits for its outcome.
@@ -106,6 +157,9 @@ impl Backlog {
         let is_idle = entry.under_way.is_none();
         entry.is_void = !is_idle;
         self.waiting -= usize::from(waited.is_some());
+        if let Some((_, at)) = entry.restless.take() {
+            self.restless.remove(&(at, agent));
+        }
         if let Some((turn, job)) = waited {
             self.turns.remove(&turn);
             self.finished(job);
@@ -135,9 +189,7 @@ impl Backlog {
         (entry.under_way, entry.is_void) = (None, false);
         self.under_way -= 1;
         match entry.waiting {
-            Some((turn, _)) => {
-                self.turns.insert(turn, job.agent);
-            }
+            Some(_) => self.queue(job.agent),
             None => {
                 self.agents.remove(&job.agent);
             }
@@ -246,6 +298,16 @@ mod tests {
         }
     }
 
+    /// Commands come calmly, but where a test wants otherwise.
+    fn at(ms: u64) -> Instant {
+        static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *BEGUN.get_or_init(Instant::now) + Duration::from_millis(ms)
+    }
+
+    fn add(backlog: &mut Backlog, job: Job) -> Option<Job> {
+        backlog.add(job, at(1_000 * job.offset.0))
+    }
+
     fn progress(backlog: &Backlog) -> Vec<(u32, Offset)> {
         backlog.progress().collect()
     }
@@ -253,10 +315,10 @@ mod tests {
     #[test]
     fn who_becomes_less_available_goes_first() {
         let mut backlog = Backlog::default();
-        backlog.add(job(1, 0, AVAILABLE));
-        backlog.add(job(2, 1, LUNCH));
-        backlog.add(job(3, 2, AVAILABLE));
-        backlog.add(job(4, 3, LUNCH));
+        add(&mut backlog, job(1, 0, AVAILABLE));
+        add(&mut backlog, job(2, 1, LUNCH));
+        add(&mut backlog, job(3, 2, AVAILABLE));
+        add(&mut backlog, job(4, 3, LUNCH));
         let order: Vec<u64> = std::iter::from_fn(|| backlog.take()).map(|job| job.offset.0).collect();
         assert_eq!(order, [1, 3, 0, 2]);
     }
@@ -264,12 +326,12 @@ mod tests {
     #[test]
     fn only_the_newest_is_sent_and_who_waited_keeps_his_place() {
         let mut backlog = Backlog::default();
-        assert_eq!(backlog.add(job(1, 0, AVAILABLE)), None);
-        assert_eq!(backlog.add(job(2, 1, AVAILABLE)), None);
-        assert_eq!(backlog.add(job(1, 2, AVAILABLE)), Some(job(1, 0, AVAILABLE)));
+        assert_eq!(add(&mut backlog, job(1, 0, AVAILABLE)), None);
+        assert_eq!(add(&mut backlog, job(2, 1, AVAILABLE)), None);
+        assert_eq!(add(&mut backlog, job(1, 2, AVAILABLE)), Some(job(1, 0, AVAILABLE)));
         assert_eq!(backlog.take(), Some(job(1, 2, AVAILABLE)));
         // One at a time: what comes meanwhile waits for it.
-        assert_eq!(backlog.add(job(1, 3, LUNCH)), None);
+        assert_eq!(add(&mut backlog, job(1, 3, LUNCH)), None);
         assert_eq!(backlog.take(), Some(job(2, 1, AVAILABLE)));
         assert_eq!(backlog.take(), None);
         backlog.done(&job(1, 2, AVAILABLE));
@@ -281,7 +343,7 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.read(1, Offset(7));
         for (number, offset) in [(1, 10), (2, 11), (3, 12)] {
-            backlog.add(job(number, offset, LUNCH));
+            add(&mut backlog, job(number, offset, LUNCH));
         }
         let first = backlog.take().unwrap();
         let second = backlog.take().unwrap();
@@ -293,7 +355,7 @@ mod tests {
         assert_eq!(backlog.put_back(&third, false), PutBack::Waits, "nothing newer is there");
         assert_eq!(progress(&backlog), [(0, Offset(12)), (1, Offset(7))]);
         let third = backlog.take().unwrap();
-        backlog.add(job(3, 13, AVAILABLE));
+        add(&mut backlog, job(3, 13, AVAILABLE));
         assert_eq!(backlog.put_back(&third, false), PutBack::Replaced, "a newer one is");
         backlog.void(agent(3), 0, Offset(14));
         assert_eq!(progress(&backlog), [(0, Offset(15)), (1, Offset(7))]);
@@ -301,13 +363,49 @@ mod tests {
     }
 
     #[test]
+    fn who_is_restless_is_waited_for() {
+        let mut backlog = Backlog::default();
+        let mut sent = Vec::new();
+        // Twenty changes a second for two seconds; the first goes at once.
+        for number in 0..40 {
+            let now = at(50 * number);
+            backlog.add(job(1, number, if number % 2 == 0 { LUNCH } else { AVAILABLE }), now);
+            backlog.go_on(now);
+            while let Some(job) = backlog.take() {
+                sent.push((50 * number, job.offset.0));
+                backlog.done(&job);
+            }
+        }
+        assert_eq!(sent, [(0, 0), (1_050, 21)]);
+        let last = 39 * 50;
+        backlog.go_on(at(last + 149));
+        assert!(!backlog.has_next() && !backlog.is_empty());
+        backlog.go_on(at(last + 150));
+        assert_eq!(backlog.take().map(|job| job.offset.0), Some(39));
+        // What comes of him while a call is under way waits for its end, and for quiet.
+        backlog.add(job(1, 40, LUNCH), at(last + 260));
+        backlog.add(job(1, 41, AVAILABLE), at(last + 270));
+        backlog.go_on(at(last + 600));
+        backlog.done(&job(1, 39, AVAILABLE));
+        assert!(!backlog.has_next());
+        backlog.go_on(at(last + 601));
+        assert_eq!(backlog.take().map(|job| job.offset.0), Some(41));
+        // Nothing is left behind by who is linked no more.
+        backlog.add(job(2, 42, LUNCH), at(9_000));
+        backlog.add(job(2, 43, LUNCH), at(9_001));
+        backlog.void(agent(2), 0, Offset(44));
+        backlog.go_on(at(20_000));
+        assert!(!backlog.has_next());
+    }
+
+    #[test]
     fn what_is_void_does_not_come_back() {
         let mut backlog = Backlog::default();
-        backlog.add(job(1, 0, LUNCH));
+        add(&mut backlog, job(1, 0, LUNCH));
         let first = backlog.take().unwrap();
         backlog.void(agent(1), 0, Offset(1));
         // The same person is linked again meanwhile.
-        backlog.add(job(1, 2, AVAILABLE));
+        add(&mut backlog, job(1, 2, AVAILABLE));
         assert_eq!(backlog.put_back(&first, true), PutBack::Void);
         assert_eq!(backlog.take(), Some(job(1, 2, AVAILABLE)));
         backlog.void(agent(1), 0, Offset(3));
@@ -319,12 +417,12 @@ mod tests {
     #[test]
     fn that_it_may_have_been_sent_is_remembered() {
         let mut backlog = Backlog::default();
-        backlog.add(job(1, 0, LUNCH));
+        add(&mut backlog, job(1, 0, LUNCH));
         let first = backlog.take().unwrap();
         assert!(!backlog.is_replaced(&first));
         assert_eq!(backlog.put_back(&first, true), PutBack::Waits);
         let sent = Job { may_have_been_sent: true, ..first };
-        assert_eq!(backlog.add(job(1, 1, AVAILABLE)), Some(sent));
+        assert_eq!(add(&mut backlog, job(1, 1, AVAILABLE)), Some(sent));
     }
 
     /// What somebody who keeps every command would do.
@@ -371,7 +469,7 @@ mod tests {
                         let job = job(number, oracle.next, if reduces { LUNCH } else { AVAILABLE });
                         oracle.next += 1;
                         let replaced = oracle.of(number, Fate::Waiting);
-                        prop_assert_eq!(backlog.add(job).into_iter().collect::<Vec<_>>(), replaced.clone());
+                        prop_assert_eq!(add(&mut backlog, job).into_iter().collect::<Vec<_>>(), replaced.clone());
                         replaced.iter().for_each(|one| oracle.set(one.offset, Fate::Over));
                         oracle.commands.push((job, Fate::Waiting));
                     }

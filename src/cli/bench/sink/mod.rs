@@ -23,7 +23,7 @@ const LUNCH: CxoneStatus = CxoneStatus::Code(OutStateId::new(1_017));
 
 /// As the configuration has it by default.
 const BY_DEFAULT: How =
-    How { rate: Rate { calls_per_minute: 1_200, burst: 100 }, poll_interval: Duration::from_secs(2) };
+    How { rate: Rate { calls_per_minute: 1_200, burst: 20 }, poll_interval: Duration::from_secs(2) };
 /// So many calls that the budget is never in the way.
 const PLENTY: How = How { rate: Rate { calls_per_minute: 60_000, burst: 1_000 }, ..BY_DEFAULT };
 
