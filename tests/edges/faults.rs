@@ -161,6 +161,7 @@ fn each_fault(on: On, cases: &[Case]) {
     centre.settles();
     connector.end();
     centre.judge();
+    centre.nobody_is_named("");
 }
 
 #[test]

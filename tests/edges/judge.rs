@@ -8,6 +8,7 @@ use lockstep::bus::{Bus, From, Reader, Records, Topic, Until};
 use lockstep::codec::{Command, Event, Observation, Order, Outcome, Record, What};
 use lockstep::domain::{AgentId, CxoneStatus, OutStateId, Platform, Status};
 use lockstep::engine::{self, Sequence};
+use lockstep::simulators::cxone::Credentials;
 use serde_json::{Value, json};
 
 use crate::centre::{Centre, PARTITIONS};
@@ -156,6 +157,20 @@ impl Centre {
             }
         }
         at.len()
+    }
+
+    /// No name, no address and no secret is in any topic but the directory, nor in this text.
+    pub(crate) fn nobody_is_named(&self, text: &str) {
+        let Credentials { client_secret, access_key_secret, .. } = Credentials::default();
+        let secrets = [&*client_secret, &access_key_secret, "@example.com"];
+        for topic in Topic::ALL.into_iter().filter(|topic| *topic != Topic::Directory) {
+            let partitions = if topic.is_keyed_by_agent() { PARTITIONS } else { 1 };
+            for value in self.read(topic, partitions, |value| Some(value.to_vec())) {
+                let value = String::from_utf8_lossy(&value);
+                assert!(!secrets.iter().any(|secret| value.contains(secret)), "{topic:?}: {value}");
+            }
+        }
+        assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");
     }
 
     /// Waits until every command has an outcome.

@@ -49,6 +49,7 @@ fn who_is_killed_is_followed() {
         has_it = stands_by;
     }
     centre.settles();
+    centre.nobody_is_named(&has_it.log());
     has_it.end();
     println!("{} calls within the budget", centre.keeps_budget(3_000, 5, 3));
     centre.judge();
@@ -108,7 +109,9 @@ fn a_process_that_is_killed_goes_on_where_it_was() {
         println!("in step after {:?}", centre.comes_to_show(&wanted));
     }
     centre.settles();
+    let log = process.log();
     process.end();
     centre.ground.take_back();
+    centre.nobody_is_named(&log);
     centre.judge();
 }
