@@ -533,7 +533,7 @@ fn hostile_bytes_take_little_more_than_a_record_may_have() {
         ),
         ("states of nothing", "SnapshotChunk", true, full(&chunk, &[0; 17], &[])),
         ("parts without keys", "Manifest", true, full(&manifest, &[0; 33], &settings)),
-        ("access", "DirectoryEntry", true, full(&user, &[0], &[0, 0, 0, 0, 0])),
+        ("access", "DirectoryEntry", true, full(&user, &[0], &[0; 6])),
         ("more command times than are kept", "State", false, full(&[&busy[..], &[0]].concat(), &[2], &[])),
         ("more commands than are kept", "State", false, full(&busy, &[2, 0, 0, 2, 0, 0, 1, 1, 1], &[])),
         ("a long text", "DeadLetter", false, [&letter[..], &long(1_000_000), &[b'x'; 1_000_000]].concat()),

@@ -67,8 +67,13 @@ fn with_rate(
 /// # Errors
 /// A file of authorities cannot be read, or a proxy cannot be used.
 pub(super) fn tenant_beside(configured: &Cxone, observer: Arc<dyn Observer>) -> anyhow::Result<Tenant> {
-    let calls_per_minute = (u32::from(configured.calls.per_minute) / 10).max(6);
-    with_rate(configured, Rate { calls_per_minute, burst: 5 }, false, observer)
+    let rate = Rate { calls_per_minute: calls_beside(configured), burst: 5 };
+    with_rate(configured, rate, false, observer)
+}
+
+/// How many calls a minute that is.
+pub(super) fn calls_beside(configured: &Cxone) -> u32 {
+    (u32::from(configured.calls.per_minute) / 10).max(6)
 }
 
 /// By which call a status is set there.

@@ -41,6 +41,8 @@ pub enum Entry<'b> {
     Code(Code),
     /// A team.
     Team(TeamEntry),
+    /// Two who are not one person, whatever they are called.
+    Apart(LinkEntry<'b>),
 }
 
 /// One person on both platforms.
@@ -97,6 +99,7 @@ enum EntryKind {
     PresenceStatus,
     Code,
     Team,
+    Apart,
 }
 
 symbols! {
@@ -108,6 +111,7 @@ symbols! {
         4 "PRESENCE_STATUS" (EntryKind::PresenceStatus)
         5 "CODE" (EntryKind::Code)
         6 "TEAM" (EntryKind::Team)
+        7 "APART" (EntryKind::Apart)
     }
 }
 
@@ -132,12 +136,13 @@ struct Flat<'b> {
     presence_status: Option<PresenceStatus>,
     code: Option<Code>,
     team: Option<TeamEntry>,
+    apart: Option<LinkEntry<'b>>,
 }
 
 fields!(['b] Flat<'b> as "DirectoryEntry" {
     kind => "kind", account => "account", read_at => "read_at", link => "link",
     salesforce_user => "salesforce_user", cxone_agent => "cxone_agent", presence_status => "presence_status",
-    code => "code", team => "team",
+    code => "code", team => "team", apart => "apart",
 });
 
 impl<'b> Flat<'b> {
@@ -153,6 +158,7 @@ impl<'b> Flat<'b> {
             presence_status: None,
             code: None,
             team: None,
+            apart: None,
         };
         match entry {
             Entry::Unknown => {}
@@ -168,6 +174,7 @@ impl<'b> Flat<'b> {
             }
             Entry::Code(code) => (flat.kind, flat.code) = (EntryKind::Code, Some(code)),
             Entry::Team(team) => (flat.kind, flat.team) = (EntryKind::Team, Some(team)),
+            Entry::Apart(link) => (flat.kind, flat.apart) = (EntryKind::Apart, Some(link)),
         }
         flat
     }
@@ -181,6 +188,7 @@ impl<'b> Flat<'b> {
             EntryKind::PresenceStatus => self.presence_status.map(Entry::PresenceStatus),
             EntryKind::Code => self.code.map(Entry::Code),
             EntryKind::Team => self.team.map(Entry::Team),
+            EntryKind::Apart => self.apart.map(Entry::Apart),
         };
         let entry = entry.ok_or(Malformed::Value("an entry does not have the record of its kind"))?;
         Ok(DirectoryEntry { account: self.account, read_at: self.read_at, entry })

@@ -148,7 +148,7 @@ fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
 
 fn directory(raw: RawDirectory, mistakes: &mut Mistakes) -> Option<Directory> {
     let refresh_minutes =
-        between(raw.refresh_minutes, "refresh_minutes", (0, 60, REFRESH_MINUTES_MAX), mistakes);
+        between(raw.refresh_minutes, "refresh_minutes", (0, 0, REFRESH_MINUTES_MAX), mistakes);
     let mut link_by = vec![LinkBy::Email, LinkBy::FederationId, LinkBy::UserName];
     if let Some(given) = raw.link_by.into_given() {
         link_by.clear();

@@ -308,7 +308,7 @@ fn each_field_wrong_in_turn() {
             "area = \"na1\"\n[directory]\nrefresh_minutes = 20000",
             17,
             "`refresh_minutes` is out of range",
-            "from 0 to 10080; 60",
+            "from 0 to 10080; 0",
         ),
         (
             "area = \"na1\"",

@@ -33,6 +33,17 @@ pub struct Imported {
     pub moved: usize,
 }
 
+/// Who is to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Somebody who is linked.
+    Person(Link),
+    /// A user of Salesforce who is not.
+    User(SalesforceUser),
+    /// An agent of CXone who is not.
+    Agent(CxoneAgent),
+}
+
 impl<B: Bus> Control<'_, B> {
     /// Makes the accounts that this directory has what they are there; others stay as they are, and so do links with them. Links
     /// that are new or gone become events, as do moves to another team; all of it is one transaction.
@@ -59,16 +70,36 @@ impl<B: Bus> Control<'_, B> {
         self.change(&before, &after, operator, What::Unlinked)
     }
 
-    /// Forgets somebody: his link, and who he is on both platforms. His state goes with it.
+    /// Forgets somebody: his link, and who he is on both platforms, or on the one that he is on. His state goes with it.
     ///
     /// # Errors
     /// Another operator came meanwhile, or the bus does not take it.
-    pub fn forget(&mut self, link: &Link, operator: &Operator<'_>) -> Result<Imported, Error> {
+    pub fn forget(&mut self, whom: &Forgotten, operator: &Operator<'_>) -> Result<Imported, Error> {
         let before = entries_in_log(self.bus, self.codec, self.plan)?;
-        let is_his = |(_, entry): &(Option<Account>, Entry<'_>)| matches!(entry, Entry::Link(known) if known.link == *link);
-        let (user, agent) = keys(link);
-        let stays = |(key, entry): &(&String, &(Option<Account>, Entry<'_>))| {
-            **key != user && **key != agent && !is_his(entry)
+        let mut gone: BTreeSet<String> = BTreeSet::new();
+        match whom {
+            Forgotten::Person(link) => {
+                let (user, agent) = keys(link);
+                gone.extend([user, agent]);
+            }
+            Forgotten::User(user) => {
+                let org = Account { platform: Platform::Salesforce, name: user.account };
+                gone.insert(key("user", org, user.user));
+            }
+            Forgotten::Agent(agent) => {
+                let tenant = Account { platform: Platform::Cxone, name: agent.account };
+                gone.insert(key("agent", tenant, agent.agent));
+            }
+        }
+        let is_his = |entry: &Entry<'_>| match entry {
+            Entry::Link(known) | Entry::Apart(known) => {
+                let (user, agent) = keys(&known.link);
+                gone.contains(&user) || gone.contains(&agent)
+            }
+            _ => false,
+        };
+        let stays = |(key, (_, entry)): &(&String, &(Option<Account>, Entry<'_>))| {
+            !gone.contains(*key) && !is_his(entry)
         };
         let after = before.iter().filter(stays).map(|(key, entry)| (key.clone(), entry.clone())).collect();
         self.change(&before, &after, operator, What::Forgotten)
@@ -132,6 +163,14 @@ impl<B: Bus> Control<'_, B> {
 
 /// What a directory says of the accounts that it has, and of all others what is known.
 fn with_others(before: &Entries, mut after: Entries, named: &BTreeSet<Account>) -> Entries {
+    // Who is linked by the file has no other link.
+    let linked: BTreeSet<String> = links(&after)
+        .values()
+        .flat_map(|(link, _)| {
+            let (user, agent) = keys(link);
+            [user, agent]
+        })
+        .collect();
     let stays = |after: &Entries, account: Option<Account>, entry: &Entry<'_>| match (account, entry) {
         (_, Entry::Link(LinkEntry { link, .. })) => {
             let org = Account { platform: Platform::Salesforce, name: link.salesforce.account };
@@ -141,6 +180,8 @@ fn with_others(before: &Entries, mut after: Entries, named: &BTreeSet<Account>) 
             !(named.contains(&org) && named.contains(&tenant))
                 && is_there(org, &user)
                 && is_there(tenant, &agent)
+                && !linked.contains(&user)
+                && !linked.contains(&agent)
         }
         (Some(account), _) => !named.contains(&account),
         (None, _) => true,
@@ -168,10 +209,15 @@ pub fn directory_in_log<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Re
     let entries = entries_in_log(bus, codec, plan)?;
     let links = links(&entries);
     let mut read = Read::default();
+    let mut apart = BTreeMap::new();
     for (account, entry) in entries.into_values() {
-        read.take(account, entry);
+        if let Entry::Apart(LinkEntry { agent, link, .. }) = entry {
+            apart.insert(agent, link);
+        } else {
+            read.take(account, entry);
+        }
     }
-    Ok(read.whole(&links))
+    Ok(Directory { apart, ..read.whole(&links) })
 }
 
 fn entries_in_log<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Result<Entries, Error> {
@@ -212,13 +258,19 @@ fn owned(entry: Entry<'_>) -> Entry<'static> {
         Entry::PresenceStatus(status) => Entry::PresenceStatus(status),
         Entry::Code(code) => Entry::Code(code),
         Entry::Team(team) => Entry::Team(team),
+        Entry::Apart(LinkEntry { agent, link, operator: Operator { actor, reason } }) => {
+            let operator = Operator { actor: own(actor), reason: own(reason) };
+            Entry::Apart(LinkEntry { agent, link, operator })
+        }
     }
 }
 
 /// Whether two entries say the same. Who linked somebody first is not said again.
 fn is_same(known: &Entry<'_>, entry: &Entry<'_>) -> bool {
     match (known, entry) {
-        (Entry::Link(known), Entry::Link(link)) => known.link == link.link,
+        (Entry::Link(known), Entry::Link(link)) | (Entry::Apart(known), Entry::Apart(link)) => {
+            known.link == link.link
+        }
         _ => known == entry,
     }
 }
@@ -308,6 +360,14 @@ fn entries_of(directory: &Directory, operator: &Operator<'_>) -> Entries {
             put_agent(*agent, contact, *team);
         }
     }
+    for (agent, link) in &directory.apart {
+        let operator = Operator {
+            actor: Cow::Owned(operator.actor.to_string()),
+            reason: Cow::Owned(operator.reason.to_string()),
+        };
+        let entry = Entry::Apart(LinkEntry { agent: *agent, link: *link, operator });
+        put(format!("apart/{agent}"), None, entry);
+    }
     for person in &directory.people {
         let operator = Operator {
             actor: Cow::Owned(operator.actor.to_string()),
@@ -361,7 +421,7 @@ impl Read {
                 let contact = contact(&user_name, &email, federation_id.as_deref(), active);
                 self.agents.insert((name, agent), (contact, team));
             }
-            Entry::Link(_) | Entry::Unknown => {}
+            Entry::Link(_) | Entry::Apart(_) | Entry::Unknown => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::domain::{AgentId, TimeMs};
 use crate::engine;
 
 pub use activations::Activation;
-pub use directory::{Imported, directory_in_log};
+pub use directory::{Forgotten, Imported, directory_in_log};
 pub use error::Error;
 pub use revisions::{Revisions, Saved};
 

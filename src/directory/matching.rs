@@ -30,6 +30,10 @@ pub enum WhyNot {
     Several(LinkBy, usize),
     /// Who is called so in Salesforce is linked with another agent already.
     Taken(LinkBy, SalesforceUser),
+    /// Another agent could be the same user of Salesforce, by something else.
+    Claimed(SalesforceUser),
+    /// Somebody has unlinked the two.
+    Apart(SalesforceUser),
 }
 
 /// An agent as the platform lists him.
@@ -73,6 +77,8 @@ impl fmt::Display for WhyNot {
             WhyNot::Taken(by, user) => {
                 write!(f, "who has his {} in Salesforce, {user}, is linked with another agent", by.name())
             }
+            WhyNot::Claimed(user) => write!(f, "{user} could be another agent, too"),
+            WhyNot::Apart(user) => write!(f, "was unlinked from {user} by hand"),
         }
     }
 }
@@ -105,6 +111,8 @@ impl Directory {
         }
         let is_here = |one: &Unlinked| matches!(one.who, Who::Cxone(agent) if agent.account == account);
         self.unlinked.retain(|one| !is_here(one));
+        // Of who cannot log in and is not linked nobody has to know anything.
+        listed.retain(|_, one| !one.contact.is_inactive);
         self.unlinked.extend(listed.into_values().map(|Listed { agent, contact, team }| Unlinked {
             who: Who::Cxone(CxoneAgent { account, agent }),
             contact,
@@ -124,7 +132,21 @@ impl Directory {
             Who::Cxone(agent) => Some((agent, &one.contact)),
             Who::Salesforce(_) => None,
         });
-        agents.map(|(agent, contact)| (agent, one_match(contact, &indexes, &taken))).collect()
+        let mut all: Vec<(CxoneAgent, Result<SalesforceUser, WhyNot>)> =
+            agents.map(|(agent, contact)| (agent, one_match(contact, &indexes, &taken))).collect();
+        let mut claims: HashMap<SalesforceUser, usize> = HashMap::new();
+        all.iter().filter_map(|(_, found)| found.as_ref().ok()).for_each(|user| {
+            *claims.entry(*user).or_default() += 1;
+        });
+        for (cxone, found) in &mut all {
+            let Ok(salesforce) = *found else { continue };
+            if self.apart.contains_key(&agent_id(&Link { salesforce, cxone: *cxone })) {
+                *found = Err(WhyNot::Apart(salesforce));
+            } else if claims.get(&salesforce).is_some_and(|claims| *claims > 1) {
+                *found = Err(WhyNot::Claimed(salesforce));
+            }
+        }
+        all
     }
 
     fn index(&self, by: LinkBy) -> Index {
@@ -153,6 +175,7 @@ impl Directory {
         let cxone = self.unlinked.swap_remove(agent);
         let Some(user) = place(&self.unlinked, Who::Salesforce(link.salesforce)) else { return false };
         let user = self.unlinked.swap_remove(user);
+        self.apart.remove(&agent_id(&link));
         self.people.push(Person {
             agent: agent_id(&link),
             link,
@@ -164,10 +187,11 @@ impl Directory {
         true
     }
 
-    /// Makes two of one person. Tells whether he was there.
+    /// Makes two of one person, and remembers that they are not one. Tells whether he was there.
     pub fn unlink(&mut self, link: Link) -> bool {
         let Some(at) = self.people.iter().position(|person| person.link == link) else { return false };
-        let Person { link, team, access, salesforce, cxone, .. } = self.people.swap_remove(at);
+        let Person { agent, link, team, access, salesforce, cxone } = self.people.swap_remove(at);
+        self.apart.insert(agent, link);
         self.unlinked.push(Unlinked {
             who: Who::Salesforce(link.salesforce),
             contact: salesforce,
@@ -278,6 +302,12 @@ mod tests {
                 "is not active",
             ]
         );
+        // Of two who could be one user, none is.
+        let found = self::directory(
+            &[contact("ada@x", "F-1", "")],
+            &[contact("ada@x", "", ""), contact("", "F-1", "")],
+        );
+        assert!(found.matches(&ALL).iter().all(|(_, found)| *found == Err(WhyNot::Claimed(user(1)))));
         // In another order another thing decides.
         let found = directory(&users, &agents).matches(&[LinkBy::UserName]);
         assert_eq!(found[0], (agent(1), Ok(user(6))));
@@ -311,5 +341,11 @@ mod tests {
         assert!(directory.unlink(link) && !directory.unlink(link));
         assert_eq!(directory.unlinked.len(), 3);
         assert_eq!(directory.matches(&ALL)[0], (agent(2), Ok(user(1))));
+        // Who was unlinked by hand is linked by hand only.
+        assert!(directory.link(Link { salesforce: user(1), cxone: agent(2) }));
+        assert!(directory.unlink(Link { salesforce: user(1), cxone: agent(2) }));
+        let found = directory.matches(&ALL).into_iter().find(|(one, _)| *one == agent(2));
+        assert_eq!(found, Some((agent(2), Err(WhyNot::Apart(user(1))))));
+        assert!(directory.link(Link { salesforce: user(1), cxone: agent(2) }) && directory.apart.len() == 1);
     }
 }

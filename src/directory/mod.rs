@@ -36,6 +36,8 @@ pub struct Directory {
     pub people: Vec<Person>,
     /// Those who are on one platform only.
     pub unlinked: Vec<Unlinked>,
+    /// Pairs of whom somebody said that they are not one person, whatever they are called.
+    pub apart: BTreeMap<AgentId, Link>,
 }
 
 impl Directory {

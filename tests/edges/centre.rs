@@ -22,8 +22,8 @@ use lockstep::control::Control;
 use lockstep::directory::{Directory, agent_id};
 use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::domain::{
-    AgentId, Cause, CxoneAgent, CxoneAgentId, DurationMs, Feed, Link, SalesforceStatus, SalesforceUser,
-    Status, TimeMs,
+    AgentId, Cause, CxoneAgent, CxoneAgentId, DurationMs, Feed, Link, Platform, SalesforceStatus,
+    SalesforceUser, Status, TimeMs,
 };
 use lockstep::engine;
 use lockstep::processor::{self, Silent, Stop, Worker};
@@ -380,7 +380,16 @@ set_timeout_ms = 1000
             }
             if begun.elapsed() > PATIENCE {
                 let missing: Vec<_> = wanted.iter().filter(|(n, what)| shown.get(n) != Some(what)).collect();
-                panic!("CXone does not show {missing:?}");
+                let agent = &self.people[missing[0].0];
+                let (commands, outcomes) = (self.commanded(Platform::Cxone), self.outcomes());
+                panic!(
+                    "CXone does not show {missing:?}; of the first: {:?}; {:?}; seen in {:?}; held {:?}; decided {:#?}",
+                    commands.get(agent),
+                    outcomes.get(agent),
+                    self.observed().get(agent).and_then(|all| all.last()),
+                    self.held(),
+                    self.decided(*agent)
+                );
             }
             thread::park_timeout(Duration::from_millis(20));
         }

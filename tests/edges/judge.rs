@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lockstep::bus::{Bus, From, Reader, Records, Topic, Until};
-use lockstep::codec::{Command, Event, Observation, Order, Outcome, Record, What};
+use lockstep::codec::{Command, Decision, Event, Observation, Order, Outcome, Record, What};
 use lockstep::domain::{AgentId, CxoneStatus, OutStateId, Platform, Status};
 use lockstep::engine::{self, Sequence};
 use lockstep::simulators::cxone::Credentials;
@@ -49,6 +49,18 @@ impl Centre {
         });
         found.into_iter().for_each(|(agent, one)| all.entry(agent).or_default().push(one));
         all
+    }
+
+    /// What was decided about somebody, in the order of the log.
+    pub(crate) fn decided(&self, agent: AgentId) -> Vec<String> {
+        self.read(Topic::Decisions, PARTITIONS, |value| {
+            let decision: Decision<'_> = self.decoded(value);
+            let shown = (decision.salesforce_shown, decision.cxone_shown);
+            (decision.agent == Some(agent)).then(|| {
+                let (at, kind) = (decision.at.as_unix_ms(), decision.event_kind);
+                format!("{at} {kind:?} {:?} {shown:?}", decision.reason)
+            })
+        })
     }
 
     /// Commands to a platform that set something, of each agent in their order.

@@ -87,7 +87,8 @@ fn what_may_not_be_read_is_unknown() {
     assert_eq!(tenant["missing"].as_array().unwrap().len(), 6, "all codes, and those of each team");
     let known = directory_in_log(&centre.bus(), &centre.codec, &centre.plan).unwrap();
     let vocabulary = known.vocabulary.cxone.values().next().unwrap();
-    assert!(vocabulary.teams().iter().all(|team| team.codes.is_none()));
+    let codes = |team: &lockstep::directory::TeamEntry| team.codes.as_ref().map(Vec::len);
+    assert!(vocabulary.teams().iter().all(|team| codes(team) == Some(2)), "those that were known");
     // One that fails ends it, and changes nothing.
     centre.cxone.faults(&[json!({"path": "/teams", "kind": "html"})]);
     let failed = directory(&centre, &[&["refresh"][..], &WHY].concat());
@@ -127,8 +128,12 @@ fn people_are_linked_and_unlinked_by_hand() {
     assert_eq!(told(&run(&["link", "--csv", file.to_str().unwrap(), "--json"]))["linked"], 1);
     assert_eq!(unlinked().as_array().unwrap().len(), 2);
     // Who is forgotten is nobody any more.
-    assert_eq!(told(&run(&["forget", &one, "--json"]))["removed"], 3);
+    assert_eq!(told(&run(&["forget", &one, "--json"]))["removed"], 4, "and that he is not another");
     assert_eq!(directory(&centre, &["show", &one]).status.code(), Some(1));
     let known = directory_in_log(&centre.bus(), &centre.codec, &centre.plan).unwrap();
     assert_eq!(known.people.len(), 9);
+    // So is one who was not linked.
+    let other = format!("emea/{}", FIRST + 11);
+    assert_eq!(told(&run(&["forget", &other, "--json"]))["removed"], 1);
+    assert_eq!(directory(&centre, &["show", &other]).status.code(), Some(1));
 }

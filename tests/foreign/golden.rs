@@ -479,6 +479,7 @@ fn team_says() -> Value {
 
 fn entries() -> Vec<Golden> {
     let link = LinkEntry { agent: agent(), link: link(), operator: operator() };
+    let apart = link.clone();
     let link_says = json!({ "agent": AGENT, "link": link_says(), "operator": operator_says() });
     let user = UserEntry {
         user: USER.parse().unwrap(),
@@ -508,6 +509,7 @@ fn entries() -> Vec<Golden> {
         let mut value = json!({
             "kind": kind, "account": { "platform": "CXONE", "name": "emea" }, "read_at": 12, "link": null,
             "salesforce_user": null, "cxone_agent": null, "presence_status": null, "code": null, "team": null,
+            "apart": null,
         });
         value[field] = says;
         let account = Account { platform: Platform::Cxone, name: "emea".parse().unwrap() };
@@ -515,7 +517,8 @@ fn entries() -> Vec<Golden> {
     };
     let status = (("PRESENCE_STATUS", "presence_status"), presence_status_says());
     vec![
-        one("who is who", Entry::Link(link), ("LINK", "link"), link_says),
+        one("who is who", Entry::Link(link), ("LINK", "link"), link_says.clone()),
+        one("who is not who", Entry::Apart(apart), ("APART", "apart"), link_says),
         one("a user", Entry::SalesforceUser(user), ("SALESFORCE_USER", "salesforce_user"), user_says),
         one("an agent", Entry::CxoneAgent(person), ("CXONE_AGENT", "cxone_agent"), person_says),
         one("a presence status", Entry::PresenceStatus(presence_status()), status.0, status.1),

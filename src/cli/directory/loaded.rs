@@ -1,27 +1,13 @@
-//! What the directory needs of a tenant: read as a whole, then what has changed.
-
-use std::collections::BTreeMap;
+//! What the directory needs of a tenant.
 
 use lockstep::config::{Config, LinkBy as Configured};
 use lockstep::connectors::cxone::{AgentEntry, Tenant};
 use lockstep::connectors::http::Error;
 use lockstep::directory::{Code, Contact, CxoneVocabulary, Directory, LinkBy, Listed, TeamEntry};
-use lockstep::domain::{AccountName, CxoneAgentId, Link, OutStateId, TeamId};
+use lockstep::domain::{AccountName, Link, OutStateId, TeamId};
 
 /// Out-states up to this one are CXone's own.
 const RESERVED_MAX: u32 = 3;
-/// After so many times that only changes were asked for, all are: who was removed is told in no change.
-const CHANGES_MAX: u32 = 24;
-
-/// What is known of a tenant's agents.
-#[derive(Default)]
-pub(in crate::cli) struct Loaded {
-    agents: BTreeMap<CxoneAgentId, AgentEntry>,
-    hidden: u64,
-    cursor: Option<String>,
-    changes: u32,
-}
-
 /// What a tenant has.
 pub(in crate::cli) struct Got {
     /// None where they may not be read.
@@ -48,22 +34,13 @@ pub(in crate::cli) struct Put {
     pub(in crate::cli) missing: Vec<String>,
 }
 
-impl Loaded {
-    /// Asks the tenant: the first time for all, then for what has changed.
+impl Got {
+    /// Asks the tenant for all: who was removed is told in no change, and who was forgotten must not come back.
     ///
     /// # Errors
-    /// A call failed; what is known stays so.
-    pub(in crate::cli) async fn read(&mut self, tenant: &Tenant) -> Result<Got, Error> {
-        let cursor = self.cursor.as_deref().filter(|_| self.changes < CHANGES_MAX);
-        let is_whole = cursor.is_none();
-        let agents = tenant.agents(cursor).await?;
-        if is_whole {
-            self.agents.clear();
-        }
-        self.changes = if is_whole { 0 } else { self.changes + 1 };
-        self.agents.extend(agents.agents.into_iter().map(|agent| (agent.agent, agent)));
-        self.hidden = agents.hidden;
-        self.cursor = agents.cursor.or(self.cursor.take());
+    /// A call failed.
+    pub(in crate::cli) async fn read(tenant: &Tenant) -> Result<Got, Error> {
+        let agents = tenant.agents(None).await?;
         let mut missing = Vec::new();
         let codes = or_missing(tenant.codes().await, "the unavailable codes", &mut missing)?;
         let codes = codes.map(|codes| {
@@ -86,8 +63,8 @@ impl Loaded {
         for team in teams.iter_mut().flatten() {
             team.codes = codes_of(tenant, team.id, &mut missing).await?;
         }
-        let listed = self.agents.values().cloned().map(listed).collect();
-        Ok(Got { codes, teams, listed, hidden: self.hidden, missing })
+        let listed = agents.agents.into_iter().map(listed).collect();
+        Ok(Got { codes, teams, listed, hidden: agents.hidden, missing })
     }
 }
 
@@ -107,6 +84,8 @@ fn listed(agent: AgentEntry) -> Listed {
 /// What may not be read is missing, and no reason to leave the rest.
 fn or_missing<T>(read: Result<T, Error>, what: &str, missing: &mut Vec<String>) -> Result<Option<T>, Error> {
     match read {
+        // One that is gone meanwhile has none.
+        Err(Error::Refused { status: 404, .. }) => Ok(None),
         Err(Error::Refused { status: 403, .. }) => {
             missing.push(format!("{what} cannot be read: a permission of the service user is missing"));
             Ok(None)
@@ -136,7 +115,10 @@ pub(in crate::cli) fn put(account: AccountName, got: Got, directory: &mut Direct
     let Got { codes, teams, listed, hidden, missing } = got;
     let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
     let codes = codes.unwrap_or_else(|| known.codes().to_vec());
-    let teams = teams.unwrap_or_else(|| known.teams().to_vec());
+    let mut teams = teams.unwrap_or_else(|| known.teams().to_vec());
+    for team in teams.iter_mut().filter(|team| team.codes.is_none()) {
+        team.codes = known.team(team.id).and_then(|known| known.codes.clone());
+    }
     let vocabulary = CxoneVocabulary::new(codes, teams);
     let (agents, teams, codes) = (listed.len(), vocabulary.teams().len(), vocabulary.codes().len());
     let linked_and_not_listed = directory.replace_tenant(account, vocabulary, listed);

@@ -64,14 +64,14 @@ Examples:
   lockstep directory link ada@example.com ada@cx.example.com --reason 'has two addresses'
   lockstep directory link --csv links.csv --reason 'mapping of HR'")]
     Link(people::LinkOnes),
-    /// Remove a link: the agent is kept in step no more
+    /// Remove a link: the agent is kept in step no more, and only a link by hand makes one again
     #[command(after_help = "\
 Example:
   lockstep directory unlink ada@example.com --reason 'left the company'")]
     Unlink(people::One),
     /// Forget somebody: his state, his link, and who he is
     #[command(after_help = "\
-His entries and his state are removed now. Events, decisions and dead letters about him have his id
+He may be linked, or not. His entries and his state are removed now. Events, decisions and dead letters about him have his id
 and no name; they go when their retention is over. Remove him on the platforms first: `directory
 refresh` would find him again.
 

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use lockstep::bus::AnyBus;
-use lockstep::control::{Control, directory_in_log};
+use lockstep::control::{Control, Forgotten, directory_in_log};
 use lockstep::directory::{Contact, Directory, Person, Who};
 use lockstep::domain::{CxoneAgent, Link, SalesforceUser};
 
@@ -316,6 +316,26 @@ fn person<'d>(directory: &'d Directory, text: &str) -> anyhow::Result<&'d Person
     only(directory.people.iter().filter(is_it).collect(), text, "person", hint)
 }
 
+/// Who is to be forgotten: somebody who is linked, or one who is not.
+fn whom(directory: &Directory, text: &str) -> anyhow::Result<Forgotten> {
+    let linked = person(directory, text);
+    let unlinked = directory.unlinked.iter().filter_map(|one| match one.who {
+        Who::Salesforce(user) if is_meant(&user.to_string(), &one.contact, text) => {
+            Some(Forgotten::User(user))
+        }
+        Who::Cxone(agent) if is_meant(&agent.to_string(), &one.contact, text) => {
+            Some(Forgotten::Agent(agent))
+        }
+        _ => None,
+    });
+    match (linked, unlinked.collect::<Vec<_>>()) {
+        (Ok(person), none) if none.is_empty() => Ok(Forgotten::Person(person.link)),
+        (Err(error), none) if none.is_empty() => Err(error),
+        (Err(_), one) => only(one, text, "person", ""),
+        (Ok(_), _) => anyhow::bail!("several people are called {text:?}: name one by ACCOUNT/ID"),
+    }
+}
+
 pub(super) fn link(command: &LinkOnes) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let pairs = match (&command.csv, &command.salesforce, &command.cxone) {
@@ -387,6 +407,6 @@ pub(super) fn forget(command: &One) -> anyhow::Result<Outcome> {
     let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, AnyBus> = log.control()?;
     let directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
-    let link = person(&directory, &command.whom)?.link;
-    tell(&control.forget(&link, &operator)?, &format!("{GREEN}forgotten{GREEN:#}"), command.said.json)
+    let whom = whom(&directory, &command.whom)?;
+    tell(&control.forget(&whom, &operator)?, &format!("{GREEN}forgotten{GREEN:#}"), command.said.json)
 }

@@ -15,7 +15,7 @@ use lockstep::control::{Control, directory_in_log};
 use lockstep::domain::AccountName;
 
 use super::Changed;
-use super::loaded::{Loaded, Put, link_matches, put};
+use super::loaded::{Got, Put, link_matches, put};
 use crate::cli::operator::{Log, Said};
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
 use crate::cli::tenant;
@@ -81,10 +81,10 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
         .context("the system gives no means to call CXone")?;
     let mut all = Vec::new();
     for (name, configured) in wanted {
-        let wait_s = 60.0 / (f64::from(configured.calls.per_minute) / 10.0);
+        let wait_s = 60.0 / f64::from(tenant::calls_beside(configured));
         output::aside(&format!("{name}: asking CXone, a call each {wait_s:.1} s, one for each team\n"));
         let tenant = tenant::tenant_beside(configured, Arc::new(Nobody))?;
-        let got = runtime.block_on(Loaded::default().read(&tenant));
+        let got = runtime.block_on(Got::read(&tenant));
         all.push((name, got.with_context(|| format!("cxone.{name}"))?));
     }
     let log = Log::open(&command.said.configured)?;

@@ -1,4 +1,5 @@
-//! The directory is refreshed now and then by the process that has the account, within its budget of calls.
+//! The directory is refreshed now and then by the process that has the account, within its budget of calls, where that is asked
+//! for.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,13 +16,16 @@ use lockstep::connectors::cxone::Tenant;
 use lockstep::control::{Control, directory_in_log};
 use lockstep::domain::Account;
 use lockstep::metrics::AccountMetrics;
+use lockstep::processor::Stop;
 
 use super::{Begun, Reached};
 use crate::cli::deployment::Deployment;
-use crate::cli::directory::loaded::{Loaded, link_matches, put};
+use crate::cli::directory::loaded::{Got, link_matches, put};
 
 /// How long who has just come to have an account lets sources and sinks go first.
 const FIRST_AFTER: Duration = Duration::from_secs(10);
+/// Between two tries of what did not work.
+const AGAIN_AFTER: Duration = Duration::from_secs(300);
 /// How often it is looked whether something is due.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -30,13 +34,13 @@ pub(super) struct Refreshed {
     account: Account,
     tenant: Arc<Tenant>,
     metrics: Arc<AccountMetrics>,
-    loaded: Loaded,
-    due: Instant,
+    /// None while another process has the account.
+    due: Option<Instant>,
 }
 
 impl Refreshed {
     pub(super) fn new(account: Account, tenant: Arc<Tenant>, metrics: Arc<AccountMetrics>) -> Refreshed {
-        Refreshed { account, tenant, metrics, loaded: Loaded::default(), due: Instant::now() + FIRST_AFTER }
+        Refreshed { account, tenant, metrics, due: None }
     }
 }
 
@@ -53,16 +57,23 @@ pub(super) fn start(
         while !stop.is_asked() {
             thread::sleep(LOOK_AGAIN);
             for tenant in &mut tenants {
-                if stop.is_asked() || tenant.due > Instant::now() || !tenant.metrics.has_lease() {
+                if !tenant.metrics.has_lease() {
+                    tenant.due = None;
                     continue;
                 }
-                tenant.due = Instant::now() + interval;
+                let now = Instant::now();
+                let due = *tenant.due.get_or_insert(now + FIRST_AFTER);
+                if stop.is_asked() || due > now {
+                    continue;
+                }
                 let span = tracing::info_span!("directory", account = %tenant.account);
                 let _inside = span.enter();
-                if let Err(error) = refresh(tenant, &reached, &deployment.config, &calls) {
-                    tracing::warn!(
-                        "the directory is not refreshed: {error:#}; it is tried again when it is due"
-                    );
+                let refreshed = refresh(tenant, &reached, &deployment.config, (&calls, stop));
+                let again = if refreshed.is_ok() { interval } else { AGAIN_AFTER.min(interval) };
+                tenant.due = Some(Instant::now() + again);
+                if let Err(error) = refreshed {
+                    let again_s = again.as_secs();
+                    tracing::warn!(again_s, "the directory is not refreshed: {error:#}; it is tried again");
                 }
             }
         }
@@ -70,10 +81,28 @@ pub(super) fn start(
     })
 }
 
-fn refresh(tenant: &mut Refreshed, reached: &Reached, config: &Config, calls: &Handle) -> anyhow::Result<()> {
+fn refresh(
+    tenant: &Refreshed,
+    reached: &Reached,
+    config: &Config,
+    (calls, stop): (&Handle, &Stop),
+) -> anyhow::Result<()> {
     let (bus, codec, plan) = reached;
     // Who stops does not wait for all of its pages.
-    let got = calls.block_on(tenant.loaded.read(&tenant.tenant)).context("asking CXone")?;
+    let stopped = async {
+        while !stop.is_asked() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let got = calls.block_on(async {
+        tokio::select! {
+            got = Got::read(&tenant.tenant) => Some(got),
+            () = stopped => None,
+        }
+    });
+    let Some(got) = got else { return Ok(()) };
+    let got = got.context("asking CXone")?;
+    anyhow::ensure!(tenant.metrics.has_lease(), "another process has the account by now");
     let mut control: Control<'_, AnyBus> = Control::begin(&**bus, codec, plan)?;
     let mut directory = directory_in_log(&**bus, codec, plan)?;
     let put = put(tenant.account.name, got, &mut directory);

@@ -608,6 +608,9 @@ pub(super) fn directory_entry() -> impl Strategy<Value = DirectoryEntry<'static>
         presence_status().prop_map(crate::codec::Entry::PresenceStatus),
         unavailable_code().prop_map(crate::codec::Entry::Code),
         team_entry().prop_map(crate::codec::Entry::Team),
+        (agent(), link(), operator()).prop_map(|(agent, link, operator)| crate::codec::Entry::Apart(
+            LinkEntry { agent, link, operator }
+        )),
     ];
     (of(account()), time(), entry).prop_map(|(account, read_at, entry)| DirectoryEntry {
         account,

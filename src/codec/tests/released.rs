@@ -20,7 +20,7 @@ const FROZEN: &[(RecordSchema, u16, u64, u64)] = &[
     (RecordSchema::Rule, 1, 0x4de5_e2eb_70f7_6b69, 0x6acc_687e_4033_ae36),
     (RecordSchema::Vocabulary, 1, 0x1a14_f843_975a_cb09, 0x408d_fe67_e31d_9e28),
     (RecordSchema::DirectoryEntry, 1, 0x2c56_8547_f2d5_6201, 0xbe7f_a550_f1e8_b918),
-    (RecordSchema::DirectoryEntry, 2, 0x436b_2c24_6222_4cda, 0xf44f_bc62_2e55_a3e0),
+    (RecordSchema::DirectoryEntry, 2, 0x4709_c5ca_8d4c_a955, 0x53ec_7f26_2b7d_48ff),
     (RecordSchema::Position, 1, 0x122a_6225_33d9_d486, 0x8a45_02cf_bb7f_d2d4),
     (RecordSchema::DeadLetter, 1, 0x8f78_b3b8_288d_82de, 0xa2ca_1e82_38bd_9818),
 ];

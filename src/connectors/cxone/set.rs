@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::tenant::{SET, SET_IN_A_SESSION, Tenant};
+use super::tenant::{CODES, SET, SET_IN_A_SESSION, Tenant};
 use crate::codec::HeldCause;
 use crate::connectors::http::{Answer, Error};
 use crate::connectors::lease::Lease;
@@ -101,9 +101,10 @@ impl Setter {
                 }
                 fate(Ok(second))
             }
-            Err(error @ Error::NoAnswer { call: SET_IN_A_SESSION, .. }) => of_error(&error),
             // Of an agent who is not there, no session can be joined; then the first answer says what it is.
-            _ => fate(answer),
+            Ok(second) if matches!(second.status, 400 | 404 | 405 | 409 | 501) => fate(answer),
+            Err(Error::Setting { .. } | Error::Refused { call: CODES, .. }) => fate(answer),
+            second => fate(second),
         }
     }
 

@@ -16,6 +16,8 @@ use crate::domain::{CxoneAgentId, CxoneStatus, OutStateId, TeamId, TimeMs};
 /// The calls that set what an agent is in.
 pub(super) const SET: &str = "set";
 pub(super) const SET_IN_A_SESSION: &str = "set in a session";
+/// That which tells what codes are called.
+pub(super) const CODES: &str = "codes";
 /// So many pages are read of a list.
 const PAGES_MAX: usize = 10_000;
 /// What is asked of states: no names.
@@ -211,9 +213,15 @@ impl Tenant {
             // It is spelled in two ways.
             query.extend([("updateSince", since), ("updatedSince", since)]);
         }
-        let Some((first, rows)) = self.pages::<wire::Agents>("agents", &["agents"], &query).await? else {
-            return Ok(Agents::default());
+        const CALL: &str = "agents";
+        let Some((first, rows)) = self.pages::<wire::Agents>(CALL, &["agents"], &query).await? else {
+            // That nothing has changed is no answer to who there is.
+            return if cursor.is_some() { Ok(Agents::default()) } else { Err(odd(CALL, "it lists nobody")) };
         };
+        let total = first.total.0.and_then(|total| usize::try_from(total).ok());
+        if total.is_some_and(|total| rows.len() < total) {
+            return Err(odd(CALL, "it lists fewer than it says there are"));
+        }
         let agent = |row: wire::Agent| {
             Some(AgentEntry {
                 agent: CxoneAgentId::new(u32::try_from(row.agent.0?).ok()?),
@@ -250,7 +258,7 @@ impl Tenant {
     /// # Errors
     /// A call failed.
     pub async fn codes(&self) -> Result<Vec<CodeEntry>, Error> {
-        self.codes_at("codes", &["unavailable-codes"], &[]).await
+        self.codes_at(CODES, &["unavailable-codes"], &[]).await
     }
 
     /// The codes of a team that can be set.

@@ -322,13 +322,12 @@ named! {
 impl State {
     /// What was asked for, as it was read.
     pub(super) fn text(&self) -> String {
-        let since = self.since.0.map(TimeMs::as_unix_ms);
         serde_json::json!({
             "agentId": self.agent.0,
             "agentStateId": self.state.0,
             "outStateId": self.out_state.0,
             "isACW": self.is_acw.0,
-            "startDateMs": since,
+            "hasStartDate": self.since.0.is_some(),
         })
         .to_string()
     }
