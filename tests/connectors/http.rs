@@ -200,3 +200,32 @@ fn the_platform_s_clock_is_known_by_its_answers() {
     assert_eq!(offsets.len(), 1, "{offsets:?}");
     assert!(offsets[0] < -86_400_000, "it is long ago: {offsets:?}");
 }
+
+/// Through a proxy: what is plain is asked of it, and what is encrypted is connected by it, which sees no secret.
+#[test]
+fn calls_go_through_the_proxy() {
+    for (url, first_line, passes) in [
+        ("http://api.example.invalid/x", "GET http://api.example.invalid/x HTTP/1.1", true),
+        ("https://api.example.invalid/x", "CONNECT api.example.invalid:443 HTTP/1.1", false),
+    ] {
+        let status = if passes { "200 OK" } else { "403 No" };
+        let (address, server) = server(vec![answer(status, "", "x")]);
+        let proxy = Some(format!("http://{address}").parse().unwrap());
+        let seen = Arc::new(Seen::default());
+        let platform =
+            Platform::new(Settings { proxy, ..settings() }, Arc::clone(&seen) as Arc<dyn Observer>).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let came = runtime.block_on(async {
+            let request = platform.client().get(url).header("authorization", "Bearer secret");
+            platform.send("asking", request).await
+        });
+        let asked = server.join().unwrap().pop().unwrap();
+        assert!(asked.starts_with(first_line), "{asked}");
+        if passes {
+            assert_eq!(came.unwrap().status, 200);
+        } else {
+            assert!(matches!(came, Err(Error::NotSent { .. })), "{came:?}");
+            assert!(!asked.contains("secret"), "{asked}");
+        }
+    }
+}

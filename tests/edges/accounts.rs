@@ -167,6 +167,33 @@ fn the_budget_is_kept_by_two_processes() {
     centre.judge();
 }
 
+/// What is chosen in Salesforce during a contact is set when that ends, and what the platform does on its own is no choice.
+#[test]
+fn what_is_chosen_during_a_contact_waits_for_its_end() {
+    let centre = Centre::new(On::Directory, "edges-contact", 2);
+    let _processor = centre.process();
+    let connector = centre.connect("a");
+    connector.comes_to_have_the_lease();
+    until("all are published", || centre.observed().len() == 2);
+    let agent = centre.people[&FIRST];
+    centre.choose(&[(FIRST, CHOICES[1].0)]);
+    let contact = format!("/agents/{FIRST}/contact");
+    centre.cxone.control("POST", &contact, &json!({"agentStateId": 3}));
+    until("the contact is seen", || centre.observed()[&agent].len() == 2);
+    centre.choose(&[(FIRST, CHOICES[2].0)]);
+    // The other one is commanded, and after that nothing is left that could be.
+    centre.choose(&[(FIRST + 1, CHOICES[2].0)]);
+    centre.comes_to_show(&BTreeMap::from([(FIRST + 1, BREAK)]));
+    assert!(!centre.commanded(Platform::Cxone).contains_key(&agent));
+    centre.cxone.control("DELETE", &contact, &json!(null));
+    centre.comes_to_show(&BTreeMap::from([(FIRST, BREAK)]));
+    until("what was set is seen", || centre.observed()[&agent].len() == 4);
+    assert_eq!(centre.commanded(Platform::Cxone)[&agent].len(), 1);
+    centre.settles();
+    connector.end();
+    centre.judge();
+}
+
 /// A code that is taken from a team is refused for good: it holds up nobody else (fault 41).
 #[test]
 fn a_code_that_was_taken_from_the_team_holds_up_nobody() {

@@ -132,7 +132,7 @@ fn each_fault(on: On, cases: &[Case]) {
     connector.comes_to_have_the_lease();
     let mut round = 0;
     for case in cases {
-        let held = centre.held().len();
+        let (held, unapplied) = (centre.held().len(), centre.unapplied());
         centre.cxone.faults(&(case.faults)());
         for _ in 0..2 {
             round += 1;
@@ -146,7 +146,9 @@ fn each_fault(on: On, cases: &[Case]) {
         }
         centre.cxone.faults(&[]);
         if case.name.contains("applied after") {
-            until("all of it is applied late", || centre.calls("LATE", "") >= 20);
+            let accepted = centre.unapplied() - unapplied;
+            assert!(accepted > 0);
+            until("all of it is applied late", || centre.calls("LATE", "") >= accepted);
         }
         let took = centre.comes_to_show(&everybody(&centre, CHOICES[round % 3].1));
         // The next one is to be told anew.

@@ -147,6 +147,14 @@ impl Centre {
         calls.filter(|call| call["path"].as_str().unwrap().contains(path) && call["method"] == method).count()
     }
 
+    /// How many calls were accepted and not done at once.
+    pub(crate) fn unapplied(&self) -> usize {
+        let log = self.cxone.control("GET", "/log", &Value::Null);
+        let is_one =
+            |call: &&Value| call["status"] == 202 && !call["wanted"].is_null() && call["applied"] == false;
+        log.as_array().unwrap().iter().filter(is_one).count()
+    }
+
     /// The budget of the account was kept, by the platform's own log, though so many processes had it one after the other, each
     /// of which began with a full bucket. Tells how many calls there were.
     pub(crate) fn keeps_budget(&self, per_minute: i64, burst: i64, processes: i64) -> usize {
