@@ -25,6 +25,17 @@ pub(super) struct Polled {
     poll: Result<Poll, http::Error>,
 }
 
+/// What a person can do about a call that is refused.
+const fn mend(error: &http::Error) -> &'static str {
+    match error {
+        http::Error::Refused { status: 403, .. } => ": a permission of the service user is missing",
+        http::Error::Refused { status: 400..=428, .. } => {
+            ": the log-in is refused: look at the access key and the application in the configuration"
+        }
+        _ => "",
+    }
+}
+
 /// The source of a tenant, while this process has its account.
 pub(super) struct Source {
     account: AccountName,
@@ -112,7 +123,7 @@ impl Source {
                 self.observer.note(Noted::PollFailed);
                 let is_refused = matches!(error, http::Error::Refused { status: 400..=428, .. });
                 if self.schedule.failed(now, is_refused) {
-                    tracing::warn!("{error}; it is asked again until it answers");
+                    tracing::warn!("{error}{}; it is asked again until it answers", mend(&error));
                 }
                 return Ok(false);
             }
