@@ -171,7 +171,7 @@ impl Centre {
         for (first, from) in at.iter().enumerate() {
             for (last, to) in at.iter().enumerate().skip(first) {
                 // A call may arrive later than it was sent, by so much.
-                let most = processes * burst + (to - from + 100) * per_minute / 60_000;
+                let most = processes * burst + (to - from + 250) * per_minute / 60_000;
                 let calls = (last - first + 1) as i64;
                 assert!(calls <= most.max(1), "{calls} calls in {} ms", to - from);
             }
