@@ -8,7 +8,7 @@ use lockstep::bus::{Any, AnyBus, Bus, TopicsPlan};
 use lockstep::codec::{Codec, Operator};
 use lockstep::control::Control;
 
-use super::deployment::{self, Configured};
+use super::deployment::{self, Configured, Deployment};
 
 /// Why somebody does something that stays in the log.
 #[derive(Args)]
@@ -56,7 +56,11 @@ pub(super) struct Log {
 impl Log {
     /// Reaches it.
     pub(super) fn open(configured: &Configured) -> anyhow::Result<Log> {
-        let deployment = configured.load()?;
+        Log::of(&configured.load()?)
+    }
+
+    /// Reaches that of a deployment whose configuration was read already.
+    pub(super) fn of(deployment: &Deployment) -> anyhow::Result<Log> {
         let bus = deployment.bus()?;
         let codec = deployment::codec_blocking(&deployment.config)?;
         let plan = deployment.topics_at(&bus)?;

@@ -35,6 +35,16 @@ pub struct Event<'b> {
     pub what: What<'b>,
 }
 
+/// The key of an event that is for every partition.
+const EVERYBODY: &str = "all";
+
+impl Event<'_> {
+    /// Its record key: the agent, where it is about one.
+    pub fn key(&self) -> String {
+        self.agent.map_or_else(|| EVERYBODY.to_owned(), |agent| agent.to_string())
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What<'b> {

@@ -19,8 +19,6 @@ const POSITIONS: usize = 1;
 const DEAD_LETTERS: usize = 2;
 /// A transaction has no more records: it must be over in time.
 const RECORDS_MAX: usize = 20_000;
-/// The key of an event that is for every partition.
-const EVERYBODY: &str = "all";
 
 /// Who writes.
 #[derive(Clone, Debug)]
@@ -116,7 +114,7 @@ impl Outbox {
     pub fn put_event(&mut self, agent: AgentId, what: What<'_>, now: TimeMs) -> Result<(), codec::Error> {
         let event = self.event(what, Some(agent), now);
         let partition = partition_for(&agent.text(), self.plan.partitions);
-        self.put((EVENTS, partition), &agent.to_string(), &event)
+        self.put((EVENTS, partition), &event.key(), &event)
     }
 
     /// Something that concerns the whole account: every partition is told.
@@ -126,7 +124,7 @@ impl Outbox {
     pub fn put_for_all(&mut self, what: What<'_>, now: TimeMs) -> Result<(), codec::Error> {
         let event = self.event(what, None, now);
         (0..self.plan.partitions)
-            .try_for_each(|partition| self.put((EVENTS, Partition(partition)), EVERYBODY, &event))
+            .try_for_each(|partition| self.put((EVENTS, Partition(partition)), &event.key(), &event))
     }
 
     /// How far the account has been read.

@@ -60,22 +60,25 @@ impl<B: Bus> Control<'_, B> {
         self.change(&before, &after, operator, What::Unlinked)
     }
 
-    /// Makes the directory in the log what this one is, which was read there.
+    /// Makes the directory in the log what it was changed to.
     ///
     /// # Errors
     /// Another operator came meanwhile, or the bus does not take it.
-    pub fn replace(&mut self, directory: &Directory, operator: &Operator<'_>) -> Result<Imported, Error> {
-        let before = entries_in_log(self.bus, self.codec, self.plan)?;
-        let after = entries_of(directory, operator);
-        self.change(&before, &after, operator, What::Unlinked)
+    pub fn replace(&mut self, known: &Known, operator: &Operator<'_>) -> Result<Imported, Error> {
+        let after = entries_of(&known.directory, operator);
+        self.change(&known.entries, &after, operator, What::Unlinked)
     }
 
     /// Forgets somebody: his link, and who he is on both platforms, or on the one that he is on. His state goes with it.
     ///
     /// # Errors
     /// Another operator came meanwhile, or the bus does not take it.
-    pub fn forget(&mut self, whom: &Forgotten, operator: &Operator<'_>) -> Result<Imported, Error> {
-        let before = entries_in_log(self.bus, self.codec, self.plan)?;
+    pub fn forget(
+        &mut self,
+        Known { entries: before, .. }: &Known,
+        whom: &Forgotten,
+        operator: &Operator<'_>,
+    ) -> Result<Imported, Error> {
         let mut gone: BTreeSet<String> = BTreeSet::new();
         match whom {
             Forgotten::Person(link) => {
@@ -102,7 +105,7 @@ impl<B: Bus> Control<'_, B> {
             !gone.contains(*key) && !is_his(entry)
         };
         let after = before.iter().filter(stays).map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        self.change(&before, &after, operator, What::Forgotten)
+        self.change(before, &after, operator, What::Forgotten)
     }
 
     fn change(
@@ -201,23 +204,41 @@ fn keys(link: &Link) -> (String, String) {
     (key("user", org, link.salesforce.user), key("agent", tenant, link.cxone.agent))
 }
 
+/// The directory that is in the log, as it was read, and as it is to be.
+#[derive(Debug)]
+pub struct Known {
+    entries: Entries,
+    /// What it says; whoever changes it has it written by [`Control::replace`].
+    pub directory: Directory,
+}
+
+impl Known {
+    /// Reads it. Who wants to change it has become control before.
+    ///
+    /// # Errors
+    /// The bus cannot be reached, or an entry cannot be read.
+    pub fn read<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Result<Known, Error> {
+        let entries = entries_in_log(bus, codec, plan)?;
+        let links = links(&entries);
+        let mut read = Read::default();
+        let mut apart = BTreeMap::new();
+        for (account, entry) in entries.values().cloned() {
+            if let Entry::Apart(LinkEntry { agent, link, .. }) = entry {
+                apart.insert(agent, link);
+            } else {
+                read.take(account, entry);
+            }
+        }
+        Ok(Known { directory: Directory { apart, ..read.whole(&links) }, entries })
+    }
+}
+
 /// The directory that is in the log.
 ///
 /// # Errors
-/// The bus cannot be reached, or an entry cannot be read.
+/// Those of [`Known::read`].
 pub fn directory_in_log<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Result<Directory, Error> {
-    let entries = entries_in_log(bus, codec, plan)?;
-    let links = links(&entries);
-    let mut read = Read::default();
-    let mut apart = BTreeMap::new();
-    for (account, entry) in entries.into_values() {
-        if let Entry::Apart(LinkEntry { agent, link, .. }) = entry {
-            apart.insert(agent, link);
-        } else {
-            read.take(account, entry);
-        }
-    }
-    Ok(Directory { apart, ..read.whole(&links) })
+    Known::read(bus, codec, plan).map(|known| known.directory)
 }
 
 fn entries_in_log<B: Bus>(bus: &B, codec: &Codec, plan: &TopicsPlan) -> Result<Entries, Error> {

@@ -20,7 +20,7 @@ use crate::domain::{AgentId, TimeMs};
 use crate::engine;
 
 pub use activations::Activation;
-pub use directory::{Forgotten, Imported, directory_in_log};
+pub use directory::{Forgotten, Imported, Known, directory_in_log};
 pub use error::Error;
 pub use revisions::{Revisions, Saved};
 
@@ -71,8 +71,7 @@ impl<'c, B: Bus> Control<'c, B> {
 
     /// Adds an event to the transaction, to one partition.
     fn put_event(&mut self, partition: u32, event: &Event<'_>) -> Result<(), Error> {
-        let key = event.agent.map_or_else(|| EVERYBODY.to_owned(), |agent| agent.to_string());
-        self.put((Topic::Events, partition), &key, event)
+        self.put((Topic::Events, partition), &event.key(), event)
     }
 
     /// Commits what was added, or nothing of it.
@@ -84,9 +83,6 @@ impl<'c, B: Bus> Control<'c, B> {
         })
     }
 }
-
-/// The key of an event that is for every partition.
-const EVERYBODY: &str = "all";
 
 fn outgoing<'b>(topic: Topic, partition: u32, key: &'b str, value: Option<&'b [u8]>) -> Outgoing<'b> {
     let topic = TOPICS.iter().position(|one| *one == topic).unwrap_or_default();

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use lockstep::bus::AnyBus;
-use lockstep::control::{Control, Forgotten, directory_in_log};
+use lockstep::control::{Control, Forgotten, Known, directory_in_log};
 use lockstep::directory::{Contact, Directory, Person, Who};
 use lockstep::domain::{CxoneAgent, Link, SalesforceUser};
 
@@ -236,7 +236,7 @@ pub(super) fn unlinked(command: &UnlinkedOnes) -> anyhow::Result<Outcome> {
         why: String,
     }
     let deployment = command.configured.load()?;
-    let log = Log::open(&command.configured)?;
+    let log = Log::of(&deployment)?;
     let directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
     let contacts: BTreeMap<CxoneAgent, &Contact> = directory
         .unlinked
@@ -349,11 +349,12 @@ pub(super) fn link(command: &LinkOnes) -> anyhow::Result<Outcome> {
     };
     let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, AnyBus> = log.control()?;
-    let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
+    let mut known = Known::read(&log.bus, &log.codec, &log.plan)?;
+    let directory = &mut known.directory;
     let mut wrong = Vec::new();
     for (line, salesforce, cxone) in &pairs {
-        let link = user(&directory, salesforce)
-            .and_then(|salesforce| Ok(Link { salesforce, cxone: agent(&directory, cxone)? }));
+        let link = user(directory, salesforce)
+            .and_then(|salesforce| Ok(Link { salesforce, cxone: agent(directory, cxone)? }));
         match link {
             Ok(link) => {
                 directory.link(link);
@@ -364,7 +365,7 @@ pub(super) fn link(command: &LinkOnes) -> anyhow::Result<Outcome> {
     }
     // All of a file, or nothing of it.
     anyhow::ensure!(wrong.is_empty(), "nothing was linked:\n  {}", wrong.join("\n  "));
-    tell(&control.replace(&directory, &operator)?, &format!("{GREEN}linked{GREEN:#}"), command.said.json)
+    tell(&control.replace(&known, &operator)?, &format!("{GREEN}linked{GREEN:#}"), command.said.json)
 }
 
 /// The lines of a CSV file with two columns: number, user, agent.
@@ -396,17 +397,17 @@ pub(super) fn unlink(command: &One) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, AnyBus> = log.control()?;
-    let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
-    let link = person(&directory, &command.whom)?.link;
-    directory.unlink(link);
-    tell(&control.replace(&directory, &operator)?, &format!("{GREEN}unlinked{GREEN:#}"), command.said.json)
+    let mut known = Known::read(&log.bus, &log.codec, &log.plan)?;
+    let link = person(&known.directory, &command.whom)?.link;
+    known.directory.unlink(link);
+    tell(&control.replace(&known, &operator)?, &format!("{GREEN}unlinked{GREEN:#}"), command.said.json)
 }
 
 pub(super) fn forget(command: &One) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let log = Log::open(&command.said.configured)?;
     let mut control: Control<'_, AnyBus> = log.control()?;
-    let directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
-    let whom = whom(&directory, &command.whom)?;
-    tell(&control.forget(&whom, &operator)?, &format!("{GREEN}forgotten{GREEN:#}"), command.said.json)
+    let known = Known::read(&log.bus, &log.codec, &log.plan)?;
+    let whom = whom(&known.directory, &command.whom)?;
+    tell(&control.forget(&known, &whom, &operator)?, &format!("{GREEN}forgotten{GREEN:#}"), command.said.json)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use lockstep::bus::AnyBus;
 use lockstep::config::{Config, Cxone};
 use lockstep::connectors::http::{CallClass, Observer};
-use lockstep::control::{Control, directory_in_log};
+use lockstep::control::{Control, Known};
 use lockstep::domain::AccountName;
 
 use super::Changed;
@@ -87,20 +87,20 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
         let got = runtime.block_on(Got::read(&tenant));
         all.push((name, got.with_context(|| format!("cxone.{name}"))?));
     }
-    let log = Log::open(&command.said.configured)?;
+    let log = Log::of(&deployment)?;
     // Who becomes control first reads what nobody else changes meanwhile.
     let mut control: Option<Control<'_, AnyBus>> = match command.dry_run {
         true => None,
         false => Some(log.control()?),
     };
-    let mut directory = directory_in_log(&log.bus, &log.codec, &log.plan)?;
+    let mut known = Known::read(&log.bus, &log.codec, &log.plan)?;
     let mut tenants = Vec::new();
     for (name, got) in all {
-        tenants.push(TenantTold::of(name, put(name, got, &mut directory)));
+        tenants.push(TenantTold::of(name, put(name, got, &mut known.directory)));
     }
-    let (matched, not_linked) = link_matches(&mut directory, &deployment.config);
+    let (matched, not_linked) = link_matches(&mut known.directory, &deployment.config);
     let changed = match &mut control {
-        Some(control) => Some(Changed::from(&control.replace(&directory, &operator)?)),
+        Some(control) => Some(Changed::from(&control.replace(&known, &operator)?)),
         None => None,
     };
     let told = Told { tenants, matched, not_linked, changed };

@@ -13,7 +13,7 @@ use lockstep::bus::AnyBus;
 use lockstep::codec::Operator;
 use lockstep::config::Config;
 use lockstep::connectors::cxone::Tenant;
-use lockstep::control::{Control, directory_in_log};
+use lockstep::control::{Control, Known};
 use lockstep::domain::Account;
 use lockstep::metrics::AccountMetrics;
 use lockstep::processor::Stop;
@@ -104,12 +104,12 @@ fn refresh(
     let got = got.context("asking CXone")?;
     anyhow::ensure!(tenant.metrics.has_lease(), "another process has the account by now");
     let mut control: Control<'_, AnyBus> = Control::begin(&**bus, codec, plan)?;
-    let mut directory = directory_in_log(&**bus, codec, plan)?;
-    let put = put(tenant.account.name, got, &mut directory);
-    let (linked, not_linked) = link_matches(&mut directory, config);
+    let mut known = Known::read(&**bus, codec, plan)?;
+    let put = put(tenant.account.name, got, &mut known.directory);
+    let (linked, not_linked) = link_matches(&mut known.directory, config);
     let operator =
         Operator { actor: Cow::Borrowed("lockstep"), reason: Cow::Borrowed("the directory was refreshed") };
-    let changed = control.replace(&directory, &operator)?;
+    let changed = control.replace(&known, &operator)?;
     if put.hidden > 0 {
         tracing::warn!(
             agents = put.hidden,

@@ -164,7 +164,7 @@ fn of_error(error: &Error) -> Fate {
         Error::NoAnswer { call, .. } if [SET, SET_IN_A_SESSION].contains(call) => {
             Fate::Over(Verdict::Unknown, Some(detail))
         }
-        Error::Refused { status: 400..=428, .. } => Fate::Later(HeldCause::Unauthorised, detail, Done::No),
+        error if error.is_refusal() => Fate::Later(HeldCause::Unauthorised, detail, Done::No),
         Error::NotSent { .. } | Error::NoAnswer { .. } | Error::Odd { .. } | Error::Refused { .. } => {
             Fate::Later(HeldCause::Unavailable, detail, Done::No)
         }

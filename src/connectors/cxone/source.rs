@@ -29,7 +29,7 @@ pub(super) struct Polled {
 const fn mend(error: &http::Error) -> &'static str {
     match error {
         http::Error::Refused { status: 403, .. } => ": a permission of the service user is missing",
-        http::Error::Refused { status: 400..=428, .. } => {
+        error if error.is_refusal() => {
             ": the log-in is refused: look at the access key and the application in the configuration"
         }
         _ => "",
@@ -121,8 +121,7 @@ impl Source {
             Ok(poll) => poll,
             Err(error) => {
                 self.observer.note(Noted::PollFailed);
-                let is_refused = matches!(error, http::Error::Refused { status: 400..=428, .. });
-                if self.schedule.failed(now, is_refused) {
+                if self.schedule.failed(now, error.is_refusal()) {
                     tracing::warn!("{error}{}; it is asked again until it answers", mend(&error));
                 }
                 return Ok(false);

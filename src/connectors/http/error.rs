@@ -89,6 +89,11 @@ impl Error {
         }
     }
 
+    /// Whether it was refused for who we are, or for what we asked: what is the same the next time.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Error::Refused { status: 400..=428, .. })
+    }
+
     /// What no answer at all says.
     pub(super) fn of(call: &'static str, error: &reqwest::Error) -> Error {
         let why = causes(error);

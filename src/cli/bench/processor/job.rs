@@ -191,7 +191,7 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
 }
 
 /// Memory that a process has resident (`VmRSS:`), or ever had (`VmHWM:`).
-pub(super) fn memory_mb(process: &str, which: &str) -> Option<f64> {
+pub(in crate::cli::bench) fn memory_mb(process: &str, which: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)

@@ -18,6 +18,7 @@ use super::own::Measured;
 use crate::cli::output::{self, Outcome};
 
 pub(super) use activation::Activation;
+pub(super) use job::memory_mb;
 pub(super) use restore::Restore;
 
 use centre::Centre;

@@ -14,6 +14,7 @@ use lockstep::codec::{Codec, Event, What};
 use lockstep::connectors::http::{self, Rate};
 use lockstep::domain::{AgentId, CxoneStatus, Feed, OutStateId, TimeMs};
 
+use crate::cli::bench::processor::memory_mb;
 use crate::cli::output::{self, Outcome};
 use site::{FIRST, How, Logged, Running, Site};
 
@@ -410,14 +411,7 @@ fn poll() -> anyhow::Result<Figures> {
     let workload = format!("a poll that finds {POLL_CHANGES} changes among {POLL_AGENTS} agents");
     let calls = site.simulated.calls()?.iter().filter(|call| call.is_poll()).count();
     let figures = Figures::of(Case::Poll, how, workload, (took_ms, vec![took_ms]));
-    Ok(Figures { calls, agents_changed: POLL_CHANGES, rss_peak_mib: rss_peak_mib(), ..figures })
-}
-
-/// The most memory that this process ever had.
-fn rss_peak_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(kib.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
+    Ok(Figures { calls, agents_changed: POLL_CHANGES, rss_peak_mib: memory_mb("self", "VmHWM:"), ..figures })
 }
 
 fn outage(outage_s: u32, agents: u32) -> anyhow::Result<Figures> {
