@@ -15,10 +15,11 @@
 //! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `connectors`, `domain`, `processor` |
 //! | [`connectors`] | the way to the platforms: sources and sinks, calls within a budget | `bus`, `codec`, `domain`, `engine` |
 //! | [`metrics`] | every name and help text of what operators watch | `connectors`, `processor`, and what they tell |
+//! | [`listen`] | the server's end of TLS | only packages |
 //! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
 //! | [`config`] | configuration file -> valid values | `domain`, `document` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
-//! | [`simulators`] | the platforms as servers that speak their real protocols | `connectors`, `domain` |
+//! | [`simulators`] | the platforms as servers that speak their real protocols | `connectors`, `domain`, `listen` |
 //!
 //! `fail` is a point at which tests end a process; any room may have one, and no release has.
 //!
@@ -37,6 +38,7 @@ pub mod domain;
 pub mod engine;
 pub mod fail;
 pub mod http;
+pub mod listen;
 pub mod metrics;
 pub mod processor;
 pub mod rules;

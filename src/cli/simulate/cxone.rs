@@ -9,7 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use lockstep::connectors::http::Rate;
-use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, Tls, serve};
+use lockstep::listen::Tls;
+use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
 
 use crate::cli::output::{self, Outcome};
 use crate::cli::signals::Signals;

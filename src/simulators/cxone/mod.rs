@@ -9,7 +9,7 @@ mod server;
 mod sessions;
 mod settings;
 mod tenant;
-mod tls;
+
 mod tokens;
 mod views;
 mod world;
@@ -17,4 +17,3 @@ mod world;
 pub use server::{Addresses, Simulator, serve};
 pub use settings::{Credentials, Settings};
 pub use tenant::{Agent, Code, Refusal, Shown, Team, Tenant, Variant};
-pub use tls::Tls;

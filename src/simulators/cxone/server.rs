@@ -21,9 +21,10 @@ use tokio::net::TcpListener;
 
 use super::answer::{Body, Cut, Reply, Request};
 use super::settings::Settings;
-use super::tls::Tls;
+
 use super::world::World;
 use crate::domain::{DurationMs, TimeMs};
+use crate::listen::Tls;
 
 /// A body may have so many bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;

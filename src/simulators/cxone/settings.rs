@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::tenant::Variant;
-use super::tls::Tls;
+
 use crate::connectors::http::Rate;
+use crate::listen::Tls;
 
 /// With what one logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]

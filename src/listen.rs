@@ -1,4 +1,4 @@
-//! TLS around the connections to the API, as a real tenant has it.
+//! The server's end of TLS, with a certificate from files.
 
 use std::fmt::Display;
 use std::fs;
@@ -55,7 +55,7 @@ impl Tls {
     }
 
     /// The server's end of a connection. Its first read or write waits for the handshake.
-    pub(super) fn accept(&self, stream: TcpStream) -> Secure {
+    pub fn accept(&self, stream: TcpStream) -> Secure {
         Secure::Handshaking(TlsAcceptor::from(Arc::clone(&self.0)).accept(stream))
     }
 }
@@ -69,9 +69,12 @@ fn invalid(file: &Path, why: &dyn Display) -> io::Error {
 }
 
 /// A connection over TLS. Its handshake is part of its first read, so that nobody else waits for it.
-pub(super) enum Secure {
+pub enum Secure {
+    /// Nobody knows yet whether it will be one.
     Handshaking(Accept<TcpStream>),
+    /// It is one.
     Open(TlsStream<TcpStream>),
+    /// It has never become one.
     Failed,
 }
 
