@@ -15,9 +15,9 @@
 //! | [`copy`] | a deployment moves from one bus to another | `bus`, `codec`, `connectors`, `domain`, `processor` |
 //! | [`connectors`] | the way to the platforms: sources and sinks, calls within a budget | `bus`, `codec`, `domain`, `engine` |
 //! | [`metrics`] | every name and help text of what operators watch | `connectors`, `processor`, and what they tell |
-//! | [`listen`] | the server's end of TLS | only packages |
-//! | [`http`] | the ops endpoints: metrics, health, readiness | `metrics` |
-//! | [`config`] | configuration file -> valid values | `domain`, `document` |
+//! | [`listen`] | a server's end: TLS, and which pages may come | only packages |
+//! | [`http`] | the ops endpoints: metrics, health, readiness; the bridge to browsers | `connectors`, `metrics`, and what they use |
+//! | [`config`] | configuration file -> valid values | `domain`, `document`, `listen` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //! | [`simulators`] | the platforms as servers that speak their real protocols | `connectors`, `domain`, `listen` |
 //!

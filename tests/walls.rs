@@ -88,15 +88,29 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "url",
         ],
     ),
-    ("listen", &[], &["tokio", "tokio_rustls"]),
+    ("listen", &[], &["thiserror", "tokio", "tokio_rustls"]),
     (
         "simulators",
         &["connectors", "domain", "listen"],
         &["axum", "base64", "jiff", "serde", "serde_json", "tokio", "tokio_rustls", "url"],
     ),
     ("metrics", &["bus", "codec", "connectors", "domain", "engine", "processor"], &["prometheus"]),
-    ("http", &["metrics"], &["axum", "tokio"]),
-    ("config", &["domain", "document"], &["schemars", "secrecy", "serde", "url"]),
+    (
+        "http",
+        &["bus", "codec", "connectors", "domain", "engine", "listen", "metrics"],
+        &[
+            "axum",
+            "futures_util",
+            "jiff",
+            "jsonwebtoken",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+    ),
+    ("config", &["domain", "document", "listen"], &["schemars", "secrecy", "serde", "url"]),
     // The binary: the only place where everything meets, and where `anyhow` may be.
     (
         "cli",

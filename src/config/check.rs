@@ -1,6 +1,6 @@
 //! Raw configuration into a valid one. A message never repeats a value: it may be a secret in the wrong place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use url::{Host, Url};
@@ -10,7 +10,9 @@ use super::raw::{
     RETENTION_DAYS_MAX, RawBus, RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor,
     RawSalesforce, RawSecret, WORKERS_MAX,
 };
-use super::{Config, Data, Directory, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bus, cxone};
+use super::{
+    Config, Data, Directory, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bridge, bus, cxone,
+};
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
 
@@ -18,7 +20,7 @@ const OPS_PORT: u16 = 9464;
 
 pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Config> {
     let bus = bus::check(raw.bus.or(RawBus::default()), secrets, mistakes);
-    let mut organisations = BTreeMap::new();
+    let (mut organisations, mut tokens) = (BTreeMap::new(), BTreeSet::new());
     let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| {
         let (place, org) = (raw.place, salesforce(raw, secrets, mistakes)?);
         if organisations.insert(org.organisation_id, place).is_some() {
@@ -26,8 +28,15 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
                 .error(place, "organisation-id", "another section has this `organisation_id` already")
                 .mend("an org has one section: keep one of the two");
         }
+        let token = org.bridge.as_ref().map(|trusted| (trusted.issuer.clone(), trusted.audience.clone()));
+        if token.is_some_and(|token| !tokens.insert(token)) {
+            mistakes
+                .error(place, "issuer", "another org has this `issuer` and `audience` already")
+                .mend("give each org an issuer of its own: by it a token belongs to its org");
+        }
         Some(org)
     });
+    let bridge = raw.bridge.into_given().map(|raw| bridge::bridge(raw, mistakes));
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone::cxone(raw, secrets, mistakes));
     let directory = directory(raw.directory.or(RawDirectory::default()), mistakes);
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
@@ -37,6 +46,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     Some(Config {
         bus: bus?,
         salesforce,
+        bridge: bridge.map_or(Some(None), |bridge| bridge.map(Some))?,
         cxone,
         directory: directory?,
         privacy: privacy?,
@@ -105,6 +115,7 @@ fn salesforce(
         text(raw.client_id, place, "client_id", "write the id of the external client app", mistakes);
     let client_secret = secret(raw.client_secret, place, "client_secret", secrets, mistakes);
     let admin_email = email(raw.admin_email, place, "admin_email", mistakes);
+    let bridge = raw.bridge.into_given().map(|raw| bridge::trusted(raw, mistakes));
 
     let environment = environment?.value;
     if !has_domain && environment == Environment::Hyperforce {
@@ -131,6 +142,7 @@ fn salesforce(
         client_id: client_id?,
         client_secret: client_secret?,
         admin_email: admin_email?,
+        bridge: bridge.map_or(Some(None), |bridge| bridge.map(Some))?,
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing that a decision depends on stands here: that lives in the revision (see `rules`).
 
+mod bridge;
 mod bus;
 mod check;
 mod cxone;
@@ -37,6 +38,9 @@ pub struct Config {
     /// The Salesforce orgs.
     #[serde(serialize_with = "by_name")]
     pub salesforce: BTreeMap<AccountName, Salesforce>,
+    /// Where browsers of agents connect, if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Bridge>,
     /// The CXone tenants.
     #[serde(serialize_with = "by_name")]
     pub cxone: BTreeMap<AccountName, Cxone>,
@@ -172,6 +176,39 @@ pub struct Salesforce {
     pub client_secret: Secret,
     /// Who administers the account.
     pub admin_email: String,
+    /// What tokens of its agents' browsers are like; without it none of them may connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Trusted>,
+}
+
+/// What tokens of agents' browsers are like, which Apex signs.
+#[derive(Debug, Serialize)]
+pub struct Trusted {
+    /// Their `iss`.
+    pub issuer: String,
+    /// Their `aud`.
+    pub audience: String,
+    /// PEM files of public keys, by their `kid`.
+    pub keys: BTreeMap<String, PathBuf>,
+}
+
+/// Where browsers of agents connect.
+#[derive(Debug, Serialize)]
+pub struct Bridge {
+    /// Where they do.
+    pub listen: SocketAddr,
+    /// PEM file of the certificate that they are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_certificate_file: Option<PathBuf>,
+    /// PEM file of its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key_file: Option<PathBuf>,
+    /// Origins of the pages that may connect.
+    pub origins: Vec<String>,
+    /// So many browsers may be connected.
+    pub connections_max: u16,
+    /// So many of one user.
+    pub connections_per_user_max: u16,
 }
 
 /// A CXone tenant.

@@ -24,6 +24,8 @@ pub(super) const SNAPSHOT_S: (u16, u16, u16) = (10, 300, 3_600);
 pub(super) const CALLS_AT_ONCE_MAX: u16 = 256;
 /// How long a call may take that sets something, in ms. With more another process could not take over within 10 s.
 pub(super) const CALL_TIMEOUT_MS: (u16, u16, u16) = (500, 3_000, 5_000);
+/// Nobody works in more tabs.
+pub(super) const TABS_MAX: u16 = 100;
 /// A week.
 pub(super) const REFRESH_MINUTES_MAX: u16 = 10_080;
 /// Ten years.
@@ -37,6 +39,8 @@ pub(super) struct RawConfig {
     pub(super) bus: Field<RawBus>,
     /// Salesforce orgs by the names they have here.
     pub(super) salesforce: Field<Entries<RawSalesforce>>,
+    /// Where browsers of agents connect.
+    pub(super) bridge: Field<RawBridge>,
     /// CXone tenants by the names they have here.
     pub(super) cxone: Field<Entries<RawCxone>>,
     /// Who is who.
@@ -117,6 +121,41 @@ pub(super) struct RawSalesforce {
     pub(super) client_secret: Field<RawSecret>,
     /// E-mail address of the admin account.
     pub(super) admin_email: Field<String>,
+    /// What tokens of its agents' browsers are like.
+    pub(super) bridge: Field<RawTrusted>,
+}
+
+/// What tokens of agents' browsers are like, which Apex signs.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Trusted", default, deny_unknown_fields)]
+#[schemars(extend("required" = ["issuer", "audience", "keys"]))]
+pub(super) struct RawTrusted {
+    /// The `iss` of its tokens; no other org has the same.
+    pub(super) issuer: Field<String>,
+    /// The `aud` of its tokens.
+    pub(super) audience: Field<String>,
+    /// PEM files of public keys by the names that tokens have for them (`kid`). Several let one follow the other.
+    pub(super) keys: Field<Entries<String>>,
+}
+
+/// Where browsers of agents connect.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Bridge", default, deny_unknown_fields)]
+pub(super) struct RawBridge {
+    /// ADDRESS:PORT where browsers connect. Off this machine it needs a certificate. Default: 127.0.0.1:8470.
+    pub(super) listen: Field<String>,
+    /// PEM file of the certificate that browsers are shown, with those that lead to its root behind it; with `tls_key_file`.
+    pub(super) tls_certificate_file: Field<String>,
+    /// PEM file of its key.
+    pub(super) tls_key_file: Field<String>,
+    /// Origins of the pages that may connect, such as `https://NAME.lightning.force.com`; `https://*.HOST` is all hosts under one.
+    pub(super) origins: Field<Vec<Field<String>>>,
+    /// Browsers that may be connected to this process. Default: 20000.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) connections_max: Field<u16>,
+    /// Tabs of one user that may be. Default: 8.
+    #[schemars(extend("minimum" = 1, "maximum" = TABS_MAX))]
+    pub(super) connections_per_user_max: Field<u16>,
 }
 
 /// A CXone tenant.

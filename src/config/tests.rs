@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::document::Syntax;
 
+mod bridge;
 mod bus;
 
 /// A secret that must appear in no message and no output.

@@ -159,26 +159,25 @@ impl Outbox {
         self.put((DEAD_LETTERS, Partition(0)), key, &letter)
     }
 
-    /// Commits what waits, and how far commands were dealt with, in as many transactions as it takes. After an error all that
-    /// is left waits on; the transaction is to be given up.
+    /// Commits what waits, and, with the lease, how far commands were dealt with, in as many transactions as it takes. After an
+    /// error all that is left waits on; the transaction is to be given up.
     ///
     /// # Errors
     /// Those of the bus.
     pub fn commit<B: Bus>(
         &mut self,
         writer: &mut B::Writer,
-        member: &B::Member,
-        progress: &[Progress],
+        read: Option<(&B::Member, &[Progress])>,
     ) -> Result<(), bus::Error> {
         while self.staged.len() > RECORDS_MAX {
             self.add_first::<B>(writer, RECORDS_MAX)?;
             // Only the lease is proven with it: how far commands are dealt with is true once all of it is there.
-            writer.commit(Some((member, progress.get(..1).unwrap_or_default())))?;
+            writer.commit(read.map(|(member, progress)| (member, progress.get(..1).unwrap_or_default())))?;
             self.forget_first(RECORDS_MAX);
         }
         let all = self.staged.len();
         self.add_first::<B>(writer, all)?;
-        writer.commit(Some((member, progress)))?;
+        writer.commit(read)?;
         self.forget_first(all);
         Ok(())
     }

@@ -1,4 +1,7 @@
-//! What operators and their machines ask over HTTP: metrics, whether the process lives, and whether it is ready.
+//! What operators and their machines ask over HTTP: metrics, whether the process lives, and whether it is ready. And the bridge
+//! to the browsers of agents.
+
+pub mod bridge;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

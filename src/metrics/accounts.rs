@@ -141,7 +141,7 @@ impl Accounts {
     }
 }
 
-const VERDICTS: [Verdict; 6] = [
+pub(super) const VERDICTS: [Verdict; 6] = [
     Verdict::Accepted,
     Verdict::Permanent,
     Verdict::Conflict,
@@ -158,7 +158,7 @@ const HELD_CAUSES: [HeldCause; 6] = [
     HeldCause::Unavailable,
 ];
 
-const fn verdict_name(verdict: Verdict) -> &'static str {
+pub(super) const fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Accepted => "accepted",
         Verdict::Permanent => "rejected",

@@ -2,6 +2,7 @@
 //! offset, no text of an error.
 
 mod accounts;
+mod bridge;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::engine::Standing;
 use crate::processor::{Observer, Tally};
 
 pub use accounts::AccountMetrics;
+pub use bridge::BridgeMetrics;
 
 /// Buckets of a transaction's times, in seconds.
 const SECONDS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -52,6 +54,7 @@ pub struct Metrics {
     clock: IntGaugeVec,
     trouble: IntGaugeVec,
     accounts: accounts::Accounts,
+    bridge: BridgeMetrics,
 }
 
 /// Registers a collector.
@@ -156,6 +159,7 @@ impl Metrics {
                 &["worker"],
             )?,
             accounts: accounts::Accounts::new(&registry)?,
+            bridge: BridgeMetrics::new(&registry)?,
             registry,
         }
         .with_zeros())
@@ -188,6 +192,11 @@ impl Metrics {
     /// Those of an account.
     pub fn account(&self, account: Account) -> AccountMetrics {
         self.accounts.of(account)
+    }
+
+    /// Those of the bridge.
+    pub fn bridge(&self) -> BridgeMetrics {
+        self.bridge.clone()
     }
 
     /// How many events of a partition wait.

@@ -1,6 +1,7 @@
 //! `lockstep run`.
 
 mod accounts;
+mod bridge;
 mod processor;
 mod refresh;
 
@@ -44,6 +45,7 @@ SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one
 Examples:
   lockstep run --config lockstep.toml
   lockstep run --roles source,sink            # several of these: one has each account, others stand by
+  lockstep run --roles bridge                 # several of these, too: a browser connects to any of them
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   lockstep run --log-format json 2>> lockstep.log")]
@@ -51,7 +53,7 @@ pub(super) struct Run {
     #[command(flatten)]
     configured: Configured,
     /// What this process does; source and sink always together, as they share a budget of calls
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "source,processor,sink")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "source,processor,sink,bridge")]
     roles: Vec<Role>,
     /// The name of this process among the processors; default: `name` of [processor], else the host's name
     #[arg(long, value_name = "NAME")]
@@ -73,6 +75,8 @@ enum Role {
     Processor,
     /// Writes to the platforms: commands become calls, and what becomes of them events
     Sink,
+    /// Lets browsers of agents connect, where Salesforce is read and written: nothing without [bridge]
+    Bridge,
 }
 
 /// How lines of the log look.
@@ -192,6 +196,9 @@ async fn serve(
     }
     if command.has(Role::Source) {
         threads.extend(accounts::start(&begun, deployment, calls)?);
+    }
+    if command.has(Role::Bridge) {
+        threads.extend(bridge::start(&begun, config)?);
     }
     let end = tokio::select! {
         () = signals.next() => End::Asked,

@@ -343,7 +343,7 @@ impl<'c, B: Bus> Holding<'c, B> {
             metadata: String::new(),
         });
         let all: Vec<Progress> = std::iter::once(ours).chain(read).collect();
-        self.outbox.commit::<B>(&mut self.writer, &self.member, &all)?;
+        self.outbox.commit::<B>(&mut self.writer, Some((&self.member, &all)))?;
         self.lease.prove(began);
         self.committed = Instant::now();
         self.progress = progress;

@@ -31,6 +31,18 @@ pub fn retry_after(text: &str, date: Option<TimeMs>) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
+/// How far a clock is ahead, in ms, by what was known of it and what was found now: what moved by little has not moved, and two
+/// that agree are not to differ by what cannot be known.
+pub const fn moved(known_ms: i64, found_ms: i64) -> i64 {
+    if found_ms.abs_diff(known_ms) <= MOVED_MS_MIN as u64 {
+        known_ms
+    } else if found_ms.unsigned_abs() <= MOVED_MS_MIN as u64 {
+        0
+    } else {
+        found_ms
+    }
+}
+
 /// How far a platform's clock is ahead of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockOffset {
@@ -52,11 +64,7 @@ impl ClockOffset {
         }
         // Within the second that it names, and between the two.
         let found = date.since(asked).as_ms() + 500 - took / 2;
-        if self.ms.is_some_and(|known| (found - known).abs() <= MOVED_MS_MIN) {
-            return None;
-        }
-        // Two clocks that agree are not to differ by what cannot be known.
-        let found = if found.abs() <= MOVED_MS_MIN { 0 } else { found };
+        let found = moved(self.ms(), found);
         let is_new = self.ms != Some(found);
         self.ms = Some(found);
         is_new.then_some(found)

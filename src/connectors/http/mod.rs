@@ -10,6 +10,6 @@ mod observer;
 pub use breaker::{Breaker, Limits, Turned};
 pub use budget::{Budget, Rate};
 pub use client::{Answer, Platform, Settings, now};
-pub use clock::{ClockOffset, http_date, retry_after};
+pub use clock::{ClockOffset, http_date, moved, retry_after};
 pub use error::Error;
 pub use observer::{CallClass, Observer};

@@ -126,6 +126,60 @@ impl AsyncWrite for Secure {
     }
 }
 
+/// A server's end of a connection, with TLS or without.
+pub enum Channel {
+    /// Without.
+    Plain(TcpStream),
+    /// With.
+    Secure(Box<Secure>),
+}
+
+impl Channel {
+    /// Its first read or write waits for the handshake, where there is one.
+    pub fn accept(stream: TcpStream, tls: Option<&Tls>) -> Channel {
+        match tls {
+            None => Channel::Plain(stream),
+            Some(tls) => Channel::Secure(Box::new(tls.accept(stream))),
+        }
+    }
+}
+
+impl AsyncRead for Channel {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Channel::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Channel::Secure(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Channel {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Channel::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Channel::Secure(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Channel::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Channel::Secure(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Channel::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Channel::Secure(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,110 @@
+//! The bridge's part of `lockstep run`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use lockstep::config::{self, Config, DeadLetterPayload};
+use lockstep::domain::AccountName;
+use lockstep::http::bridge::{Bridge, Door, Gateway, Settings, Trusted};
+use lockstep::listen::{Origins, Tls};
+use tokio::net::TcpListener;
+
+use super::Begun;
+
+/// So often it is looked whether it is to end.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// After so many looks tokens that have ended are forgotten.
+const TIDIED_EACH: u32 = 300;
+
+/// Starts a gateway for each org, and lets browsers connect.
+pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let Some(bridge) = &config.bridge else {
+        tracing::info!("the configuration has no [bridge]: no browser can connect to this process");
+        return Ok(Vec::new());
+    };
+    let (mut threads, mut ports, mut trusted) = (Vec::new(), HashMap::new(), Vec::new());
+    for (name, org) in &config.salesforce {
+        let name = *name;
+        let Some(tokens) = &org.bridge else {
+            tracing::warn!("[salesforce.{name}] has no `bridge`: no browser of its agents is let in");
+            continue;
+        };
+        trusted.push(self::trusted(name, tokens)?);
+        let settings = Settings {
+            account: name,
+            name: begun.name.clone(),
+            connections_per_user_max: bridge.connections_per_user_max.into(),
+            keeps_payload: config.privacy.dead_letter_payload == DeadLetterPayload::Full,
+        };
+        let gateway = Gateway::new(begun.reached.clone(), settings, begun.ops.metrics.bridge());
+        ports.insert(name, gateway.port());
+        threads.push(begun.spawn(format!("bridge {name}"), move |stop| {
+            let span = tracing::info_span!("bridge", %name);
+            let _inside = span.enter();
+            Ok(gateway.run(&|| stop.is_asked())?)
+        })?);
+    }
+    anyhow::ensure!(
+        !ports.is_empty(),
+        "[bridge] is there, and no org has tokens that let a browser in: write [salesforce.NAME.bridge]"
+    );
+    let origins = Origins::new(&bridge.origins)?;
+    let connections_max = bridge.connections_max.into();
+    let metrics = begun.ops.metrics.bridge();
+    let served = Bridge::new(Door::new(trusted), ports, origins, connections_max, metrics)
+        .context("the system gives nothing that is by chance")?;
+    threads.push(serve(begun, bridge, Arc::new(served))?);
+    Ok(threads)
+}
+
+fn trusted(name: AccountName, tokens: &config::Trusted) -> anyhow::Result<Trusted> {
+    let read = |(key_id, file): (&String, &std::path::PathBuf)| {
+        let pem = std::fs::read(file).with_context(|| {
+            format!("{}: the key {key_id:?} of [salesforce.{name}.bridge]", file.display())
+        })?;
+        anyhow::Ok((key_id.clone(), pem))
+    };
+    let keys = tokens.keys.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    Trusted::new(name, tokens.issuer.clone(), tokens.audience.clone(), &keys)
+        .with_context(|| format!("[salesforce.{name}.bridge]"))
+}
+
+/// Lets browsers connect, on a thread that does nothing else.
+fn serve(begun: &Begun, configured: &config::Bridge, served: Arc<Bridge>) -> anyhow::Result<JoinHandle<()>> {
+    let files = configured.tls_certificate_file.as_deref().zip(configured.tls_key_file.as_deref());
+    let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
+    let tls = tls.context("tls_certificate_file and tls_key_file of [bridge]")?;
+    let listen = configured.listen;
+    let listener = std::net::TcpListener::bind(listen)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .with_context(|| {
+            format!("{listen} cannot be listened on: another process may; change `listen` of [bridge]")
+        })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no means to serve browsers")?;
+    tracing::info!(%listen, tls = tls.is_some(), "browsers may connect");
+    begun.spawn("bridge server".to_owned(), move |stop| {
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).context("listening for browsers")?;
+            let until = async {
+                let mut looks = 0;
+                while !stop.is_asked() {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    looks += 1;
+                    if looks % TIDIED_EACH == 0 {
+                        served.tidy();
+                    }
+                }
+                // So that those who are connected are told.
+                tokio::time::sleep(LOOK_AGAIN).await;
+            };
+            Arc::clone(&served).serve(listener, tls, until).await.context("serving browsers")
+        })
+    })
+}

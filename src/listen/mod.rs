@@ -1,0 +1,7 @@
+//! A server's end of what comes from other machines: TLS, and from which pages browsers may come.
+
+mod origin;
+mod tls;
+
+pub use origin::{OriginError, Origins};
+pub use tls::{Channel, Secure, Tls};
