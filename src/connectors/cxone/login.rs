@@ -1,23 +1,13 @@
 //! Logging in to a tenant: a token for all who call, renewed before it ends, and once for all when it is refused.
 
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use moka::Expiry;
-use moka::future::Cache;
-use moka::policy::EvictionPolicy;
-use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
-};
-use oauth2::http::header::{AUTHORIZATION, HeaderValue};
 use oauth2::{
-    AsyncHttpClient, ClientId, ClientSecret, ExtraTokenFields, HttpRequest, HttpResponse, RefreshToken,
-    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse, TokenUrl,
+    ClientId, ClientSecret, ExtraTokenFields, RefreshToken, ResourceOwnerPassword, ResourceOwnerUsername,
+    TokenResponse, TokenUrl,
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::wire::{Claims, Configuration, Discovery, Token};
-use crate::connectors::http::{Answer, Error, Platform};
+use crate::connectors::http::{
+    self, Answer, Client, Error, LogIn, Numbered, Platform, TOKEN, Through, is_here, odd, of_grant, push,
+    trusted,
+};
 
 /// A token is renewed so long before it ends, as NICE's own client does.
 const RENEWED_BEFORE: Duration = Duration::from_secs(600);
@@ -33,7 +26,6 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(600);
 const LIVES: Duration = Duration::from_secs(3_600);
 /// A token that ends at once would be asked for with each call.
 const LIVES_MIN: Duration = Duration::from_secs(1);
-const TOKEN: &str = "token";
 
 /// An access key of a tenant's user.
 #[derive(Clone, Debug)]
@@ -73,32 +65,25 @@ pub struct Login {
 }
 
 /// What calls are made with.
-pub(super) struct Session {
-    number: u64,
+pub(super) struct Place {
     pub(super) token: SecretString,
     /// Calls to agents, teams and codes are under it.
     pub(super) acd: Url,
     /// Calls to users are.
     pub(super) user_hub: Url,
-    renewed_after: Duration,
 }
+
+/// What calls are made with, as everybody has it.
+pub(super) type Session = Numbered<Place>;
 
 /// Gives everybody the same session.
-pub(super) struct Sessions {
+pub(super) type Sessions = http::Sessions<Begin>;
+
+/// Logs in.
+pub(super) struct Begin {
     platform: Arc<Platform>,
     login: Login,
-    /// By a number that rises when one was refused.
-    sessions: Cache<u64, Arc<Session>>,
-    number: AtomicU64,
     refresh: Mutex<Option<SecretString>>,
-}
-
-struct Renewal;
-
-impl Expiry<u64, Arc<Session>> for Renewal {
-    fn expire_after_create(&self, _: &u64, session: &Arc<Session>, _: Instant) -> Option<Duration> {
-        Some(session.renewed_after)
-    }
 }
 
 /// A token as CXone gives it.
@@ -116,41 +101,16 @@ struct Extra {
 
 impl ExtraTokenFields for Extra {}
 
-type Client = oauth2::Client<
-    BasicErrorResponse,
-    StandardTokenResponse<Extra, BasicTokenType>,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
->;
+/// Sessions of a tenant that nobody has logged in to yet.
+pub(super) fn sessions(platform: Arc<Platform>, login: Login) -> Sessions {
+    Sessions::new(Begin { platform, login, refresh: Mutex::new(None) })
+}
 
-impl Sessions {
-    pub(super) fn new(platform: Arc<Platform>, login: Login) -> Sessions {
-        // The newest is always taken in: by moka's own policy one that is asked for less often is not.
-        let sessions = Cache::builder()
-            .max_capacity(4)
-            .eviction_policy(EvictionPolicy::lru())
-            .expire_after(Renewal)
-            .build();
-        Sessions { platform, login, sessions, number: AtomicU64::new(0), refresh: Mutex::new(None) }
-    }
+impl LogIn for Begin {
+    type Session = Place;
+    type Error = Error;
 
-    /// The session of now. Of all who ask while there is none, one logs in.
-    pub(super) async fn get(&self) -> Result<Arc<Session>, Error> {
-        let number = self.number.load(Ordering::Acquire);
-        let session = self.sessions.try_get_with(number, self.begin(number)).await;
-        session.map_err(|error: Arc<Error>| Error::clone(&error))
-    }
-
-    /// The platform takes this session for none: whoever asks next gets another.
-    pub(super) fn is_none(&self, session: &Session) {
-        let (known, next) = (session.number, session.number + 1);
-        if self.number.compare_exchange(known, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            *self.refresh.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-
-    async fn begin(&self, number: u64) -> Result<Arc<Session>, Error> {
+    async fn log_in(&self) -> Result<(Place, Duration), Error> {
         let Given { token, lives, id_token } = match &self.login.way {
             Way::Application { client_id, client_secret } => self.grant(client_id, client_secret).await?,
             Way::AccessKey { area } => self.by_key(area).await?,
@@ -158,20 +118,27 @@ impl Sessions {
         let (acd, user_hub) = self.places(&id_token).await?;
         let renewed_after = lives.saturating_sub(RENEWED_BEFORE).max(lives / 2).max(LIVES_MIN);
         tracing::info!(renewed_after_s = renewed_after.as_secs(), "logged in to CXone");
-        Ok(Arc::new(Session { number, token, acd, user_hub, renewed_after }))
+        Ok((Place { token, acd, user_hub }, renewed_after))
     }
 
+    fn forget(&self) {
+        *self.refresh.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Begin {
     /// The token endpoint, by discovery: with the token that renews, where there is one, else with the access key.
     async fn grant(&self, client_id: &str, client_secret: &SecretString) -> Result<Given, Error> {
         let found: Discovery = self.ask("discovery", &[".well-known", "openid-configuration"], &[]).await?;
         let found = found.token_endpoint.0.unwrap_or_default();
         let endpoint = self.trusted("discovery", "token_endpoint", &found)?;
-        let client: Client = oauth2::Client::new(ClientId::new(client_id.to_owned()));
+        let client: Client<Extra> = oauth2::Client::new(ClientId::new(client_id.to_owned()));
         let secret = ClientSecret::new(client_secret.expose_secret().to_owned());
         let client = client.set_client_secret(secret).set_token_uri(TokenUrl::from_url(endpoint));
+        // Just as the contract has it, without the encoding of RFC 6749.
         let basic = format!("{client_id}:{}", client_secret.expose_secret());
         let basic = SecretString::from(format!("Basic {}", BASE64_STANDARD.encode(basic)));
-        let through = Through { platform: &self.platform, basic };
+        let through = Through { platform: &self.platform, authorization: Some(basic), refused };
         let refresh = self.refresh.lock().unwrap_or_else(PoisonError::into_inner).take();
         let renewed = match refresh {
             None => None,
@@ -259,107 +226,20 @@ impl Sessions {
         read(&self.platform, answer)
     }
 
-    /// An address that secrets may be sent to: by TLS, but for a simulator.
     fn trusted(&self, call: &'static str, what: &str, text: &str) -> Result<Url, Error> {
-        let url = Url::parse(text).map_err(|_| odd(call, &format!("{what} is no address")))?;
-        let is_here = is_here(&self.login.issuer) && is_here(&url);
-        if url.scheme() == "https" || is_here {
-            return Ok(url);
-        }
-        Err(odd(call, &format!("{what} is no address by https")))
+        trusted(&self.login.issuer, call, what, text)
     }
 }
 
-/// Whether an address is one of this machine.
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-pub(super) fn push(url: &mut Url, path: &[&str]) {
-    // Only an address that cannot be a base has no segments, and `trusted` takes none.
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path);
-    }
-}
-
-pub(super) fn odd(call: &'static str, why: &str) -> Error {
-    Error::Odd { call, status: 200, why: why.to_owned(), shown: None }
+/// What an answer says that has no token.
+fn refused(platform: &Platform, answer: Answer) -> Error {
+    let Answer { call, status, body, .. } = answer;
+    Error::Refused { call, status, shown: platform.shown(&body) }
 }
 
 /// What an answer says, where it is one.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(platform: &Platform, answer: Answer) -> Result<T, Error> {
-    let Answer { call, status, body } = answer;
-    if !(200..300).contains(&status) {
-        return Err(Error::Refused { call, status, shown: platform.shown(&body) });
-    }
-    serde_json::from_slice(&body).map_err(|why| {
-        let why = if body.is_empty() {
-            "it is empty".to_owned()
-        } else {
-            format!("no JSON of it: {}", place(&why))
-        };
-        // What looks like a token may be one; and people's names are in no log.
-        let shown = platform.shown(&body).filter(|_| ![TOKEN, "agents", "users"].contains(&call));
-        Error::Odd { call, status, why, shown }
-    })
-}
-
-/// Where JSON ends to be any; serde's own text may quote what stands there.
-fn place(why: &serde_json::Error) -> String {
-    let kind = match why.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "other than it should be",
-        _ => "unreadable",
-    };
-    format!("{kind} at line {}, column {}", why.line(), why.column())
-}
-
-/// The platform, as oauth2 calls it.
-struct Through<'p> {
-    platform: &'p Platform,
-    /// Just as the contract has it, without the encoding of RFC 6749.
-    basic: SecretString,
-}
-
-impl<'c> AsyncHttpClient<'c> for Through<'_> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let basic = HeaderValue::from_str(self.basic.expose_secret()).map(|mut value| {
-                value.set_sensitive(true);
-                value
-            });
-            let basic = basic.map_err(|_| Error::Setting {
-                what: "client_id or client_secret".to_owned(),
-                why: "it has characters that no header has".to_owned(),
-            })?;
-            parts.headers.insert(AUTHORIZATION, basic);
-            let client = self.platform.client();
-            let request =
-                client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
-            let Answer { call, status, body } = self.platform.send(TOKEN, request).await?;
-            if status != 200 {
-                return Err(Error::Refused { call, status, shown: self.platform.shown(&body) });
-            }
-            Ok(HttpResponse::new(body))
-        })
-    }
-}
-
-/// What went wrong with a grant. What oauth2 quotes of an answer may be a token.
-fn of_grant(error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
-    match error {
-        RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            odd(TOKEN, "it is no token")
-        }
-    }
+    // What looks like a token may be one; and people's names are in no log.
+    let is_secret = [TOKEN, "agents", "users"].contains(&answer.call);
+    http::read(platform, answer, is_secret)
 }

@@ -198,7 +198,7 @@ mod tests {
             (504, perhaps("set: status 504")),
             (503, later(HeldCause::Unavailable, "set: status 503")),
         ] {
-            let answer = Answer { call: SET, status, body: b"<html>any</html>".to_vec() };
+            let answer = Answer { call: SET, status, body: b"<html>any</html>".to_vec(), limit_info: None };
             assert_eq!(fate(Ok(answer)), expected, "{status}");
         }
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::login::{Login, Session, Sessions, odd, push, read};
+use super::login::{Login, Session, Sessions, read, sessions};
 use super::wire::{self, Page};
-use crate::connectors::http::{Answer, Error, Platform};
+use crate::connectors::http::{Answer, Error, Platform, odd, push};
 use crate::connectors::lease::Lease;
 use crate::domain::{CxoneAgentId, CxoneStatus, OutStateId, TeamId, TimeMs};
 
@@ -156,7 +156,7 @@ struct Call<'c> {
 impl Tenant {
     /// A tenant that nobody has called yet.
     pub fn new(platform: Arc<Platform>, login: Login, settings: Settings) -> Tenant {
-        let sessions = Sessions::new(Arc::clone(&platform), login);
+        let sessions = sessions(Arc::clone(&platform), login);
         Tenant { platform, sessions, settings }
     }
 

@@ -20,6 +20,7 @@ use crate::domain::TimeMs;
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// How long a platform is left alone that says it is busy, and not for how long.
 const BUSY_FOR: Duration = Duration::from_secs(1);
+const LIMIT_INFO: &str = "sforce-limit-info";
 /// Redirects that are followed, within a host.
 const REDIRECTS_MAX: usize = 5;
 /// So much of an answer that is none is shown.
@@ -70,6 +71,8 @@ pub struct Answer {
     pub status: u16,
     /// What it says.
     pub body: Vec<u8>,
+    /// `Sforce-Limit-Info`, where there is one: what of the platform's allowance is used.
+    pub limit_info: Option<String>,
 }
 
 impl Platform {
@@ -98,6 +101,11 @@ impl Platform {
     /// For requests that set something: no redirect is followed.
     pub const fn setting_client(&self) -> &Client {
         &self.setting_client
+    }
+
+    /// Who watches the calls.
+    pub(in crate::connectors) fn observer(&self) -> &dyn Observer {
+        &*self.observer
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -174,6 +182,8 @@ impl Platform {
         let mut response = request.send().await.map_err(|error| Error::of(call, &error))?;
         self.note(call, response.status().as_u16(), response.headers(), asked);
         let status = response.status().as_u16();
+        let limit_info = response.headers().get(LIMIT_INFO).and_then(|value| value.to_str().ok());
+        let limit_info = limit_info.map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| Error::cut_off(call, &error))? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
@@ -182,7 +192,7 @@ impl Platform {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { call, status, body })
+        Ok(Answer { call, status, body, limit_info })
     }
 
     /// What the headers of an answer say of time.

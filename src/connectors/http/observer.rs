@@ -68,6 +68,15 @@ impl CallClass {
     }
 }
 
+/// How much of its calls of a day an organisation has used, all of its programs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// So many of the last 24 hours.
+    pub used: u64,
+    /// So many there may be.
+    pub max: u64,
+}
+
 /// Who watches the calls of an account.
 pub trait Observer: Send + Sync {
     /// A call ended.
@@ -75,4 +84,7 @@ pub trait Observer: Send + Sync {
 
     /// The platform's clock is so far ahead of ours.
     fn clock(&self, offset_ms: i64);
+
+    /// The platform tells what is used of its allowance. Only some do.
+    fn usage(&self, _: Usage) {}
 }
