@@ -74,8 +74,10 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         "connectors",
         &["bus", "codec", "domain", "engine"],
         &[
+            "axum",
             "base64",
             "jiff",
+            "jsonwebtoken",
             "moka",
             "oauth2",
             "reqwest",

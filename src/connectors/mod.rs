@@ -7,6 +7,7 @@ mod lease;
 mod links;
 mod observer;
 mod outbox;
+pub mod salesforce;
 pub mod sink;
 
 use crate::bus::TopicsPlan;

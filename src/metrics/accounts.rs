@@ -6,7 +6,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, 
 
 use super::{SECONDS, registered};
 use crate::codec::HeldCause;
-use crate::connectors::http::{self, CallClass};
+use crate::connectors::http::{self, CallClass, Usage};
 use crate::connectors::{Noted, Observer};
 use crate::domain::{Account, Feed};
 use crate::engine::Verdict;
@@ -18,6 +18,8 @@ pub(super) struct Accounts {
     calls: IntCounterVec,
     call_seconds: HistogramVec,
     clock_offset: IntGaugeVec,
+    api_usage: IntGaugeVec,
+    api_limit: IntGaugeVec,
     polls: IntCounterVec,
     poll_seconds: HistogramVec,
     last_poll: IntGaugeVec,
@@ -70,6 +72,16 @@ impl Accounts {
             clock_offset: gauges(
                 "lockstep_clock_offset_milliseconds",
                 "How far the platform's clock is ahead of ours.",
+                account,
+            )?,
+            api_usage: gauges(
+                "lockstep_api_usage",
+                "API calls that all programs of an organisation made in the last 24 hours, as the platform tells.",
+                account,
+            )?,
+            api_limit: gauges(
+                "lockstep_api_limit",
+                "API calls that an organisation may make in 24 hours, as the platform tells.",
                 account,
             )?,
             polls: counters(
@@ -205,6 +217,12 @@ impl http::Observer for AccountMetrics {
 
     fn clock(&self, offset_ms: i64) {
         self.all.clock_offset.with_label_values(&[&self.account]).set(offset_ms);
+    }
+
+    fn usage(&self, usage: Usage) {
+        let shown = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.all.api_usage.with_label_values(&[&self.account]).set(shown(usage.used));
+        self.all.api_limit.with_label_values(&[&self.account]).set(shown(usage.max));
     }
 }
 

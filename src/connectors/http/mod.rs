@@ -18,5 +18,5 @@ pub use error::Error;
 pub use observer::{CallClass, Observer, Usage};
 
 pub(super) use oauth::{Client, Given, TOKEN, Through, of_grant};
-pub(super) use read::{is_here, odd, push, read, trusted};
+pub(super) use read::{is_here, odd, place, push, read, trusted};
 pub(super) use sessions::{LogIn, Numbered, Sessions};

@@ -7,7 +7,7 @@ use oauth2::basic::{
 };
 use oauth2::http::header::{AUTHORIZATION, HeaderValue};
 use oauth2::{
-    AsyncHttpClient, HttpRequest, HttpResponse, RequestTokenError, StandardRevocableToken,
+    AsyncHttpClient, EndpointNotSet, HttpRequest, HttpResponse, RequestTokenError, StandardRevocableToken,
     StandardTokenResponse,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -22,26 +22,35 @@ pub(in crate::connectors) const TOKEN: &str = "token";
 /// What a token endpoint gives, with what the platform adds to it.
 pub(in crate::connectors) type Given<X> = StandardTokenResponse<X, BasicTokenType>;
 
-/// oauth2's client of a platform whose tokens have these further fields.
-pub(in crate::connectors) type Client<X> = oauth2::Client<
+/// oauth2's client of a platform whose tokens have these further fields; with `T` set it knows where tokens are.
+pub(in crate::connectors) type Client<X, T = EndpointNotSet> = oauth2::Client<
     BasicErrorResponse,
     Given<X>,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    T,
 >;
 
 /// The platform, as oauth2 calls it.
-pub(in crate::connectors) struct Through<'p, E> {
+pub(in crate::connectors) struct Through<'p, F> {
     /// Who is called.
     pub(in crate::connectors) platform: &'p Platform,
     /// What stands in `Authorization`; none where the body says who calls.
     pub(in crate::connectors) authorization: Option<SecretString>,
     /// What an answer says that is no token.
-    pub(in crate::connectors) refused: fn(&Platform, Answer) -> E,
+    pub(in crate::connectors) refused: F,
 }
 
-impl<'c, E: From<Error> + std::error::Error + Send + 'static> AsyncHttpClient<'c> for Through<'_, E> {
+impl<'c, E, F> AsyncHttpClient<'c> for Through<'_, F>
+where
+    E: From<Error> + std::error::Error + Send + 'static,
+    F: Fn(&Platform, Answer) -> E + Sync,
+{
     type Error = E;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, E>> + Send + 'c>>;
 

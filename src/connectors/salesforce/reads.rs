@@ -1,0 +1,197 @@
+//! What is read of an org: who is in what, which statuses there are, who there is, and what is left of its allowances.
+
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+
+use super::error::Error;
+use super::org::{Org, USERS};
+use super::wire;
+use crate::domain::{PresenceKind, PresenceStatusId, RowId, TimeMs, UserId};
+
+const FIELDS: &str =
+    "Id,UserId,ServicePresenceStatusId,IsCurrentState,StatusStartDate,StatusEndDate,SystemModstamp";
+
+/// A row of `UserServicePresence`: a stay of a user in a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The row.
+    pub id: RowId,
+    /// The user.
+    pub user: UserId,
+    /// The status.
+    pub status: PresenceStatusId,
+    /// Whether he is in it still. A stale row may say so of one who is not.
+    pub is_current: bool,
+    /// Since when, by the platform's clock.
+    pub started: TimeMs,
+    /// Until when; none while he is in it.
+    pub ended: Option<TimeMs>,
+    /// When the row was changed last, for whatever cause.
+    pub modified: TimeMs,
+}
+
+/// What was read of who is in what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Those that cannot be read, as they came. They have ids and times in them, and no names.
+    pub unreadable: Vec<String>,
+}
+
+/// A presence status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusEntry {
+    /// Its id.
+    pub status: PresenceStatusId,
+    /// What programs call it.
+    pub developer_name: String,
+    /// What people call it.
+    pub label: String,
+    /// Online where it takes work of a channel, busy where it takes none.
+    pub kind: PresenceKind,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEntry {
+    /// His id.
+    pub user: UserId,
+    /// How he logs in.
+    pub user_name: String,
+    /// His address.
+    pub email: String,
+    /// How another directory calls him.
+    pub federation_id: Option<String>,
+    /// Whether he can log in.
+    pub is_active: bool,
+}
+
+/// How much of something there may be, and is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// So much there may be.
+    pub max: u64,
+    /// So much is left.
+    pub remaining: u64,
+}
+
+/// What is left of the org's allowances; none where it does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowances {
+    /// API calls of a day.
+    pub daily_api_requests: Option<Allowance>,
+    /// Platform events that are published in an hour.
+    pub hourly_published_events: Option<Allowance>,
+    /// Platform events that are delivered in a day, to all who listen together.
+    pub daily_delivered_events: Option<Allowance>,
+}
+
+impl From<wire::Left> for Allowance {
+    fn from(left: wire::Left) -> Allowance {
+        Allowance { max: left.max, remaining: left.remaining }
+    }
+}
+
+impl Org {
+    /// Who is in what now: who is in nothing is offline. With a time also the rows that ended since, which are changed
+    /// when they end; all of it in one call, as of nearly one moment.
+    ///
+    /// # Errors
+    /// A call failed: nothing is known.
+    pub async fn snapshot(&self, ended_since: Option<TimeMs>) -> Result<Presence, Error> {
+        let current = format!("SELECT {FIELDS} FROM UserServicePresence WHERE IsCurrentState=true");
+        let ended = ended_since.map(|since| {
+            let since = wire::literal(since);
+            format!("SELECT {FIELDS} FROM UserServicePresence WHERE IsCurrentState=false AND SystemModstamp>={since}")
+        });
+        let mut queries = vec![("current", current.as_str())];
+        queries.extend(ended.as_deref().map(|ended| ("ended", ended)));
+        let rows = self.queries("snapshot", &queries).await?;
+        Ok(presence(rows.into_iter().flatten()))
+    }
+
+    /// Rows that were changed since then, whoever they are of. What is changed while it is read may be told only the next
+    /// time, so that times should overlap.
+    ///
+    /// # Errors
+    /// A call failed: nothing is known.
+    pub async fn changes(&self, since: TimeMs) -> Result<Presence, Error> {
+        let since = wire::literal(since);
+        let soql = format!("SELECT {FIELDS} FROM UserServicePresence WHERE SystemModstamp>={since}");
+        Ok(presence(self.query::<Box<RawValue>>("changes", &soql).await?))
+    }
+
+    /// The presence statuses.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn statuses(&self) -> Result<Vec<StatusEntry>, Error> {
+        let queries = [
+            ("statuses", "SELECT Id,DeveloperName,MasterLabel FROM ServicePresenceStatus"),
+            ("channels", "SELECT ServicePresenceStatusId FROM ServiceChannelStatus"),
+        ];
+        let mut found = self.queries::<Box<RawValue>>("statuses", &queries).await?.into_iter();
+        let (statuses, channels) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
+        let channel = |raw: Box<RawValue>| {
+            let channel: wire::Channel = serde_json::from_str(raw.get()).ok()?;
+            channel.service_presence_status_id.parse().ok()
+        };
+        let online: BTreeSet<PresenceStatusId> = channels.into_iter().filter_map(channel).collect();
+        let status = |raw: Box<RawValue>| {
+            let status: wire::Status = serde_json::from_str(raw.get()).ok()?;
+            let id = status.id.parse().ok()?;
+            Some(StatusEntry {
+                status: id,
+                developer_name: status.developer_name.unwrap_or_default(),
+                label: status.master_label.unwrap_or_default(),
+                kind: if online.contains(&id) { PresenceKind::Online } else { PresenceKind::Busy },
+            })
+        };
+        Ok(statuses.into_iter().filter_map(status).collect())
+    }
+
+    /// The users that the service user may see, inactive ones too.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn users(&self) -> Result<Vec<UserEntry>, Error> {
+        let soql = "SELECT Id,Username,Email,FederationIdentifier,IsActive FROM User";
+        let user = |raw: Box<RawValue>| {
+            let user: wire::User = serde_json::from_str(raw.get()).ok()?;
+            Some(UserEntry {
+                user: user.id.parse().ok()?,
+                user_name: user.username.unwrap_or_default(),
+                email: user.email.unwrap_or_default(),
+                federation_id: user.federation_identifier.filter(|id| !id.is_empty()),
+                is_active: user.is_active.unwrap_or(true),
+            })
+        };
+        Ok(self.query(USERS, soql).await?.into_iter().filter_map(user).collect())
+    }
+
+    /// What is left of its allowances.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn limits(&self) -> Result<Allowances, Error> {
+        let limits: wire::Limits = self.get("limits", &["limits"]).await?;
+        Ok(Allowances {
+            daily_api_requests: limits.daily_api_requests.map(Allowance::from),
+            hourly_published_events: limits.hourly_published_platform_events.map(Allowance::from),
+            daily_delivered_events: limits.daily_delivered_platform_events.map(Allowance::from),
+        })
+    }
+}
+
+fn presence(rows: impl IntoIterator<Item = Box<RawValue>>) -> Presence {
+    let mut presence = Presence::default();
+    for raw in rows {
+        match wire::row(&raw) {
+            Some(row) => presence.rows.push(row),
+            None => presence.unreadable.push(raw.get().to_owned()),
+        }
+    }
+    presence
+}
