@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use url::{Host, Url};
 
 use super::raw::{
-    COMMIT_MS_MAX, DeadLetterPayload, Environment, FSYNC_MS_MAX, LinkBy, REFRESH_MINUTES_MAX,
-    RETENTION_DAYS_MAX, RawBus, RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor,
-    RawSalesforce, RawSecret, WORKERS_MAX,
+    COMMIT_MS_MAX, DeadLetterPayload, FSYNC_MS_MAX, LinkBy, REFRESH_MINUTES_MAX, RETENTION_DAYS_MAX, RawBus,
+    RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor, RawSecret, WORKERS_MAX,
 };
 use super::{
-    Config, Data, Directory, Ops, Privacy, Processor, Salesforce, Secret, SecretStore, bridge, bus, cxone,
+    Config, Data, Directory, Ops, Privacy, Processor, Secret, SecretStore, bridge, bus, cxone, salesforce,
 };
 use crate::document::{Entries, Field, Mistakes, Place, Placed, quoted};
 use crate::domain::AccountName;
@@ -22,7 +22,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
     let bus = bus::check(raw.bus.or(RawBus::default()), secrets, mistakes);
     let (mut organisations, mut tokens) = (BTreeMap::new(), BTreeSet::new());
     let salesforce = accounts(raw.salesforce, mistakes, |raw, mistakes| {
-        let (place, org) = (raw.place, salesforce(raw, secrets, mistakes)?);
+        let (place, org) = (raw.place, salesforce::salesforce(raw, secrets, mistakes)?);
         if organisations.insert(org.organisation_id, place).is_some() {
             mistakes
                 .error(place, "organisation-id", "another section has this `organisation_id` already")
@@ -74,88 +74,6 @@ fn accounts<R, T>(
         }
     }
     accounts
-}
-
-fn salesforce(
-    raw: Placed<RawSalesforce>,
-    secrets: &SecretStore<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<Salesforce> {
-    let Placed { place, value: raw } = raw;
-    let environment = raw.environment.required(
-        mistakes,
-        place,
-        "environment",
-        "write environment = \"production\", \"sandbox\" or \"hyperforce\"",
-    );
-    let has_domain = !matches!(raw.my_domain, Field::Absent);
-    let my_domain = raw.my_domain.into_given().and_then(|host| my_domain(host, mistakes));
-    let organisation = raw
-        .organisation_id
-        .required(
-            mistakes,
-            place,
-            "organisation_id",
-            "write the id of the org, 00D..., from Setup, Company Information",
-        )
-        .and_then(|id| {
-            id.value
-                .parse()
-                .map_err(|e| {
-                    mistakes
-                        .error(id.place, "organisation-id", format!("not an organisation's id: {e}"))
-                        .mend("copy it from Setup, Company Information: 00D and 12 or 15 more characters");
-                })
-                .ok()
-        });
-    let user_name = email(raw.user_name, place, "user_name", mistakes);
-    let has_password = !matches!(raw.password, Field::Absent);
-    let password = raw.password.into_given().map(|raw| secrets.find("password", raw, mistakes));
-    let client_id =
-        text(raw.client_id, place, "client_id", "write the id of the external client app", mistakes);
-    let client_secret = secret(raw.client_secret, place, "client_secret", secrets, mistakes);
-    let admin_email = email(raw.admin_email, place, "admin_email", mistakes);
-    let bridge = raw.bridge.into_given().map(|raw| bridge::trusted(raw, mistakes));
-
-    let environment = environment?.value;
-    if !has_domain && environment == Environment::Hyperforce {
-        mistakes
-            .error(place, "missing", "`my_domain` is missing: an org on Hyperforce logs in at its own host")
-            .mend("write my_domain = \"NAME.my.salesforce.com\"");
-    } else if !has_domain && !has_password {
-        mistakes
-            .error(place, "missing", "neither `password` nor `my_domain` is there: without a password the client credentials flow is used, and it works at My Domain only")
-            .mend("write my_domain = \"NAME.my.salesforce.com\", or password = { secret_file = \"PATH\" }");
-    }
-    let login_host = match (&my_domain, environment) {
-        (Some(host), _) => host.clone(),
-        (None, Environment::Sandbox) => "test.salesforce.com".to_owned(),
-        (None, Environment::Production | Environment::Hyperforce) => "login.salesforce.com".to_owned(),
-    };
-    Some(Salesforce {
-        environment,
-        login_host,
-        my_domain,
-        organisation_id: organisation?,
-        user_name: user_name?,
-        password: password.flatten(),
-        client_id: client_id?,
-        client_secret: client_secret?,
-        admin_email: admin_email?,
-        bridge: bridge.map_or(Some(None), |bridge| bridge.map(Some))?,
-    })
-}
-
-fn my_domain(host: Placed<String>, mistakes: &mut Mistakes) -> Option<String> {
-    const SUFFIX: &str = ".my.salesforce.com";
-    let plain = host.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    if plain && host.value.to_ascii_lowercase().ends_with(SUFFIX) && host.value.len() > SUFFIX.len() {
-        return Some(host.value.to_ascii_lowercase());
-    }
-    mistakes
-        .error(host.place, "value", format!("`my_domain` is not a host that ends in {SUFFIX}"))
-        .mend("write the host alone, from Setup, My Domain: NAME.my.salesforce.com");
-    None
 }
 
 fn directory(raw: RawDirectory, mistakes: &mut Mistakes) -> Option<Directory> {
@@ -286,7 +204,7 @@ pub(super) fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -
     good.then_some(text.value)
 }
 
-fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -> Option<String> {
+pub(super) fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -> Option<String> {
     let mend = format!("write {key} = \"NAME@HOST\"");
     let text = raw.required(mistakes, owner, key, &mend)?;
     let good = text.value.split_once('@').is_some_and(|(name, host)| {
@@ -355,6 +273,18 @@ pub(super) fn web_address(
         ),
         _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
     }
+}
+
+/// A proxy, and a file of authorities: each may be absent.
+pub(super) fn way_out(
+    proxy: Field<String>,
+    ca_file: Field<String>,
+    mistakes: &mut Mistakes,
+) -> Option<(Option<Url>, Option<PathBuf>)> {
+    let proxy = proxy.into_given().map(|text| web_address(text, "proxy", Plaintext::Allowed, mistakes));
+    let ca_file = ca_file.into_given().map(|text| filled(text, "ca_file", mistakes));
+    let ca_file = ca_file.map_or(Some(None), |file| file.map(|file| Some(file.into())));
+    Some((proxy.map_or(Some(None), |proxy| proxy.map(Some))?, ca_file?))
 }
 
 /// Whether a host is this machine.

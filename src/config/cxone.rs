@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::check::{Plaintext, between, filled, secret, text, web_address};
+use super::check::{Plaintext, between, filled, secret, text, way_out, web_address};
 use super::raw::{CALL_TIMEOUT_MS, CALLS_AT_ONCE_MAX, POLL_MS, RawCalls, RawCxone, RawSecret, SNAPSHOT_S};
 use super::{Calls, Cxone, CxoneLogin, SecretStore, SetBy};
 use crate::document::{Field, Mistakes, Place, Placed};
@@ -100,8 +100,7 @@ fn login(
 /// How the tenant is called.
 fn calls(raw: Field<RawCalls>, mistakes: &mut Mistakes) -> Option<Calls> {
     let raw = raw.into_given().map(|raw| raw.value).unwrap_or_default();
-    let proxy = raw.proxy.into_given().map(|text| web_address(text, "proxy", Plaintext::Allowed, mistakes));
-    let ca_file = raw.ca_file.into_given().map(|text| filled(text, "ca_file", mistakes));
+    let way_out = way_out(raw.proxy, raw.ca_file, mistakes);
     let api_version = between(raw.api_version, "api_version", (1, 33, 999), mistakes);
     let poll_interval_ms = between(raw.poll_interval_ms, "poll_interval_ms", POLL_MS, mistakes);
     let snapshot_interval_s = between(raw.snapshot_interval_s, "snapshot_interval_s", SNAPSHOT_S, mistakes);
@@ -110,6 +109,7 @@ fn calls(raw: Field<RawCalls>, mistakes: &mut Mistakes) -> Option<Calls> {
     let at_once = between(raw.at_once, "at_once", (1, 16, CALLS_AT_ONCE_MAX), mistakes);
     let set_timeout_ms = between(raw.set_timeout_ms, "set_timeout_ms", CALL_TIMEOUT_MS, mistakes);
     let read_timeout_s = between(raw.read_timeout_s, "read_timeout_s", (1, 30, 120), mistakes);
+    let (proxy, ca_file) = way_out?;
     Some(Calls {
         api_version: api_version?,
         poll_interval_ms: poll_interval_ms?,
@@ -120,7 +120,7 @@ fn calls(raw: Field<RawCalls>, mistakes: &mut Mistakes) -> Option<Calls> {
         set_timeout_ms: set_timeout_ms?,
         read_timeout_s: read_timeout_s?,
         set_by: raw.set_by.or(SetBy::Auto),
-        proxy: proxy.map_or(Some(None), |proxy| proxy.map(Some))?,
-        ca_file: ca_file.map_or(Some(None), |file| file.map(|file| Some(file.into())))?,
+        proxy,
+        ca_file,
     })
 }

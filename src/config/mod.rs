@@ -8,6 +8,7 @@ mod check;
 mod cxone;
 mod librdkafka;
 mod raw;
+mod salesforce;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -156,9 +157,9 @@ pub struct RegistryLogin {
 pub struct Salesforce {
     /// What kind of org it is.
     pub environment: Environment,
-    /// The host that gives tokens, derived from the environment unless there is a My Domain.
-    #[serde(skip_serializing)]
-    pub login_host: String,
+    /// Where tokens are: what the environment and My Domain say, or a simulator on this machine.
+    #[serde(skip_serializing_if = "salesforce::is_of_salesforce")]
+    pub login_url: Url,
     /// The org's own host, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub my_domain: Option<String>,
@@ -167,18 +168,69 @@ pub struct Salesforce {
     pub organisation_id: OrganisationId,
     /// The integration user.
     pub user_name: String,
-    /// His password with the security token appended; without it the client credentials flow is used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password: Option<Secret>,
+    /// How a token is got.
+    #[serde(flatten)]
+    pub login: SalesforceLogin,
     /// The id of the external client app or connected app.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: Secret,
+    /// Its secret. There is one where a password or the client credentials flow needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
     /// Who administers the account.
     pub admin_email: String,
+    /// How it is called.
+    pub calls: SalesforceCalls,
     /// What tokens of its agents' browsers are like; without it none of them may connect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Trusted>,
+}
+
+/// How a token is got from Salesforce.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum SalesforceLogin {
+    /// The integration user's password.
+    Password {
+        /// It, with the security token appended.
+        password: Secret,
+    },
+    /// An assertion that is signed for each log-in.
+    JwtBearer {
+        /// The RSA key, in PEM.
+        private_key: Secret,
+    },
+    /// What a person allowed in a browser.
+    RefreshToken {
+        /// The file that keeps it; it may not be there yet.
+        refresh_token_file: PathBuf,
+    },
+    /// The app alone.
+    ClientCredentials {},
+}
+
+/// How an org is called.
+#[derive(Debug, Serialize)]
+pub struct SalesforceCalls {
+    /// The version of the API: 62 is `v62.0`.
+    pub api_version: u16,
+    /// Between two questions what has changed, in ms.
+    pub poll_interval_ms: u16,
+    /// Between two questions what everybody is in, in s.
+    pub snapshot_interval_s: u16,
+    /// So many calls a minute.
+    pub per_minute: u16,
+    /// So many at once after a rest.
+    pub burst: u16,
+    /// How long a call may take, in s.
+    pub read_timeout_s: u16,
+    /// How long a session is used, in minutes.
+    pub session_minutes: u16,
+    /// The way out, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Url>,
+    /// PEM file of authorities beside the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What tokens of agents' browsers are like, which Apex signs.

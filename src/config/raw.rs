@@ -18,6 +18,12 @@ pub(super) const COMMIT_MS_MAX: u16 = 5_000;
 pub(super) const FSYNC_MS_MAX: u16 = 10_000;
 /// Between two polls, in ms: least, default, most.
 pub(super) const POLL_MS: (u16, u16, u16) = (200, 2_000, 60_000);
+/// The same of Salesforce, where each poll is a call of those that an org has in a day.
+pub(super) const SALESFORCE_POLL_MS: (u16, u16, u16) = (1_000, 5_000, 60_000);
+/// The first version that has change events of presence.
+pub(super) const SALESFORCE_VERSION: (u16, u16, u16) = (62, 62, 999);
+/// How long a session is used, in minutes: Salesforce ends one after 2 h of rest by default, and after 24 h at most.
+pub(super) const SESSION_MINUTES: (u16, u16, u16) = (1, 110, 1_440);
 /// Between two snapshots, in s.
 pub(super) const SNAPSHOT_S: (u16, u16, u16) = (10, 300, 3_600);
 /// Calls under way at a time.
@@ -103,26 +109,68 @@ pub(super) struct RawBus {
 /// A Salesforce org.
 #[derive(Default, Deserialize, JsonSchema)]
 #[schemars(rename = "Salesforce", default, deny_unknown_fields)]
-#[schemars(extend("required" = ["environment", "organisation_id", "user_name", "client_id", "client_secret", "admin_email"]))]
+#[schemars(extend("required" = ["environment", "organisation_id", "user_name", "client_id", "admin_email"]))]
 pub(super) struct RawSalesforce {
     /// What kind of org it is: production, sandbox or hyperforce (which is reached by its My Domain alone).
     pub(super) environment: Field<Environment>,
-    /// The org's own host, NAME.my.salesforce.com. Needed for hyperforce, and where there is no password.
+    /// The org's own host, NAME.my.salesforce.com. Needed for hyperforce, and for the client credentials flow.
     pub(super) my_domain: Field<String>,
     /// The organisation's id, 15 or 18 characters, 00D... A token of another organisation is refused.
     pub(super) organisation_id: Field<String>,
     /// The integration user, in the form of an e-mail address.
     pub(super) user_name: Field<String>,
-    /// His password with the security token appended. Without it the client credentials flow is used.
+    /// His password with the security token appended. Orgs made since Summer '23 block this way by default. Without it and the
+    /// two keys below the client credentials flow is used.
     pub(super) password: Field<RawSecret>,
+    /// The RSA key, in PEM, whose certificate the app has: JWT bearer, the best way where no person is there.
+    pub(super) private_key: Field<RawSecret>,
+    /// The file that `lockstep login salesforce NAME` writes, with what a person allowed in a browser. A path is taken from the
+    /// folder of the configuration.
+    pub(super) refresh_token_file: Field<String>,
     /// The id of the external client app or connected app.
     pub(super) client_id: Field<String>,
-    /// Its secret.
+    /// Its secret. With `private_key` or `refresh_token_file` only where the app wants one.
     pub(super) client_secret: Field<RawSecret>,
     /// E-mail address of the admin account.
     pub(super) admin_email: Field<String>,
+    /// Where a simulator on this machine gives tokens. Default: what `environment` and `my_domain` say.
+    pub(super) login_url: Field<String>,
+    /// How the org is called, and how often.
+    pub(super) calls: Field<RawSalesforceCalls>,
     /// What tokens of its agents' browsers are like.
     pub(super) bridge: Field<RawTrusted>,
+}
+
+/// How an org is called, and how often.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "SalesforceCalls", default, deny_unknown_fields)]
+pub(super) struct RawSalesforceCalls {
+    /// The version of the API: 62 is `v62.0`. Default: 62.
+    #[schemars(extend("minimum" = SALESFORCE_VERSION.0, "maximum" = SALESFORCE_VERSION.2))]
+    pub(super) api_version: Field<u16>,
+    /// How often it is asked what has changed, in ms: each time is one of the calls that the org has in a day. Default: 5000.
+    #[schemars(extend("minimum" = SALESFORCE_POLL_MS.0, "maximum" = SALESFORCE_POLL_MS.2))]
+    pub(super) poll_interval_ms: Field<u16>,
+    /// How often it is asked what everybody is in, whatever has changed, in s. Default: 300.
+    #[schemars(extend("minimum" = SNAPSHOT_S.0, "maximum" = SNAPSHOT_S.2))]
+    pub(super) snapshot_interval_s: Field<u16>,
+    /// Calls a minute. Default: 60.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) per_minute: Field<u16>,
+    /// Calls at once, after a rest. Default: 10.
+    #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
+    pub(super) burst: Field<u16>,
+    /// How long a call may take, in s. Default: 30.
+    #[schemars(extend("minimum" = 1, "maximum" = 120))]
+    pub(super) read_timeout_s: Field<u16>,
+    /// How long a session is used before there is another log-in, in minutes: less than the session timeout of the org, which is
+    /// 120 unless an administrator changed it. Default: 110.
+    #[schemars(extend("minimum" = SESSION_MINUTES.0, "maximum" = SESSION_MINUTES.2))]
+    pub(super) session_minutes: Field<u16>,
+    /// URL of a proxy that calls go through. Default: what the environment says (HTTPS_PROXY).
+    pub(super) proxy: Field<String>,
+    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy.
+    pub(super) ca_file: Field<String>,
 }
 
 /// What tokens of agents' browsers are like, which Apex signs.

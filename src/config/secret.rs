@@ -113,7 +113,8 @@ impl SecretStore<'_> {
         None
     }
 
-    fn path(&self, written: &str) -> PathBuf {
+    /// A path as it is written, taken from the folder of the configuration.
+    pub(super) fn path(&self, written: &str) -> PathBuf {
         let path = self.folder.join(written);
         std::path::absolute(&path).unwrap_or(path)
     }
