@@ -5,7 +5,9 @@ mod config;
 mod copy;
 mod deployment;
 mod directory;
+mod login;
 mod operator;
+mod org;
 mod output;
 mod report;
 mod rules;
@@ -14,6 +16,7 @@ mod signals;
 mod simulate;
 mod tenant;
 mod topics;
+mod unwatched;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,9 @@ enum Command {
     /// Begin, look at and describe a configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Log in to a platform as a person, and try a log-in
+    #[command(subcommand)]
+    Login(login::Login),
     /// Check presence rules before they can hurt, save them, and put them into force
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -68,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Config(command) => config::run(command),
+        Command::Login(command) => login::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Directory(command) => directory::run(command),
         Command::Topics(command) => topics::run(command),

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -10,7 +9,6 @@ use serde::Serialize;
 
 use lockstep::bus::AnyBus;
 use lockstep::config::{Config, Cxone};
-use lockstep::connectors::http::{CallClass, Observer};
 use lockstep::control::{Control, Known};
 use lockstep::domain::AccountName;
 
@@ -19,6 +17,7 @@ use super::loaded::{Got, Put, link_matches, put};
 use crate::cli::operator::{Log, Said};
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
 use crate::cli::tenant;
+use crate::cli::unwatched::Unwatched;
 
 #[derive(Args)]
 pub(in crate::cli) struct Refresh {
@@ -62,15 +61,6 @@ impl TenantTold {
     }
 }
 
-/// Nobody watches these calls.
-struct Nobody;
-
-impl Observer for Nobody {
-    fn called(&self, _: &'static str, _: CallClass, _: Duration) {}
-
-    fn clock(&self, _: i64) {}
-}
-
 pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let deployment = command.said.configured.load()?;
@@ -83,7 +73,7 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     for (name, configured) in wanted {
         let wait_s = 60.0 / f64::from(tenant::calls_beside(configured));
         output::aside(&format!("{name}: asking CXone, a call each {wait_s:.1} s, one for each team\n"));
-        let tenant = tenant::tenant_beside(configured, Arc::new(Nobody))?;
+        let tenant = tenant::tenant_beside(configured, Arc::new(Unwatched))?;
         let got = runtime.block_on(Got::read(&tenant));
         all.push((name, got.with_context(|| format!("cxone.{name}"))?));
     }
