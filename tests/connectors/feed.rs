@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockstep::connectors::cxone::{Asked, Feed, ODD_MAX, Poll, Seen};
+use lockstep::connectors::Asked;
+use lockstep::connectors::cxone::{Feed, ODD_MAX, Poll, Seen};
 use lockstep::domain::{AgentId, CxoneAgentId, CxoneState, CxoneStatus, DurationMs, TimeMs};
 use lockstep::simulators::cxone::{Code, Shown, Team, Tenant, Variant};
 use proptest::prelude::*;

@@ -147,9 +147,9 @@ fn the_budget_is_kept_by_two_processes() {
     let centre = Centre::new(On::Kafka, "edges-budget", 60);
     let _processor = centre.process();
     let rate = Rate { calls_per_minute: 1_200, burst: 10 };
-    let first = centre.connect_with("a", rate, |_| {});
+    let first = centre.connect_with("a", rate);
     first.comes_to_have_the_lease();
-    let second = centre.connect_with("b", rate, |_| {});
+    let second = centre.connect_with("b", rate);
     let wanted = |what| centre.people.keys().map(|number| (*number, what)).collect::<BTreeMap<_, _>>();
     for (round, (choice, shown)) in CHOICES.into_iter().enumerate() {
         let all: Vec<_> = centre.people.keys().map(|number| (*number, choice)).collect();

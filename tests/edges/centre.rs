@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 
 use lockstep::bus::{AnyBus, Bus, Outgoing, Topic, TopicsPlan, Writer, partition_for};
 use lockstep::codec::{Buffer, Codec, Event, Observation, Operator, Uuid, What};
-use lockstep::connectors::cxone::{Connected, Connector, SetBy, Settings as Called, Tenant};
+use lockstep::connectors::cxone::{Attached, SetBy, Settings as Called, Tenant};
 use lockstep::connectors::http::{
     CallClass, Limits, Observer as CallObserver, Platform as Reached, Rate, Settings as Reach,
 };
-use lockstep::connectors::{self, Noted, Observer};
+use lockstep::connectors::{self, Connected, Connector, Noted, Observer};
 use lockstep::control::Control;
 use lockstep::directory::{Directory, agent_id};
 use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::domain::{
-    AgentId, Cause, CxoneAgent, CxoneAgentId, DurationMs, Feed, Link, Platform, SalesforceStatus,
+    Account, AgentId, Cause, CxoneAgent, CxoneAgentId, DurationMs, Feed, Link, Platform, SalesforceStatus,
     SalesforceUser, Status, TimeMs,
 };
 use lockstep::engine;
@@ -226,15 +226,10 @@ impl Centre {
 
     /// Starts a source and a sink of CXone.
     pub(crate) fn connect(&self, process: &str) -> Running {
-        self.connect_with(process, Rate { calls_per_minute: 60_000, burst: 1_000 }, |_| {})
+        self.connect_with(process, Rate { calls_per_minute: 60_000, burst: 1_000 })
     }
 
-    pub(crate) fn connect_with(
-        &self,
-        process: &str,
-        rate: Rate,
-        tune: impl FnOnce(&mut Connected),
-    ) -> Running {
+    pub(crate) fn connect_with(&self, process: &str, rate: Rate) -> Running {
         let seen = Arc::new(Seen::default());
         let reach = Reach {
             rate,
@@ -247,19 +242,23 @@ impl Centre {
         };
         let watched: Arc<dyn CallObserver> = seen.clone();
         let platform = Arc::new(Reached::new(reach, watched).unwrap());
-        let mut settings = Connected {
-            account: "emea".parse().unwrap(),
+        let account = Account { platform: Platform::Cxone, name: "emea".parse().unwrap() };
+        let settings = Connected {
+            account,
             process: process.to_owned(),
-            poll_interval: Duration::from_millis(200),
-            snapshot_interval: Duration::from_secs(3_600),
             calls_max: 16,
             call_timeout: Duration::from_secs(1),
-            set_by: SetBy::Auto,
             keeps_payload: false,
         };
-        tune(&mut settings);
         let called = Called { set_timeout: settings.call_timeout, page_size: 50, ..Called::default() };
         let tenant = Arc::new(Tenant::new(platform, login(self.cxone.addresses.api, false), called));
+        let attached = Attached {
+            account: account.name,
+            tenant,
+            poll_interval: Duration::from_millis(200),
+            snapshot_interval: Duration::from_secs(3_600),
+            set_by: SetBy::Auto,
+        };
         let parts = (Arc::new(self.bus()), Arc::clone(&self.codec), self.plan.clone());
         let observer: Arc<dyn Observer> = seen.clone();
         let stop = Stop::default();
@@ -267,7 +266,7 @@ impl Centre {
         let thread = thread::spawn(move || {
             let calls =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-            let connector = Connector::new(parts, tenant, settings, observer, calls.handle().clone());
+            let connector = Connector::new(parts, attached, settings, observer, calls.handle().clone());
             connector.run(&|| asked.is_asked()).unwrap();
             calls.shutdown_background();
         });

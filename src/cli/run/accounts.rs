@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use lockstep::config::DeadLetterPayload;
-use lockstep::connectors::cxone::{Connected, Connector};
-use lockstep::connectors::{Observer, http};
+use lockstep::connectors::cxone::Attached;
+use lockstep::connectors::{Connected, Connector, Observer, http};
 use lockstep::domain::{Account, Platform};
 
 use super::Begun;
@@ -36,18 +36,22 @@ pub(super) fn start(
         let watched: Arc<dyn http::Observer> = observer.clone();
         let tenant = Arc::new(tenant::tenant(configured, shows_answers, watched)?);
         refreshed.push(Refreshed::new(account, Arc::clone(&tenant), Arc::clone(&observer)));
-        let settings = Connected {
+        let attached = Attached {
             account: *name,
-            process: begun.name.clone(),
+            tenant,
             poll_interval: Duration::from_millis(configured.calls.poll_interval_ms.into()),
             snapshot_interval: Duration::from_secs(configured.calls.snapshot_interval_s.into()),
+            set_by: tenant::set_by(configured),
+        };
+        let settings = Connected {
+            account,
+            process: begun.name.clone(),
             calls_max: configured.calls.at_once.into(),
             call_timeout: Duration::from_millis(configured.calls.set_timeout_ms.into()),
-            set_by: tenant::set_by(configured),
             keeps_payload: shows_answers,
         };
         let observer: Arc<dyn Observer> = observer;
-        let connector = Connector::new(begun.reached.clone(), tenant, settings, observer, calls.clone());
+        let connector = Connector::new(begun.reached.clone(), attached, settings, observer, calls.clone());
         begun.ops.readiness.set(&account.to_string(), true);
         threads.push(begun.spawn(account.to_string(), move |stop| {
             let span = tracing::info_span!("account", %account);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::tenant::{Poll, Seen};
 use super::wire;
+use crate::connectors::schedule::Asked;
 use crate::domain::{AgentId, CxoneAgentId, CxoneStatus, TimeMs};
 
 /// So many polls in a row may be odd before they are taken as they are: then that is how this platform is.
@@ -19,15 +20,6 @@ pub struct Change {
     pub agent: AgentId,
     /// What he is seen in.
     pub seen: Seen,
-}
-
-/// How a poll was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// For what has changed since the cursor.
-    Changes,
-    /// For everybody.
-    All,
 }
 
 /// What came of a poll.

@@ -1,14 +1,17 @@
 //! One command, on its way to CXone: which call it takes, and what became of it.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::tenant::{CODES, SET, SET_IN_A_SESSION, Tenant};
-use crate::codec::HeldCause;
+use crate::codec::{Addressee, HeldCause};
 use crate::connectors::http::{Answer, Error};
 use crate::connectors::lease::Lease;
-use crate::domain::{CxoneAgentId, CxoneStatus, OutStateId};
+use crate::connectors::sink::{Done, Fate, Job, Setter};
+use crate::domain::{CxoneAgentId, CxoneStatus, OutStateId, Status};
 use crate::engine::Verdict;
 
 /// By which call an agent's status is set.
@@ -23,28 +26,8 @@ pub enum SetBy {
     Session,
 }
 
-/// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is an outcome.
-    Over(Verdict, Option<String>),
-    /// It was refused for a missing permission: of this agent, or of all.
-    Forbidden(String),
-    /// It is to be done later, for a cause that all have in common. It was not done, or may have been.
-    Later(HeldCause, String, Done),
-    /// It was not sent, and nothing is wrong with the platform.
-    NotSent,
-}
-
-/// Whether a call that failed may have been done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Done {
-    No,
-    Perhaps,
-}
-
 /// Sets what agents are in.
-pub(super) struct Setter {
+pub(super) struct Calls {
     tenant: Arc<Tenant>,
     lease: Arc<Lease>,
     set_by: SetBy,
@@ -55,9 +38,9 @@ pub(super) struct Setter {
     code_names: Mutex<HashMap<OutStateId, String>>,
 }
 
-impl Setter {
-    pub(super) fn new(tenant: Arc<Tenant>, lease: Arc<Lease>, set_by: SetBy) -> Setter {
-        Setter {
+impl Calls {
+    pub(super) fn new(tenant: Arc<Tenant>, lease: Arc<Lease>, set_by: SetBy) -> Calls {
+        Calls {
             tenant,
             lease,
             set_by,
@@ -68,7 +51,7 @@ impl Setter {
     }
 
     /// Sets it, and tells what became of that.
-    pub(super) async fn set(&self, agent: CxoneAgentId, status: CxoneStatus) -> Fate {
+    async fn make(&self, agent: CxoneAgentId, status: CxoneStatus) -> Fate {
         match self.tried(agent, status).await {
             // It waits for the budget, or for the breaker.
             Fate::Later(HeldCause::BreakerOpen, detail, done) if !self.tenant.platform().is_left_alone() => {
@@ -129,6 +112,26 @@ impl Setter {
         known(&self.code_names).ok_or_else(|| Error::Setting {
             what: format!("code {code}"),
             why: "the tenant has no such code".to_owned(),
+        })
+    }
+}
+
+impl Setter for Calls {
+    fn turn(&self) -> Result<(), Duration> {
+        self.tenant.platform().turn()
+    }
+
+    fn is_left_alone(&self) -> bool {
+        self.tenant.platform().is_left_alone()
+    }
+
+    fn set(self: Arc<Self>, job: Job) -> Pin<Box<dyn Future<Output = Fate> + Send>> {
+        Box::pin(async move {
+            match (job.to, job.status) {
+                (Addressee::Cxone(to), Status::Cxone(status)) => self.make(to.agent, status).await,
+                // The codec lets no other pass.
+                _ => Fate::Over(Verdict::Permanent, None),
+            }
         })
     }
 }

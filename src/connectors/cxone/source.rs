@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::feed::{Asked, Change, Feed as Known};
-use super::schedule::Schedule;
+use super::feed::{Change, Feed as Known};
 use super::tenant::{Poll, Tenant};
 use crate::codec::{self, Codec, DeadCause, Observation, Origin, What};
+use crate::connectors::edge;
 use crate::connectors::http::{self, now};
 use crate::connectors::links::{Linking, Links};
 use crate::connectors::observer::{Noted, Observer};
 use crate::connectors::outbox::Outbox;
+use crate::connectors::schedule::{Asked, Schedule};
 use crate::domain::{AccountName, Cause, CxoneAgentId, DurationMs, Feed, Status, TimeMs};
 
 /// Where nothing changes, it is noted so often how far the account was read.
 const NOTED_EVERY: Duration = Duration::from_secs(10);
 
 /// An answer to a poll.
-pub(super) struct Polled {
+pub struct Polled {
     asked: Asked,
     /// When it was asked, by both of our clocks.
     at: TimeMs,
@@ -37,7 +38,7 @@ const fn mend(error: &http::Error) -> &'static str {
 }
 
 /// The source of a tenant, while this process has its account.
-pub(super) struct Source {
+pub struct Source {
     account: AccountName,
     tenant: Arc<Tenant>,
     observer: Arc<dyn Observer>,
@@ -71,13 +72,44 @@ impl Source {
         }
     }
 
+    fn publish(
+        &self,
+        change: &Change,
+        asked: Option<TimeMs>,
+        outbox: &mut Outbox,
+    ) -> Result<(), codec::Error> {
+        let observation = Observation {
+            status: Status::Cxone(change.seen.status),
+            since_raw: change.seen.since,
+            offset: DurationMs::from_ms(self.tenant.platform().offset_ms()),
+            row: None,
+            cause: Cause::Unknown,
+            asked,
+            found_by: if asked.is_some() { Feed::Snapshot } else { Feed::Poll },
+        };
+        outbox.put_event(change.agent, What::Observation(observation), now())
+    }
+
+    fn set_aside(&self, entry: &str, at: TimeMs, outbox: &mut Outbox) -> Result<(), codec::Error> {
+        let topic = format!("cxone.{}/agents/states", self.account);
+        let origin = Origin { topic: &topic, partition: 0, offset: 0, at };
+        let why = "an entry of the feed does not say who is in what since when";
+        outbox.put_dead_letter(&origin, &topic, (DeadCause::Malformed, why), entry.as_bytes())
+    }
+}
+
+impl edge::Source for Source {
+    type Answer = Polled;
+
+    const HEARS_EVENTS: bool = false;
+
     /// How long it is until something is to be asked.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+    fn wait(&self, now: Instant) -> Option<Duration> {
         self.schedule.wait(now)
     }
 
     /// Takes a record of the directory. Who is linked from now on is published as he was seen last.
-    pub(super) fn take_link(
+    fn take_link(
         &mut self,
         codec: &Codec,
         (key, value): (Option<&[u8]>, Option<&[u8]>),
@@ -97,7 +129,7 @@ impl Source {
     }
 
     /// The next question, where one is due. Whoever asks it brings back the answer.
-    pub(super) fn ask(&mut self) -> Option<impl Future<Output = Polled> + use<>> {
+    fn ask(&mut self) -> Option<impl Future<Output = Polled> + Send + 'static> {
         let began = Instant::now();
         let asked = self.schedule.begin(began)?;
         let tenant = Arc::clone(&self.tenant);
@@ -114,7 +146,7 @@ impl Source {
 
     /// Takes an answer: what has changed, and how far the account was read, are committed together. Says whether the platform
     /// answers again that was away.
-    pub(super) fn take(&mut self, polled: Polled, outbox: &mut Outbox) -> Result<bool, codec::Error> {
+    fn take(&mut self, polled: Polled, outbox: &mut Outbox) -> Result<bool, codec::Error> {
         let Polled { asked, at, began, poll } = polled;
         let now = Instant::now();
         let poll = match poll {
@@ -173,28 +205,7 @@ impl Source {
         Ok(was_away.is_some())
     }
 
-    fn publish(
-        &self,
-        change: &Change,
-        asked: Option<TimeMs>,
-        outbox: &mut Outbox,
-    ) -> Result<(), codec::Error> {
-        let observation = Observation {
-            status: Status::Cxone(change.seen.status),
-            since_raw: change.seen.since,
-            offset: DurationMs::from_ms(self.tenant.platform().offset_ms()),
-            row: None,
-            cause: Cause::Unknown,
-            asked,
-            found_by: if asked.is_some() { Feed::Snapshot } else { Feed::Poll },
-        };
-        outbox.put_event(change.agent, What::Observation(observation), now())
-    }
-
-    fn set_aside(&self, entry: &str, at: TimeMs, outbox: &mut Outbox) -> Result<(), codec::Error> {
-        let topic = format!("cxone.{}/agents/states", self.account);
-        let origin = Origin { topic: &topic, partition: 0, offset: 0, at };
-        let why = "an entry of the feed does not say who is in what since when";
-        outbox.put_dead_letter(&origin, &topic, (DeadCause::Malformed, why), entry.as_bytes())
+    fn take_event(&mut self, _: &Codec, _: &[u8]) -> Result<(), codec::Error> {
+        Ok(())
     }
 }

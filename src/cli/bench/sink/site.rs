@@ -23,14 +23,13 @@ use lockstep::bus::{
 use lockstep::codec::{
     Addressee, Buffer, Codec, Command, DirectoryEntry, Entry, LinkEntry, Operator, Order, Set,
 };
-use lockstep::connectors::cxone::{
-    AccessKey, Connected, Connector, Login, SetBy, Settings as Called, Tenant, Way,
-};
+use lockstep::connectors::cxone::{AccessKey, Attached, Login, SetBy, Settings as Called, Tenant, Way};
 use lockstep::connectors::http::{self, CallClass, Limits, Platform, Rate, Settings as Reach};
-use lockstep::connectors::{Noted, Observer};
+use lockstep::connectors::{Connected, Connector, Noted, Observer};
 use lockstep::directory::agent_id;
 use lockstep::domain::{
-    AgentId, CxoneAgent, CxoneAgentId, CxoneStatus, Feed, Link, SalesforceUser, Status, TimeMs,
+    Account, AgentId, CxoneAgent, CxoneAgentId, CxoneStatus, Feed, Link, Platform as Side, SalesforceUser,
+    Status, TimeMs,
 };
 use lockstep::engine::{self, Epoch, Sequence};
 use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
@@ -206,17 +205,21 @@ impl Site {
         let calls: Arc<dyn http::Observer> = watch.clone();
         let platform = Arc::new(Platform::new(reach, calls)?);
         let settings = Connected {
-            account: ACCOUNT.parse()?,
+            account: Account { platform: Side::Cxone, name: ACCOUNT.parse()? },
             process: "bench".to_owned(),
-            poll_interval: how.poll_interval,
-            snapshot_interval: SNAPSHOT_INTERVAL,
             calls_max: CALLS_AT_ONCE,
             call_timeout: SET_TIMEOUT,
-            set_by: SetBy::Auto,
             keeps_payload: false,
         };
         let called = Called { set_timeout: SET_TIMEOUT, ..Called::default() };
         let tenant = Arc::new(Tenant::new(platform, self.simulated.login()?, called));
+        let attached = Attached {
+            account: ACCOUNT.parse()?,
+            tenant,
+            poll_interval: how.poll_interval,
+            snapshot_interval: SNAPSHOT_INTERVAL,
+            set_by: SetBy::Auto,
+        };
         let parts = (Arc::clone(&self.bus), Arc::clone(&self.codec), self.plan.clone());
         let observer: Arc<dyn Observer> = watch.clone();
         let stop = Arc::new(AtomicBool::new(false));
@@ -227,7 +230,7 @@ impl Site {
                 .enable_all()
                 .build()
                 .context("the system gives no thread for calls")?;
-            let connector = Connector::new(parts, tenant, settings, observer, calls.handle().clone());
+            let connector = Connector::new(parts, attached, settings, observer, calls.handle().clone());
             let ended = connector.run(&|| asked.load(Ordering::Acquire));
             calls.shutdown_background();
             Ok(ended?)

@@ -1,18 +1,17 @@
-//! The source and the sink of a tenant, in one process at a time.
+//! The source and the sink of an account, in one process at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::edge::Edge;
 use super::holding::Holding;
-use super::set::SetBy;
-use super::tenant::Tenant;
 use crate::bus::{self, Bus, Member, Membership, Offset, Polled, Topic, TopicPartition, TopicsPlan};
 use crate::codec::Codec;
 use crate::connectors::observer::{Noted, Observer};
 use crate::connectors::{Error, identity};
-use crate::domain::{Account, AccountName, Platform, Remedy};
+use crate::domain::{Account, Remedy};
 
 /// A proof of the lease holds for so long: calls begin within it.
 pub(super) const LEASE_HOLDS_FOR: Duration = Duration::from_secs(1);
@@ -21,39 +20,32 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Between two tries of what does not work.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How the source and the sink of a tenant are to be.
+/// How the source and the sink of an account are to be.
 #[derive(Clone, Debug)]
 pub struct Connected {
-    /// The tenant.
-    pub account: AccountName,
+    /// The account.
+    pub account: Account,
     /// The name of this process.
     pub process: String,
-    /// Between two polls.
-    pub poll_interval: Duration,
-    /// Between two snapshots.
-    pub snapshot_interval: Duration,
     /// So many calls at once set somebody's status.
     pub calls_max: usize,
     /// How long such a call may take.
     pub call_timeout: Duration,
-    /// By which call.
-    pub set_by: SetBy,
     /// Whether dead letters keep what could not be read.
     pub keeps_payload: bool,
 }
 
-/// The source and the sink of a tenant. Of all processes that run one for an account, one has its lease, and works; the others
+/// The source and the sink of an account. Of all processes that run one for an account, one has its lease, and works; the others
 /// stand by.
-pub struct Connector<B: Bus> {
+pub struct Connector<B: Bus, E: Edge> {
     pub(super) bus: Arc<B>,
     pub(super) codec: Arc<Codec>,
     pub(super) plan: TopicsPlan,
-    pub(super) tenant: Arc<Tenant>,
+    pub(super) edge: E,
     pub(super) settings: Connected,
     pub(super) observer: Arc<dyn Observer>,
     /// Where calls are made, apart from the threads of the bus.
     pub(super) calls: Handle,
-    pub(super) account: Account,
 }
 
 /// How it ended that this process had an account.
@@ -65,17 +57,16 @@ pub(super) enum Ended {
     Lost,
 }
 
-impl<B: Bus> Connector<B> {
+impl<B: Bus, E: Edge> Connector<B, E> {
     /// One that does nothing yet. `calls` is where calls are made.
     pub fn new(
         (bus, codec, plan): (Arc<B>, Arc<Codec>, TopicsPlan),
-        tenant: Arc<Tenant>,
+        edge: E,
         settings: Connected,
         observer: Arc<dyn Observer>,
         calls: Handle,
-    ) -> Connector<B> {
-        let account = Account { platform: Platform::Cxone, name: settings.account };
-        Connector { bus, codec, plan, tenant, settings, observer, calls, account }
+    ) -> Connector<B, E> {
+        Connector { bus, codec, plan, edge, settings, observer, calls }
     }
 
     /// Works until it is asked to stop. It blocks, and belongs on a thread of its own.
@@ -112,7 +103,7 @@ impl<B: Bus> Connector<B> {
     /// Waits for the lease. None where it was asked to stop.
     fn stand_by(&self, is_asked: &dyn Fn() -> bool) -> Result<Option<(B::Member, TopicPartition)>, Error> {
         let positions = self.plan.name(Topic::Positions);
-        let group = identity(&self.plan, &self.account.to_string());
+        let group = identity(&self.plan, &self.settings.account.to_string());
         let membership = Membership { group, name: None, topics: vec![positions.clone()] };
         let mut member = self.bus.join(&membership)?;
         let (mut is_told, begun) = (false, Instant::now());
@@ -153,7 +144,7 @@ impl<B: Bus> Connector<B> {
 
     /// The partitions of the commands.
     pub(super) fn commands(&self) -> Vec<TopicPartition> {
-        let topic = self.plan.name(Topic::CommandsCxone);
+        let topic = self.plan.name(E::COMMANDS);
         (0..self.plan.partitions).map(|partition| topic.partition(partition)).collect()
     }
 }

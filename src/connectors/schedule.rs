@@ -2,17 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use super::feed::Asked;
-
 /// Who fails again and again asks less often; who is not let in seldom, or whose key it is may be barred.
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
 const LOG_IN_AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 /// After an outage of this length all are asked for: nobody knows how far back the platform remembers.
 const GAP: Duration = Duration::from_secs(60);
 
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// What has changed since the last time.
+    Changes,
+    /// What everybody is in.
+    All,
+}
+
 /// When a source asks, and for what. One question at a time.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(in crate::connectors) struct Schedule {
     poll_interval: Duration,
     snapshot_interval: Duration,
     next: Instant,
@@ -24,7 +31,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// One that begins now: with what has changed since a cursor, where there is one, and then with all.
-    pub(super) fn new(
+    pub(in crate::connectors) fn new(
         poll_interval: Duration,
         snapshot_interval: Duration,
         has_cursor: bool,
@@ -43,12 +50,12 @@ impl Schedule {
     }
 
     /// How long it is until something is to be asked.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+    pub(in crate::connectors) fn wait(&self, now: Instant) -> Option<Duration> {
         self.asking.is_none().then(|| self.next.saturating_duration_since(now))
     }
 
     /// What is to be asked now. It is being asked from then on.
-    pub(super) fn begin(&mut self, now: Instant) -> Option<Asked> {
+    pub(in crate::connectors) fn begin(&mut self, now: Instant) -> Option<Asked> {
         if self.asking.is_some() || now < self.next {
             return None;
         }
@@ -58,7 +65,7 @@ impl Schedule {
     }
 
     /// An answer came; one that is odd is asked for again.
-    pub(super) fn came(&mut self, now: Instant, is_odd: bool) {
+    pub(in crate::connectors) fn came(&mut self, now: Instant, is_odd: bool) {
         let Some((asked, begun)) = self.asking.take() else { return };
         self.next = (begun + self.poll_interval).max(now);
         if asked == Asked::All && !is_odd {
@@ -71,7 +78,7 @@ impl Schedule {
     }
 
     /// None came; perhaps as we were not let in. Says whether that is new.
-    pub(super) fn failed(&mut self, now: Instant, is_refused: bool) -> bool {
+    pub(in crate::connectors) fn failed(&mut self, now: Instant, is_refused: bool) -> bool {
         let Some((_, begun)) = self.asking.take() else { return false };
         let after = self.poll_interval.saturating_mul(1 << self.failed.min(10));
         let most = if is_refused { LOG_IN_AGAIN_AFTER_MAX } else { AGAIN_AFTER_MAX };
@@ -83,12 +90,12 @@ impl Schedule {
     }
 
     /// Since when nothing comes.
-    pub(super) const fn failing_since(&self) -> Option<Instant> {
+    pub(in crate::connectors) const fn failing_since(&self) -> Option<Instant> {
         self.failing_since
     }
 
     /// All are to be asked for next.
-    pub(super) const fn wants_all(&mut self, now: Instant) {
+    pub(in crate::connectors) const fn wants_all(&mut self, now: Instant) {
         self.snapshot = now;
     }
 }

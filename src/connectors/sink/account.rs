@@ -1,10 +1,11 @@
-//! The sink of a tenant: commands, as they are sent, and what became of them.
+//! The sink of an account: commands, as they are sent, and what became of them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::backlog::{Backlog, Job, PutBack};
+use super::hold::Hold;
 use super::set::{Done, Fate, Setter};
-use super::tenant::Tenant;
 use crate::bus::{Offset, Record};
 use crate::codec::{
     self, Addressee, Codec, Command, HeldCause, Order, Outcome, PlatformHeld, PlatformResumed, What,
@@ -12,8 +13,7 @@ use crate::codec::{
 use crate::connectors::http::now;
 use crate::connectors::observer::{Noted, Observer};
 use crate::connectors::outbox::Outbox;
-use crate::connectors::sink::{Backlog, Hold, Job, PutBack};
-use crate::domain::{AccountName, Platform, Remedy, Status};
+use crate::domain::{Account, Remedy};
 use crate::engine::Verdict;
 
 /// So many agents who are refused one after the other are no matter of these agents.
@@ -26,14 +26,14 @@ const KEY_BYTES_MAX: usize = 256;
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// What became of a call.
-pub(super) struct Called {
+pub(in crate::connectors) struct Called {
     job: Job,
     began: Instant,
     fate: Fate,
 }
 
 /// What is to be done next.
-pub(super) enum Next<F> {
+pub(in crate::connectors) enum Next<F> {
     /// A call.
     Call(F),
     /// A call, after so long.
@@ -42,11 +42,11 @@ pub(super) enum Next<F> {
     Nothing,
 }
 
-/// The sink of a tenant, while this process has its account.
-pub(super) struct Sink {
-    account: AccountName,
-    tenant: Arc<Tenant>,
-    setter: Arc<Setter>,
+/// The sink of an account, while this process has it.
+pub(in crate::connectors) struct Sink {
+    account: Account,
+    /// None where something else does what commands say; then it is given none.
+    setter: Option<Arc<dyn Setter>>,
     observer: Arc<dyn Observer>,
     backlog: Backlog,
     hold: Hold,
@@ -65,24 +65,23 @@ pub(super) struct Sink {
 
 /// What is known of who had the account before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Before {
+pub(in crate::connectors) struct Before {
     /// He may be in the middle of a call.
-    pub(super) may_be_in_a_call: bool,
+    pub(in crate::connectors) may_be_in_a_call: bool,
     /// He has told that the platform is held, and not that it is over.
-    pub(super) was_held: bool,
+    pub(in crate::connectors) was_held: bool,
 }
 
 impl Sink {
-    pub(super) fn new(
-        account: AccountName,
-        (tenant, setter): (Arc<Tenant>, Arc<Setter>),
+    pub(in crate::connectors) fn new(
+        account: Account,
+        setter: Option<Arc<dyn Setter>>,
         observer: Arc<dyn Observer>,
         (calls_max, call_timeout): (usize, Duration),
         before: Before,
     ) -> Sink {
         Sink {
             account,
-            tenant,
             setter,
             observer,
             backlog: Backlog::default(),
@@ -98,47 +97,47 @@ impl Sink {
     }
 
     /// All that was there at the beginning was read: what comes now is for this process alone.
-    pub(super) const fn is_caught_up(&mut self) {
+    pub(in crate::connectors) const fn is_caught_up(&mut self) {
         self.is_inherited = false;
     }
 
     /// How far the commands were dealt with.
-    pub(super) fn progress(&self) -> impl Iterator<Item = (u32, Offset)> {
+    pub(in crate::connectors) fn progress(&self) -> impl Iterator<Item = (u32, Offset)> {
         self.backlog.progress()
     }
 
     /// Whether somebody waits for a call.
-    pub(super) fn has_work(&self) -> bool {
+    pub(in crate::connectors) fn has_work(&self) -> bool {
         self.backlog.has_next()
     }
 
     /// Whether there is nothing to do.
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::connectors) fn is_done(&self) -> bool {
         self.backlog.is_empty()
     }
 
     /// Whether nothing of a call can come any more.
-    pub(super) const fn is_at_rest(&self) -> bool {
+    pub(in crate::connectors) const fn is_at_rest(&self) -> bool {
         self.calls == 0 && self.resting.is_empty()
     }
 
     /// Whether the platform is held.
-    pub(super) const fn is_held(&self) -> bool {
+    pub(in crate::connectors) const fn is_held(&self) -> bool {
         self.hold.cause().is_some()
     }
 
     /// How many calls are on their way.
-    pub(super) const fn calls(&self) -> usize {
+    pub(in crate::connectors) const fn calls(&self) -> usize {
         self.calls
     }
 
     /// A partition of the commands begins there.
-    pub(super) fn begins(&mut self, partition: u32, at: Offset) {
+    pub(in crate::connectors) fn begins(&mut self, partition: u32, at: Offset) {
         self.backlog.read(partition, at);
     }
 
     /// Takes a command. One of another account only moves on.
-    pub(super) fn take(
+    pub(in crate::connectors) fn take(
         &mut self,
         codec: &Codec,
         record: &Record<'_>,
@@ -161,8 +160,11 @@ impl Sink {
             }
             Err(why) => return Err(why),
         };
-        let Addressee::Cxone(to) = command.to else { return Ok(()) };
-        if to.account != self.account {
+        let name = match command.to {
+            Addressee::Salesforce(to) => to.account,
+            Addressee::Cxone(to) => to.account,
+        };
+        if (command.to.platform(), name) != (self.account.platform, self.account.name) {
             return Ok(());
         }
         match command.order {
@@ -190,12 +192,13 @@ impl Sink {
     ///
     /// # Errors
     /// What it has to tell cannot be written.
-    pub(super) fn next(
+    pub(in crate::connectors) fn next(
         &mut self,
         at: Instant,
         outbox: &mut Outbox,
     ) -> Result<Next<impl Future<Output = Called> + use<>>, codec::Error> {
         let calls_max = if self.hold.is_trying() { 1 } else { self.calls_max };
+        let Some(setter) = self.setter.clone() else { return Ok(Next::Nothing) };
         if !self.has_work() || self.calls >= calls_max {
             return Ok(Next::Nothing);
         }
@@ -203,8 +206,8 @@ impl Sink {
         if !wait.is_zero() {
             return Ok(Next::Wait(wait));
         }
-        if let Err(wait) = self.tenant.platform().turn() {
-            let held = if self.tenant.platform().is_left_alone() {
+        if let Err(wait) = setter.turn() {
+            let held = if setter.is_left_alone() {
                 self.hold.failed(at, HeldCause::BreakerOpen)
             } else {
                 self.hold.is_to_wait(wait)
@@ -214,25 +217,24 @@ impl Sink {
         }
         let Some(job) = self.backlog.take() else { return Ok(Next::Nothing) };
         self.calls += 1;
-        let setter = Arc::clone(&self.setter);
         Ok(Next::Call(async move {
             let began = Instant::now();
-            let fate = match (job.to, job.status) {
-                (Addressee::Cxone(to), Status::Cxone(status)) => setter.set(to.agent, status).await,
-                // `take` lets no other pass.
-                _ => Fate::Over(Verdict::Permanent, None),
-            };
+            let fate = setter.set(job).await;
             Called { job, began, fate }
         }))
     }
 
     /// The platform was away and answers again.
-    pub(super) const fn may_work_again(&mut self) {
+    pub(in crate::connectors) const fn may_work_again(&mut self) {
         self.hold.may_work_again();
     }
 
     /// A call came back.
-    pub(super) fn done(&mut self, called: Called, outbox: &mut Outbox) -> Result<(), codec::Error> {
+    pub(in crate::connectors) fn done(
+        &mut self,
+        called: Called,
+        outbox: &mut Outbox,
+    ) -> Result<(), codec::Error> {
         let Called { job, began, fate } = called;
         self.calls -= 1;
         let at = Instant::now();
@@ -279,7 +281,11 @@ impl Sink {
     }
 
     /// What time alone brings.
-    pub(super) fn go_on(&mut self, at: Instant, outbox: &mut Outbox) -> Result<(), codec::Error> {
+    pub(in crate::connectors) fn go_on(
+        &mut self,
+        at: Instant,
+        outbox: &mut Outbox,
+    ) -> Result<(), codec::Error> {
         for (job, _) in self.resting.extract_if(.., |(_, until)| *until <= at) {
             self.backlog.done(&job);
         }
@@ -374,7 +380,7 @@ impl Sink {
     ) -> Result<(), codec::Error> {
         self.observer.note(Noted::Outcome(verdict));
         let outcome = Outcome {
-            platform: Platform::Cxone,
+            platform: self.account.platform,
             sequence: job.sequence,
             issued: job.issued,
             verdict,

@@ -5,9 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::connector::{Connector, Ended, LEASE_HOLDS_FOR, start};
-use super::set::Setter;
+use super::edge::{Edge, Source};
 use super::sink::{Before, Called, Next, Sink};
-use super::source::{Polled, Source};
 use crate::bus::{
     self, Bus, From, Member, Offset, Polled as Told, Progress, Reader, Records, Topic, TopicPartition, Until,
     Writer, latest,
@@ -36,32 +35,35 @@ const RELEASED: &str = "released";
 const PLATFORM_HELD: &str = ", platform held";
 
 /// What comes from where calls are made.
-enum Came {
-    Polled(Polled),
+enum Came<A> {
+    Polled(A),
     Called(Called),
     /// Whoever made a call has panicked.
     Panicked,
 }
 
 /// Tells what came of a call, even where that panics.
-struct Teller(Option<Sender<Came>>);
+struct Teller<A>(Option<Sender<Came<A>>>);
 
-impl Teller {
-    fn tell(mut self, came: Came) {
+impl<A> Teller<A> {
+    fn tell(mut self, came: Came<A>) {
         // Nobody hears it any more who has lost the lease meanwhile.
         let _ = self.0.take().map(|tell| tell.send(came).is_ok());
     }
 }
 
-impl Drop for Teller {
+impl<A> Drop for Teller<A> {
     fn drop(&mut self) {
         let _ = self.0.take().map(|tell| tell.send(Came::Panicked).is_ok());
     }
 }
 
+/// What the source of a platform is answered.
+type Answer<E> = <<E as Edge>::Source as Source>::Answer;
+
 /// An account, while this process has its lease.
-pub(super) struct Holding<'c, B: Bus> {
-    connector: &'c Connector<B>,
+pub(super) struct Holding<'c, B: Bus, E: Edge> {
+    connector: &'c Connector<B, E>,
     /// This one's own: who has the account again later has another, so that no call of now goes out then.
     lease: Arc<Lease>,
     member: B::Member,
@@ -69,11 +71,11 @@ pub(super) struct Holding<'c, B: Bus> {
     reader: B::Reader,
     place: TopicPartition,
     place_next: Offset,
-    source: Source,
+    source: E::Source,
     sink: Sink,
     outbox: Outbox,
-    tell: Sender<Came>,
-    told: Receiver<Came>,
+    tell: Sender<Came<Answer<E>>>,
+    told: Receiver<Came<Answer<E>>>,
     /// All that was there at the beginning has been read.
     is_caught_up: bool,
     /// No call before that: another may be in the middle of one.
@@ -85,29 +87,29 @@ pub(super) struct Holding<'c, B: Bus> {
     again: Option<Instant>,
 }
 
-impl<'c, B: Bus> Holding<'c, B> {
+impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
     /// Takes over: whoever had the account before is fenced from here on.
     pub(super) fn begin(
-        connector: &'c Connector<B>,
+        connector: &'c Connector<B, E>,
         member: B::Member,
         place: TopicPartition,
     ) -> Result<Self, Error> {
         let Connector { bus, codec, plan, settings, observer, .. } = connector;
-        let identity = identity(plan, &connector.account.to_string());
+        let identity = identity(plan, &settings.account.to_string());
         let writer = bus.writer(&identity, &Outbox::topics(plan))?;
         let fenced = Instant::now();
-        let commands = connector.commands();
+        // Who does not do them does not read them either.
+        let lease_of_now = Arc::new(Lease::new(LEASE_HOLDS_FOR));
+        let setter = connector.edge.setter(Arc::clone(&lease_of_now));
+        let commands = if setter.is_some() { connector.commands() } else { Vec::new() };
         let places: Vec<TopicPartition> = [&place].into_iter().chain(&commands).cloned().collect();
         let mut committed = bus.committed(&identity, &places)?.into_iter();
         let lease = committed.next().flatten().map_or(RELEASED.to_owned(), |lease| lease.metadata);
         let is_released = lease.starts_with(RELEASED);
         let before = Before { may_be_in_a_call: !is_released, was_held: lease.ends_with(PLATFORM_HELD) };
-        let lease = Arc::new(Lease::new(LEASE_HOLDS_FOR));
-        let cursor = cursor(connector)?;
-        let setter = Setter::new(Arc::clone(&connector.tenant), Arc::clone(&lease), settings.set_by);
         let mut sink = Sink::new(
             settings.account,
-            (Arc::clone(&connector.tenant), Arc::new(setter)),
+            setter,
             Arc::clone(observer),
             (settings.calls_max, settings.call_timeout),
             before,
@@ -118,12 +120,18 @@ impl<'c, B: Bus> Holding<'c, B> {
             sink.begins(partition.partition.0, at);
             starts.push((partition.clone(), From::Offset(at)));
         }
-        let intervals = (settings.poll_interval, settings.snapshot_interval);
-        let tenant = Arc::clone(&connector.tenant);
-        let source = Source::new(settings.account, tenant, Arc::clone(observer), cursor, intervals);
+        if E::Source::HEARS_EVENTS {
+            let events = plan.name(Topic::Events);
+            for partition in 0..plan.partitions {
+                let place = events.partition(partition);
+                let end = bus.bounds(&place)?.end;
+                starts.push((place, From::Offset(end)));
+            }
+        }
+        let source = position(connector, |position| connector.edge.source(position, Arc::clone(observer)))?;
         let author = Author {
-            name: format!("source/{}/{}", connector.account, settings.process),
-            account: connector.account,
+            name: format!("source/{}/{}", settings.account, settings.process),
+            account: settings.account,
             seed: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()),
             keeps_payload: settings.keeps_payload,
         };
@@ -136,7 +144,7 @@ impl<'c, B: Bus> Holding<'c, B> {
             place_next: bus.bounds(&place)?.end,
             outbox: Outbox::new(Arc::clone(codec), plan.clone(), author),
             connector,
-            lease,
+            lease: lease_of_now,
             member,
             writer,
             place,
@@ -203,11 +211,14 @@ impl<'c, B: Bus> Holding<'c, B> {
             Err(error) => return Err(error.into()),
         };
         let codec = &self.connector.codec;
-        let directory = self.connector.plan.name(Topic::Directory);
+        let [directory, events] =
+            [Topic::Directory, Topic::Events].map(|topic| self.connector.plan.name(topic));
         for index in 0..records.len() {
             let (Some(record), Some(topic)) = (records.get(index), records.topic(index)) else { continue };
             let taken = if topic == directory.as_str() {
                 self.source.take_link(codec, (record.key, record.value), &mut self.outbox)
+            } else if topic == events.as_str() {
+                self.source.take_event(codec, record.value.unwrap_or_default())
             } else {
                 self.sink.take(codec, &record, &mut self.outbox, topic)
             };
@@ -243,7 +254,7 @@ impl<'c, B: Bus> Holding<'c, B> {
         }
     }
 
-    fn take(&mut self, came: Came) -> Result<(), Error> {
+    fn take(&mut self, came: Came<Answer<E>>) -> Result<(), Error> {
         match came {
             Came::Polled(polled) => {
                 if self.source.take(polled, &mut self.outbox)? {
@@ -332,7 +343,7 @@ impl<'c, B: Bus> Holding<'c, B> {
     /// Commits what waits, how far commands were dealt with, and with it that the lease is ours.
     fn commit(&mut self, lease: &str) -> Result<(), Error> {
         let began = Instant::now();
-        let commands = self.connector.plan.name(Topic::CommandsCxone);
+        let commands = self.connector.plan.name(E::COMMANDS);
         let held = if self.sink.is_held() { PLATFORM_HELD } else { "" };
         let metadata = format!("{lease}{held}");
         let ours = Progress { partition: self.place.clone(), next: self.place_next, metadata };
@@ -369,23 +380,26 @@ impl<'c, B: Bus> Holding<'c, B> {
     }
 }
 
-impl<B: Bus> Drop for Holding<'_, B> {
+impl<B: Bus, E: Edge> Drop for Holding<'_, B, E> {
     fn drop(&mut self) {
         self.lease.lose();
     }
 }
 
 /// How far the account was read.
-fn cursor<B: Bus>(connector: &Connector<B>) -> Result<Option<String>, Error> {
-    let account = connector.account.to_string();
+fn position<B: Bus, E: Edge, T>(
+    connector: &Connector<B, E>,
+    take: impl FnOnce(Option<&Position<'_>>) -> T,
+) -> Result<T, Error> {
+    let account = connector.settings.account.to_string();
     let topic = connector.plan.name(Topic::Positions);
     let all = latest(&*connector.bus, &topic, |key| key == account)?;
-    let Some(value) = all.get(&account) else { return Ok(None) };
+    let Some(value) = all.get(&account) else { return Ok(take(None)) };
     match connector.codec.read::<Position<'_>>(value) {
-        Ok(position) => Ok(position.last_poll_time.map(std::borrow::Cow::into_owned)),
+        Ok(position) => Ok(take(Some(&position))),
         Err(why) if why.remedy() == Remedy::Reject => {
             tracing::warn!("how far the account was read cannot be read: {why}; all are asked for");
-            Ok(None)
+            Ok(take(None))
         }
         Err(why) => Err(why.into()),
     }
