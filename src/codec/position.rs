@@ -16,7 +16,7 @@ pub struct Position<'b> {
     pub writer: Cow<'b, str>,
     /// Salesforce: the replay id of the last change event, as it was given.
     pub replay_id: Option<Cow<'b, [u8]>>,
-    /// CXone: the `lastPollTime` of the last answer, as it was given.
+    /// CXone: the `lastPollTime` of the last answer, as it was given. Salesforce: until when rows were asked for, by its clock.
     pub last_poll_time: Option<Cow<'b, str>>,
 }
 

@@ -89,6 +89,13 @@ impl Schedule {
         is_new
     }
 
+    /// Nothing is asked before the next snapshot.
+    pub(in crate::connectors) fn spare(&mut self, now: Instant) {
+        if self.asking.is_none() && self.snapshot > now {
+            self.next = self.next.max(self.snapshot);
+        }
+    }
+
     /// Since when nothing comes.
     pub(in crate::connectors) const fn failing_since(&self) -> Option<Instant> {
         self.failing_since
