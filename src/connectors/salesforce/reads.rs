@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::error::Error;
 use super::org::{Org, USERS};
 use super::wire;
+use crate::connectors::http::odd;
 use crate::domain::{PresenceKind, PresenceStatusId, RowId, TimeMs, UserId};
 
 const FIELDS: &str =
@@ -101,6 +102,7 @@ impl Org {
     /// # Errors
     /// A call failed: nothing is known.
     pub async fn snapshot(&self, ended_since: Option<TimeMs>) -> Result<Presence, Error> {
+        const CALL: &str = "snapshot";
         let current = format!("SELECT {FIELDS} FROM UserServicePresence WHERE IsCurrentState=true");
         let ended = ended_since.map(|since| {
             let since = wire::literal(since);
@@ -108,8 +110,8 @@ impl Org {
         });
         let mut queries = vec![("current", current.as_str())];
         queries.extend(ended.as_deref().map(|ended| ("ended", ended)));
-        let rows = self.queries("snapshot", &queries).await?;
-        Ok(presence(rows.into_iter().flatten()))
+        let rows = self.queries(CALL, &queries).await?;
+        presence(CALL, rows)
     }
 
     /// Rows that were changed since then, whoever they are of. What is changed while it is read may be told only the next
@@ -118,9 +120,10 @@ impl Org {
     /// # Errors
     /// A call failed: nothing is known.
     pub async fn changes(&self, since: TimeMs) -> Result<Presence, Error> {
+        const CALL: &str = "changes";
         let since = wire::literal(since);
         let soql = format!("SELECT {FIELDS} FROM UserServicePresence WHERE SystemModstamp>={since}");
-        Ok(presence(self.query::<Box<RawValue>>("changes", &soql).await?))
+        presence(CALL, vec![self.query(CALL, &soql).await?])
     }
 
     /// The presence statuses.
@@ -185,13 +188,55 @@ impl Org {
     }
 }
 
-fn presence(rows: impl IntoIterator<Item = Box<RawValue>>) -> Presence {
+/// The rows of some queries. A row that comes twice in one comes in place of another: a page was told twice.
+fn presence(call: &'static str, found: Vec<Vec<Box<RawValue>>>) -> Result<Presence, Error> {
     let mut presence = Presence::default();
-    for raw in rows {
-        match wire::row(&raw) {
-            Some(row) => presence.rows.push(row),
-            None => presence.unreadable.push(raw.get().to_owned()),
+    for rows in found {
+        let mut ids = BTreeSet::new();
+        for raw in rows {
+            match wire::row(&raw) {
+                Some(row) if !ids.insert(row.id) => {
+                    return Err(odd(call, "a row came twice, and another may be missing").into());
+                }
+                Some(row) => presence.rows.push(row),
+                None => presence.unreadable.push(raw.get().to_owned()),
+            }
         }
     }
-    presence
+    Ok(presence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(id: &str) -> Box<RawValue> {
+        let row = serde_json::json!({
+            "Id": id, "UserId": "005000000000001", "ServicePresenceStatusId": "0N5000000000001",
+            "IsCurrentState": true, "StatusStartDate": "2026-01-05T10:00:00.000+0000",
+            "SystemModstamp": "2026-01-05T10:00:00.000+0000",
+        });
+        serde_json::value::to_raw_value(&row).unwrap()
+    }
+
+    #[test]
+    fn a_row_may_come_in_each_query_and_once_in_one() {
+        let (one, other) = ("0Ps000000000001", "0Ps000000000002");
+        for (found, rows) in [
+            (vec![], Some(0)),
+            (vec![vec![one, other]], Some(2)),
+            (vec![vec![one], vec![one]], Some(2)),
+            (vec![vec![one, "0Ps1", "0Ps1"]], Some(1)),
+            (vec![vec![one, other, one]], None),
+            (vec![vec![other], vec![one, one]], None),
+        ] {
+            let raws: Vec<Vec<_>> = found.iter().map(|ids| ids.iter().map(|id| raw(id)).collect()).collect();
+            let presence = presence("snapshot", raws);
+            assert_eq!(presence.as_ref().ok().map(|presence| presence.rows.len()), rows, "{found:?}");
+            let total: usize = found.iter().map(Vec::len).sum();
+            if let Ok(presence) = presence {
+                assert_eq!(presence.rows.len() + presence.unreadable.len(), total, "{found:?}");
+            }
+        }
+    }
 }
