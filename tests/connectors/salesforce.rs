@@ -298,6 +298,8 @@ fn who_is_not_let_in_is_told_where_to_look() {
         || Way::Password { user_name: username.clone(), password: SecretString::from(password.clone()) };
     rig.log_in(|_| {}, without_token());
     let mut said = vec![rig.tried().unwrap_err()];
+    assert_eq!(rig.tried().unwrap_err().to_string(), said[0].to_string());
+    assert_eq!(rig.count("token"), 1, "a user is not locked out by what is refused anyway");
     rig.log_in(|app| app.client_id = "another".to_owned(), by_password());
     said.push(rig.tried().unwrap_err());
     rig.log_in(|app| app.client_secret = Some(SecretString::from("another")), by_password());

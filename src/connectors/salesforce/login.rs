@@ -1,9 +1,9 @@
 //! Logging in to an org: a token for all who call, used until it is refused or its time is over, and only where it is of the
 //! configured organisation.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use oauth2::{
@@ -24,6 +24,8 @@ use crate::connectors::http::{
 use crate::domain::OrganisationId;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// A password that was refused is not tried again for so long: Salesforce locks a user out after some refusals in a row.
+const REFUSED_FOR: Duration = Duration::from_secs(10 * 60);
 /// How long an assertion may be used; Salesforce takes 5 min at most.
 const ASSERTION_SECONDS: i64 = 180;
 
@@ -89,6 +91,8 @@ pub(super) struct Begin {
     platform: Arc<Platform>,
     login: Login,
     has_warned: AtomicBool,
+    /// When a password was refused last, and how.
+    refused: Mutex<Option<(Instant, Error)>>,
 }
 
 /// What a token has beside what is usual.
@@ -116,7 +120,7 @@ pub(super) enum Grant {
 
 /// Sessions of an org that nobody has logged in to yet.
 pub(super) fn sessions(platform: Arc<Platform>, login: Login) -> Sessions {
-    Sessions::new(Begin { platform, login, has_warned: AtomicBool::new(false) })
+    Sessions::new(Begin { platform, login, has_warned: AtomicBool::new(false), refused: Mutex::new(None) })
 }
 
 impl LogIn for Begin {
@@ -127,17 +131,7 @@ impl LogIn for Begin {
         let Login { app, way, renewed_after } = &self.login;
         let client = app.client();
         let given = match way {
-            Way::Password { user_name, password } => {
-                if !self.has_warned.swap(true, Ordering::AcqRel) {
-                    tracing::warn!(
-                        "logging in with a password: orgs made since Summer '23 block that by default; a private key (JWT bearer) is better"
-                    );
-                }
-                let name = ResourceOwnerUsername::new(user_name.clone());
-                let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
-                let through = self.through(Grant::Password);
-                client.exchange_password(&name, &password).request_async(&through).await.map_err(of_grant)?
-            }
+            Way::Password { user_name, password } => self.by_password(&client, user_name, password).await?,
             Way::ClientCredentials => {
                 let through = self.through(Grant::ClientCredentials);
                 client.exchange_client_credentials().request_async(&through).await.map_err(of_grant)?
@@ -154,6 +148,37 @@ impl LogIn for Begin {
 impl Begin {
     fn through(&self, grant: Grant) -> Through<'_, impl Fn(&Platform, Answer) -> Error + Sync + use<>> {
         through(&self.platform, grant)
+    }
+
+    async fn by_password(
+        &self,
+        client: &Client,
+        user_name: &str,
+        password: &SecretString,
+    ) -> Result<Given<Extra>, Error> {
+        if let Some((at, error)) = &*self.refused()
+            && at.elapsed() < REFUSED_FOR
+        {
+            return Err(error.clone());
+        }
+        if !self.has_warned.swap(true, Ordering::AcqRel) {
+            tracing::warn!(
+                "logging in with a password: orgs made since Summer '23 block that by default; a private key (JWT bearer) is better"
+            );
+        }
+        let name = ResourceOwnerUsername::new(user_name.to_owned());
+        let password = ResourceOwnerPassword::new(password.expose_secret().to_owned());
+        let through = self.through(Grant::Password);
+        let given =
+            client.exchange_password(&name, &password).request_async(&through).await.map_err(of_grant);
+        if let Err(error @ Error::LogIn { .. }) = &given {
+            *self.refused() = Some((Instant::now(), error.clone()));
+        }
+        given
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<(Instant, Error)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn by_assertion(&self, user_name: &str, key: &SecretString) -> Result<Given<Extra>, Error> {

@@ -97,7 +97,8 @@ impl From<wire::Left> for Allowance {
 
 impl Org {
     /// Who is in what now: who is in nothing is offline. With a time also the rows that ended since, which are changed
-    /// when they end; all of it in one call, as of nearly one moment.
+    /// when they end; all of it in one call. Those that ended are found first: who changes in between has his new row, and
+    /// his old one the next time.
     ///
     /// # Errors
     /// A call failed: nothing is known.
@@ -108,10 +109,9 @@ impl Org {
             let since = wire::literal(since);
             format!("SELECT {FIELDS} FROM UserServicePresence WHERE IsCurrentState=false AND SystemModstamp>={since}")
         });
-        let mut queries = vec![("current", current.as_str())];
-        queries.extend(ended.as_deref().map(|ended| ("ended", ended)));
-        let rows = self.queries(CALL, &queries).await?;
-        presence(CALL, rows)
+        let mut queries: Vec<_> = ended.as_deref().map(|ended| ("ended", ended)).into_iter().collect();
+        queries.push(("current", &current));
+        presence(CALL, self.queries(CALL, &queries).await?)
     }
 
     /// Rows that were changed since then, whoever they are of. What is changed while it is read may be told only the next
