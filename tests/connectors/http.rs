@@ -100,6 +100,19 @@ fn any_status_is_an_answer_and_is_counted_by_its_class() {
     assert_eq!(*seen.calls.lock().unwrap(), classes);
 }
 
+#[test]
+fn what_is_used_of_an_allowance_is_carried() {
+    let answers = [
+        answer("200 OK", "Sforce-Limit-Info: api-usage=18/15000\r\n", ""),
+        answer("403 No", "sforce-limit-info: api-usage=15000/15000\r\n", ""),
+        answer("200 OK", "", ""),
+    ];
+    let (_, came, _) = asked(settings(), answers.to_vec());
+    let told: Vec<Option<String>> = came.into_iter().map(|answer| answer.unwrap().limit_info).collect();
+    let expected = [Some("api-usage=18/15000"), Some("api-usage=15000/15000"), None];
+    assert_eq!(told, expected.map(|text| text.map(str::to_owned)));
+}
+
 /// Whether a call may have been done is what matters.
 #[test]
 fn what_is_no_answer_is_told_apart() {
