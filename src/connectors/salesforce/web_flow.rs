@@ -184,7 +184,9 @@ async fn answer(State(served): State<Served>, uri: Uri) -> Response {
         Came::Code(code) => {
             // The first that comes counts.
             let _ = served.tell.try_send(Ok(code));
-            (StatusCode::OK, "Logged in", "Lockstep has what it needs. You may close this page.")
+            let text =
+                "Lockstep has an answer, and the command says what came of it. You may close this page.";
+            (StatusCode::OK, "Allowed", text)
         }
         Came::Refused(error) => {
             let _ = served.tell.try_send(Err(error));
