@@ -2,3 +2,5 @@
 //! for who wants to see what Lockstep does before he lets it at a real tenant.
 
 pub mod cxone;
+mod faults;
+mod wire;

@@ -1,76 +1,18 @@
 //! What is answered to a call: the contract, without the wire.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::faults::Kind;
-use super::sessions::{Wait, unknown_session};
+use super::super::faults::Kind;
+use super::super::wire::{Body, Reply, Request};
+use super::sessions::unknown_session;
 use super::settings::{Names, NoChange};
 use super::tenant::{Agent, Refusal, Shown, Tenant};
 use super::tokens::{AREA, Denied, TENANT_ID};
 use super::views::{self, iso, of_iso};
 use super::world::World;
 use crate::domain::{DurationMs, TimeMs};
-
-/// A call as it came.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Request {
-    pub(super) method: String,
-    /// In lower case, without the query.
-    pub(super) path: String,
-    /// Names in lower case.
-    pub(super) query: HashMap<String, String>,
-    pub(super) authorization: Option<String>,
-    pub(super) body: Vec<u8>,
-    /// `http://HOST:PORT`, or `https://`, as the client calls it.
-    pub(super) base: String,
-}
-
-/// What goes out.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body: Body,
-    pub(super) retry_after: Option<String>,
-    pub(super) latency: Duration,
-    pub(super) cut: Cut,
-    /// It is none yet: the world is asked again until it is one.
-    pub(super) wait: Option<Wait>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Body {
-    None,
-    Json(Value),
-    Html,
-}
-
-/// Where the connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    Never,
-    /// Before an answer.
-    Before,
-    /// In the middle of it.
-    Midway,
-}
-
-impl Reply {
-    pub(super) const fn empty(status: u16) -> Reply {
-        let (retry_after, latency) = (None, Duration::ZERO);
-        Reply { status, body: Body::None, retry_after, latency, cut: Cut::Never, wait: None }
-    }
-
-    pub(super) fn json(status: u16, value: Value) -> Reply {
-        Reply { body: Body::Json(value), ..Reply::empty(status) }
-    }
-
-    pub(super) fn error(status: u16, error: &str, description: &str) -> Reply {
-        Reply::json(status, json!({"error": error, "error_description": description}))
-    }
-}
 
 /// What a call did to an agent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,36 +22,18 @@ pub(super) struct Done {
     pub(super) applied: bool,
 }
 
-impl Request {
-    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        self.query.get(name)?.trim().parse().ok()
-    }
-
-    /// The body as an object with names in lower case; empty where it is none.
-    pub(super) fn object(&self) -> HashMap<String, Value> {
-        let object = serde_json::from_slice::<HashMap<String, Value>>(&self.body).unwrap_or_default();
-        object.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
-    }
-}
-
 impl World {
     /// Answers a call, and notes it once it is answered.
     pub(super) fn answer(&mut self, request: &Request, now: TimeMs) -> Reply {
         self.go_on(now);
         let met = self.faults.meet(&request.path);
         let mut done = Done::default();
-        let mut reply = match met.iter().find_map(instead) {
+        let failed = |status| Reply::error(status, "simulated", "a fault that was asked for");
+        let mut reply = match met.iter().find_map(|kind| kind.instead(failed)) {
             Some(reply) => reply,
             None => self.do_it(request, &met, now, &mut done),
         };
-        for kind in &met {
-            match kind {
-                Kind::Latency { ms } => reply.latency = Duration::from_millis(*ms),
-                Kind::After => reply.cut = Cut::Before,
-                Kind::Cut => reply.cut = Cut::Midway,
-                _ => {}
-            }
-        }
+        reply.spoil(&met);
         if reply.wait.is_none() {
             self.close(request, &mut reply, &done, now);
         }
@@ -145,7 +69,7 @@ impl World {
         if let Some(Err(wait)) = self.budget.as_mut().map(|budget| budget.take(Instant::now())) {
             let seconds = wait.as_secs() + 1;
             let reply = Reply::error(429, "too_many_requests", "too many calls");
-            return Reply { retry_after: Some(seconds.to_string()), ..reply };
+            return reply.with("retry-after", seconds.to_string());
         }
         match segments.as_slice() {
             ["user-management", "v1", "users"] if method == "GET" => self.users(request),
@@ -416,10 +340,8 @@ impl World {
     }
 
     fn token(&mut self, request: &Request, now: TimeMs) -> Reply {
-        let form = url::form_urlencoded::parse(&request.body);
-        let form = form.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         let (known, times) = (self.settings.credentials.clone(), (now, self.settings.token_seconds));
-        granted(self.tokens.grant(&known, request.authorization.as_deref(), &form, times))
+        granted(self.tokens.grant(&known, request.authorization.as_deref(), &request.form(), times))
     }
 
     fn access_key(&mut self, request: &Request, now: TimeMs) -> Reply {
@@ -439,20 +361,6 @@ impl World {
 
 /// What calls to the ACD begin with.
 const ACD: &str = "/incontactapi/";
-
-/// What is answered by a fault, in place of doing anything.
-fn instead(kind: &Kind) -> Option<Reply> {
-    match kind {
-        Kind::Status { status, retry_after } => {
-            let reply = Reply::error(*status, "simulated", "a fault that was asked for");
-            Some(Reply { retry_after: retry_after.clone(), ..reply })
-        }
-        Kind::Reset => Some(Reply { cut: Cut::Before, ..Reply::empty(500) }),
-        Kind::Html => Some(Reply { body: Body::Html, ..Reply::empty(200) }),
-        Kind::Empty => Some(Reply::empty(200)),
-        _ => None,
-    }
-}
 
 fn granted(granted: Result<Value, Denied>) -> Reply {
     match granted {

@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{Reply, Request};
-use super::faults::Fault;
+use super::super::faults::Fault;
+use super::super::wire::{Reply, Request};
 use super::settings::{Names, NoChange};
 use super::tenant::Shown;
 use super::views;
@@ -88,7 +88,7 @@ impl World {
             },
             ("POST", ["teams", id, "codes"]) => {
                 match id.parse().ok().and_then(|id: u32| self.tenant.teams.get_mut(&id)) {
-                    Some(team) => read(request, |Codes { codes }| team.codes = codes),
+                    Some(team) => request.read(|Codes { codes }| team.codes = codes),
                     None => Reply::error(404, "not_found", "there is no such team"),
                 }
             }
@@ -96,8 +96,8 @@ impl World {
                 self.tokens.expire();
                 Reply::empty(204)
             }
-            ("POST", ["faults"]) => read(request, |faults: Vec<Fault>| self.faults.replace(faults)),
-            ("POST", ["settings"]) => read(request, |changes| self.change(changes)),
+            ("POST", ["faults"]) => request.read(|faults: Vec<Fault>| self.faults.replace(faults)),
+            ("POST", ["settings"]) => request.read(|changes| self.change(changes)),
             ("GET", ["log"]) => Reply::json(200, self.log()),
             ("DELETE", ["log"]) => {
                 self.forget_log();
@@ -114,13 +114,13 @@ impl World {
             is_acw,
         };
         match what {
-            ("POST", "state") => read(request, |state| self.tenant.put(id, shown(state), now)),
-            ("POST", "contact") => read(request, |state| self.tenant.begin_contact(id, shown(state), now)),
+            ("POST", "state") => request.read(|state| self.tenant.put(id, shown(state), now)),
+            ("POST", "contact") => request.read(|state| self.tenant.begin_contact(id, shown(state), now)),
             ("DELETE", "contact") => {
                 self.tenant.end_contact(id, now);
                 Reply::empty(204)
             }
-            ("POST", "team") => read(request, |Move { team_id }| self.tenant.move_to(id, team_id, now)),
+            ("POST", "team") => request.read(|Move { team_id }| self.tenant.move_to(id, team_id, now)),
             _ => Reply::error(404, "not_found", "the control endpoint has no such thing"),
         }
     }
@@ -146,16 +146,6 @@ impl World {
             settings.rate = rate;
             self.budget = rate.map(|rate| Budget::new(rate, Instant::now()));
         }
-    }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(request: &Request, then: impl FnOnce(T)) -> Reply {
-    match serde_json::from_slice(&request.body) {
-        Ok(value) => {
-            then(value);
-            Reply::empty(204)
-        }
-        Err(why) => Reply::error(400, "bad_request", &why.to_string()),
     }
 }
 

@@ -3,17 +3,16 @@
 
 mod answer;
 mod control;
-mod faults;
 mod people;
 mod server;
 mod sessions;
 mod settings;
 mod tenant;
-
 mod tokens;
 mod views;
 mod world;
 
-pub use server::{Addresses, Simulator, serve};
+pub use super::wire::Addresses;
+pub use server::{Simulator, serve};
 pub use settings::{Credentials, Settings};
 pub use tenant::{Agent, Code, Refusal, Shown, Team, Tenant, Variant};

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::answer::{Done, Reply, Request, refused, whole};
+use super::super::wire::{Reply, Request, Wait};
+use super::answer::{Done, refused, whole};
 use super::settings::Names;
 use super::tenant::{Refusal, Shown};
 use super::views;
@@ -23,13 +24,6 @@ pub(super) struct Session {
     logged_in: TimeMs,
     /// What was told of him last: in what he is, and since when.
     told: Option<(Shown, TimeMs)>,
-}
-
-/// For what a call waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wait {
-    session: String,
-    until: Instant,
 }
 
 impl World {
@@ -59,7 +53,7 @@ impl World {
         };
         self.event(session).unwrap_or_else(|| {
             let until = Instant::now() + Duration::from_secs(seconds);
-            let wait = (seconds > 0).then(|| Wait { session: session.to_owned(), until });
+            let wait = (seconds > 0).then(|| Wait { on: session.to_owned(), until });
             Reply { wait, ..Reply::empty(304) }
         })
     }
@@ -67,11 +61,11 @@ impl World {
     /// Looks again for what a call waits for.
     pub(super) fn answer_again(&mut self, request: &Request, mut reply: Reply, now: TimeMs) -> Reply {
         self.go_on(now);
-        let Some(Wait { session, until }) = reply.wait.take() else { return reply };
+        let Some(Wait { on: session, until }) = reply.wait.take() else { return reply };
         match self.event(&session) {
             Some(event) => (reply.status, reply.body) = (event.status, event.body),
             None if Instant::now() < until => {
-                reply.wait = Some(Wait { session, until });
+                reply.wait = Some(Wait { on: session, until });
                 return reply;
             }
             None => {}

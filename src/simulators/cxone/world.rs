@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::super::faults::Faults;
 use super::answer::Done;
-use super::faults::Faults;
 use super::people::People;
 use super::sessions::Session;
 use super::settings::Settings;

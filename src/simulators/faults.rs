@@ -1,6 +1,10 @@
 //! What goes wrong on demand.
 
+use std::time::Duration;
+
 use serde::Deserialize;
+
+use super::wire::{Body, Cut, Reply};
 
 /// What a call meets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -18,8 +22,8 @@ pub(super) enum Kind {
     Reset,
     /// It is done, and the answer is cut off half-way.
     Cut,
-    /// A page of HTML is answered, and nothing is done.
-    Html,
+    /// A page of HTML is answered with this status, or with 200, and nothing is done.
+    Html { status: Option<u16> },
     /// An empty body is answered with 200, and nothing is done.
     Empty,
     /// It is answered as if it were done.
@@ -32,6 +36,36 @@ pub(super) enum Kind {
     Repeat,
     /// A page is left out.
     Skip,
+}
+
+impl Kind {
+    /// What is answered in place of doing anything. How a platform says that it failed is `failed`.
+    pub(super) fn instead(&self, failed: impl Fn(u16) -> Reply) -> Option<Reply> {
+        match self {
+            Kind::Status { status, retry_after } => Some(match retry_after {
+                Some(wait) => failed(*status).with("retry-after", wait.clone()),
+                None => failed(*status),
+            }),
+            Kind::Reset => Some(Reply { cut: Cut::Before, ..Reply::empty(500) }),
+            Kind::Html { status } => Some(Reply { body: Body::Html, ..Reply::empty(status.unwrap_or(200)) }),
+            Kind::Empty => Some(Reply::empty(200)),
+            _ => None,
+        }
+    }
+}
+
+impl Reply {
+    /// It comes late, or not whole, as the faults say that its call has met.
+    pub(super) fn spoil(&mut self, met: &[Kind]) {
+        for kind in met {
+            match kind {
+                Kind::Latency { ms } => self.latency = Duration::from_millis(*ms),
+                Kind::After => self.cut = Cut::Before,
+                Kind::Cut => self.cut = Cut::Midway,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// A fault: which calls meet it, and how many of them.
