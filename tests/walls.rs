@@ -94,7 +94,20 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "simulators",
         &["connectors", "domain", "listen"],
-        &["axum", "base64", "jiff", "serde", "serde_json", "tokio", "tokio_rustls", "url"],
+        &[
+            "axum",
+            "base64",
+            "jiff",
+            "jsonwebtoken",
+            "secrecy",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
+            "tokio_rustls",
+            "url",
+        ],
     ),
     ("metrics", &["bus", "codec", "connectors", "domain", "engine", "processor"], &["prometheus"]),
     (

@@ -106,6 +106,15 @@ impl SalesforceId {
         characters
     }
 
+    /// The 18 characters of the form that is safe where case is lost.
+    pub fn characters_18(self) -> [u8; 18] {
+        let mut characters = [b'A'; 18];
+        let (body, suffix) = characters.split_at_mut(15);
+        body.copy_from_slice(&self.characters());
+        suffix.copy_from_slice(&self.suffix());
+        characters
+    }
+
     /// The id of these 15 characters.
     ///
     /// # Errors
@@ -431,6 +440,7 @@ mod tests {
             let id: SalesforceId = short.parse().unwrap();
             assert_eq!(long.parse(), Ok(id), "{long}");
             assert_eq!(id.to_string(), short);
+            assert_eq!(id.characters_18(), long.as_bytes());
         }
     }
 

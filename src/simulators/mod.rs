@@ -3,4 +3,5 @@
 
 pub mod cxone;
 mod faults;
+pub mod salesforce;
 mod wire;
