@@ -12,6 +12,7 @@ use lockstep::connectors::http::Rate;
 use lockstep::listen::Tls;
 use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
 
+use super::is_here;
 use crate::cli::output::{self, Outcome};
 use crate::cli::signals::Signals;
 
@@ -79,12 +80,8 @@ pub(super) fn run(command: &Cxone) -> anyhow::Result<Outcome> {
 }
 
 async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
-    for (option, address) in [("--listen", command.listen), ("--control", command.control)] {
-        anyhow::ensure!(
-            address.ip().is_loopback(),
-            "{option} {address} is not on this machine: a simulator's secrets are no secrets, and its control endpoint lets everybody do everything"
-        );
-    }
+    is_here("--listen", command.listen)?;
+    is_here("--control", command.control)?;
     let mut signals = Signals::new()?;
     let files = command.tls_certificate.as_deref().zip(command.tls_key.as_deref());
     let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();

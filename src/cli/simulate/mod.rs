@@ -2,6 +2,9 @@
 
 mod cxone;
 mod engine;
+mod salesforce;
+
+use std::net::SocketAddr;
 
 use clap::Subcommand;
 
@@ -33,11 +36,33 @@ Examples:
   lockstep simulate cxone --agents 100000 --seed 7 --rate-per-minute 6000
   lockstep simulate cxone --idle --json                    # nobody acts but by --control")]
     Cxone(cxone::Cxone),
+    /// Serve a Salesforce org: log-in, queries, limits and presence, with people and faults
+    #[command(after_help = "\
+Everything is on this machine: the API and its log-in at --listen, and at --control what people,
+administrators and tests do behind its back, GET /users/ID, POST /users/ID/status and /users/ID,
+POST /statuses/ID, /faults, /settings and /sessions/expire, GET and DELETE /log and /calls.
+docs/simulators.md has their bodies. Ctrl-C ends it.
+
+Examples:
+  lockstep simulate salesforce                             # 200 users who behave
+  lockstep simulate salesforce --users 10000 --seed 7 --daily-requests 15000
+  lockstep simulate salesforce --idle --json               # nobody acts but by --control")]
+    Salesforce(salesforce::Salesforce),
 }
 
 pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
     match command {
         Simulate::Engine(command) => engine::run(&command),
         Simulate::Cxone(command) => cxone::run(&command),
+        Simulate::Salesforce(command) => salesforce::run(&command),
     }
+}
+
+/// A simulator is for this machine alone.
+fn is_here(option: &str, address: SocketAddr) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "{option} {address} is not on this machine: a simulator's secrets are no secrets, and its control endpoint lets everybody do everything"
+    );
+    Ok(())
 }

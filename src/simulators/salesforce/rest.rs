@@ -45,6 +45,18 @@ fn other_method(method: &str) -> Reply {
     error(405, "METHOD_NOT_ALLOWED", &format!("HTTP Method '{method}' not allowed"))
 }
 
+/// An error that a fault asks for, with the code that Salesforce has for its status.
+fn failed(status: u16) -> Reply {
+    let code = match status {
+        401 => return expired(),
+        403 => "REQUEST_LIMIT_EXCEEDED",
+        404 => "NOT_FOUND",
+        503 => "SERVER_UNAVAILABLE",
+        _ => "UNKNOWN_EXCEPTION",
+    };
+    error(status, code, "a fault that was asked for")
+}
+
 fn refused(Refused { code, message }: Refused) -> Reply {
     error(400, code, &message)
 }
@@ -63,13 +75,6 @@ impl World {
         self.go_on(now);
         self.count(&request.method, &request.raw_path);
         let met = self.faults.meet(&request.path);
-        let failed = |status| {
-            error(
-                status,
-                if status == 503 { "SERVER_UNAVAILABLE" } else { "SIMULATED" },
-                "a fault that was asked for",
-            )
-        };
         let mut reply = match met.iter().find_map(|kind| kind.instead(failed)) {
             Some(reply) => reply,
             None => self.route(request, &met, now),
@@ -152,8 +157,8 @@ impl World {
         let Some(select) = query.select else {
             return Reply::json(200, json!({"totalSize": found.len(), "done": true, "records": []}));
         };
-        let number = self.cursors.last_key_value().and_then(|(id, _)| id.distance(locator(0)));
-        let id = locator(u64::try_from(number.unwrap_or(0)).unwrap_or(0) + 1);
+        self.queries += 1;
+        let id = locator(self.queries);
         let cursor = Cursor { object: query.object, select, found };
         let reply = self.page(call, version, (id, &cursor), 0);
         if cursor.found.len() > self.page_size() {

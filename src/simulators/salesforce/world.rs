@@ -57,6 +57,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     /// Queries of which not every page was read, by their locator.
     pub(super) cursors: BTreeMap<SalesforceId, Cursor>,
+    /// How many queries were made.
+    pub(super) queries: u64,
     pub(super) changes: broadcast::Sender<Changed>,
     people: People,
     /// How often each kind of call was made.
@@ -77,6 +79,7 @@ impl World {
             sessions: Sessions::new(settings.seed),
             faults: Faults::default(),
             cursors: BTreeMap::new(),
+            queries: 0,
             changes: broadcast::Sender::new(UNREAD_MAX),
             people: People::new(&settings, &records, now),
             calls: BTreeMap::new(),

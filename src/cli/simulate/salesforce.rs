@@ -1,0 +1,181 @@
+//! `lockstep simulate salesforce`.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use secrecy::SecretString;
+use serde::Serialize;
+
+use lockstep::listen::Tls;
+use lockstep::simulators::salesforce::{
+    Addresses, BridgeKey, Credentials, Settings, Simulator, Variants, serve,
+};
+
+use super::is_here;
+use crate::cli::output::{self, Outcome};
+use crate::cli::signals::Signals;
+
+#[derive(Args)]
+pub(in crate::cli) struct Salesforce {
+    /// Where the API is served; port 0 is one that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8403")]
+    listen: SocketAddr,
+    /// Where the control endpoint is served, which lets everybody do everything
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8404")]
+    control: SocketAddr,
+    /// How many users work in it
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    users: u32,
+    /// What everybody does follows from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Nobody acts by himself
+    #[arg(long)]
+    idle: bool,
+    /// So many calls a day are let pass; without it, as many as Enterprise has
+    #[arg(long, value_name = "N")]
+    daily_requests: Option<u64>,
+    /// A page has so many records at most
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    page_size: usize,
+    /// A session ends so long after its last call
+    #[arg(long, value_name = "SECONDS", default_value_t = 7_200)]
+    session_seconds: u32,
+    /// How far its clock is ahead, in ms
+    #[arg(long, value_name = "MS", default_value_t = 0, allow_negative_numbers = true)]
+    date_offset_ms: i64,
+    /// The public RSA key that assertions are checked with, in PEM; without it, none is taken
+    #[arg(long, value_name = "FILE")]
+    jwt_public_key: Option<PathBuf>,
+    /// The RSA key that it signs for the bridge with, as Apex does, in PEM
+    #[arg(long, value_name = "FILE")]
+    bridge_key: Option<PathBuf>,
+    /// What the bridge calls that key
+    #[arg(long, value_name = "NAME", default_value = "Lockstep_Bridge", requires = "bridge_key")]
+    bridge_key_id: String,
+    /// Who signs for the bridge
+    #[arg(long, value_name = "NAME", default_value = "salesforce", requires = "bridge_key")]
+    bridge_issuer: String,
+    /// Whom it is signed for
+    #[arg(long, value_name = "NAME", default_value = "lockstep-bridge", requires = "bridge_key")]
+    bridge_audience: String,
+    /// Serve the API over TLS with this certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Print where it is as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where it is, and with what one logs in; `--json` prints it.
+#[derive(Serialize)]
+struct Told {
+    login_url: String,
+    control: String,
+    users: u32,
+    client_id: String,
+    client_secret: String,
+    username: String,
+    password: String,
+    security_token: String,
+}
+
+pub(super) fn run(command: &Salesforce) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no means to serve")?;
+    runtime.block_on(simulate(command))
+}
+
+async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
+    is_here("--listen", command.listen)?;
+    is_here("--control", command.control)?;
+    let mut signals = Signals::new()?;
+    let settings = settings(command)?;
+    let Credentials { client_id, client_secret, username, password, security_token } =
+        settings.credentials.clone();
+    let addresses = Addresses { api: command.listen, control: command.control };
+    let simulator = Simulator::bind(settings, addresses).await.with_context(|| {
+        format!(
+            "{} or {} cannot be listened on, or a key is none: name others with --listen and --control, where another process listens",
+            addresses.api, addresses.control
+        )
+    })?;
+    let addresses = simulator.addresses().context("the system does not tell where it listens")?;
+    let told = Told {
+        login_url: simulator.login_url().context("the system does not tell where it listens")?,
+        control: format!("http://{}", addresses.control),
+        users: command.users,
+        client_id,
+        client_secret,
+        username,
+        password,
+        security_token,
+    };
+    if command.json {
+        output::json(&told)?
+    } else {
+        output::result(&text(&told)?)?
+    }
+    serve(simulator, signals.next()).await.context("serving")?;
+    Ok(Outcome::Done)
+}
+
+fn settings(command: &Salesforce) -> anyhow::Result<Settings> {
+    let files = command.tls_certificate.as_deref().zip(command.tls_key.as_deref());
+    let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
+    let bridge_key = command.bridge_key.as_deref().map(|file| read("--bridge-key", file)).transpose()?;
+    let bridge_key = bridge_key.map(|pem| BridgeKey {
+        pem: SecretString::from(pem),
+        key_id: command.bridge_key_id.clone(),
+        issuer: command.bridge_issuer.clone(),
+        audience: command.bridge_audience.clone(),
+    });
+    let variants = Variants {
+        page_size: command.page_size,
+        daily_requests: command.daily_requests,
+        session_seconds: command.session_seconds,
+        date_offset_ms: command.date_offset_ms,
+        ..Variants::default()
+    };
+    let public_key = command.jwt_public_key.as_deref().map(|file| read("--jwt-public-key", file));
+    Ok(Settings {
+        users: command.users,
+        seed: command.seed,
+        behaves: !command.idle,
+        variants,
+        jwt_public_key: public_key.transpose()?,
+        bridge_key,
+        tls: tls.context("--tls-certificate and --tls-key")?,
+        ..Settings::default()
+    })
+}
+
+fn read(option: &str, file: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(file).with_context(|| format!("{option} {} cannot be read", file.display()))
+}
+
+fn text(told: &Told) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "a Salesforce org with {} users. Its secrets open nothing else.", told.users)?;
+    for (name, value) in [
+        ("login_url", &told.login_url),
+        ("control", &told.control),
+        ("client_id", &told.client_id),
+        ("client_secret", &told.client_secret),
+        ("username", &told.username),
+        ("password", &told.password),
+        ("security_token", &told.security_token),
+    ] {
+        writeln!(text, "{name:<18} {value}")?;
+    }
+    Ok(text)
+}
