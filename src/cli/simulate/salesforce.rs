@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -103,11 +104,15 @@ async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
     let Credentials { client_id, client_secret, username, password, security_token } =
         settings.credentials.clone();
     let addresses = Addresses { api: command.listen, control: command.control };
-    let simulator = Simulator::bind(settings, addresses).await.with_context(|| {
-        format!(
-            "{} or {} cannot be listened on, or a key is none: name others with --listen and --control, where another process listens",
-            addresses.api, addresses.control
-        )
+    let simulator = Simulator::bind(settings, addresses).await.map_err(|why| {
+        let what = match why.kind() {
+            ErrorKind::InvalidData => "--jwt-public-key or --bridge-key".to_owned(),
+            _ => format!(
+                "{} or {} cannot be listened on: another process may; name others with --listen and --control",
+                addresses.api, addresses.control
+            ),
+        };
+        anyhow::Error::new(why).context(what)
     })?;
     let addresses = simulator.addresses().context("the system does not tell where it listens")?;
     let told = Told {

@@ -14,6 +14,8 @@ mod server;
 mod sessions;
 mod settings;
 mod soql;
+#[cfg(test)]
+mod tests;
 mod times;
 mod world;
 

@@ -197,7 +197,8 @@ impl World {
         if field("response_type") != "code" {
             return led(to, &[("error", "unsupported_response_type")], state);
         }
-        if challenge.is_empty() || field("code_challenge_method") != "S256" {
+        // There is one method only: clients leave it away.
+        if challenge.is_empty() || !matches!(field("code_challenge_method"), "" | "S256") {
             let why = "missing required code challenge";
             return led(to, &[("error", "invalid_request"), ("error_description", why)], state);
         }
