@@ -13,4 +13,5 @@ mod cxone;
 mod feed;
 mod foreign;
 mod http;
+mod salesforce;
 mod simulated;

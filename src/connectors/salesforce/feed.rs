@@ -412,18 +412,18 @@ mod tests {
         let rows = [row(1, 1, 0, Some(20)), row(2, 2, 20, None)];
         assert_eq!(feed.take_changes(&rows, at(22)), Taken::default());
         // Without its row: it lends the row.
-        feed.heard(agent(1), SalesforceStatus::Presence(status(3)), None, at(30));
+        feed.heard(agent(1), SalesforceStatus::Presence(status(3)), None, at(33));
         assert_eq!(
-            feed.take_changes(&[row(2, 2, 20, None)], at(30)),
+            feed.take_changes(&[row(2, 2, 20, None)], at(33)),
             Taken::default(),
             "an answer of before"
         );
         assert_eq!(
-            told(&feed.take_changes(&[row(2, 2, 20, Some(29)), row(3, 3, 29, None)], at(32))),
-            ["3 3@29"]
+            told(&feed.take_changes(&[row(2, 2, 20, Some(32)), row(3, 3, 32, None)], at(32))),
+            ["3 3@32"]
         );
         feed.heard(agent(1), SalesforceStatus::Offline, None, at(40));
-        assert_eq!(feed.take_changes(&[row(3, 3, 29, Some(40))], at(42)), Taken::default());
+        assert_eq!(feed.take_changes(&[row(3, 3, 32, Some(40))], at(42)), Taken::default());
         assert_eq!(feed.take_all(&[], at(50)), Taken::default());
         // An old word of a browser says nothing.
         feed.heard(agent(1), SalesforceStatus::Presence(status(1)), None, at(35));
