@@ -77,8 +77,7 @@ impl<B: Bus> Writing<B> {
     fn commit(&mut self, is_over: bool) -> Result<(), Error> {
         let (events, begun) = (self.outbox.len(), Instant::now());
         let mut is_told = false;
-        loop {
-            let Err(error) = self.outbox.commit::<B>(&mut self.writer, None) else { break };
+        while let Err(error) = self.outbox.commit::<B>(&mut self.writer, None) {
             if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) {
                 return Err(error.into());
             }
