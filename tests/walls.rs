@@ -122,6 +122,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "serde_json",
             "thiserror",
             "tokio",
+            "tokio_tungstenite",
             "tracing",
         ],
     ),
