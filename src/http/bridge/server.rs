@@ -133,7 +133,10 @@ impl Bridge {
 
     /// The origin that a browser says it is from, where it may come.
     fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let origin = headers.get(ORIGIN)?;
+        let Some(origin) = headers.get(ORIGIN) else {
+            self.metrics.refused("origin");
+            return None;
+        };
         let is_known = origin.to_str().is_ok_and(|origin| self.origins.allow(origin));
         if !is_known {
             self.metrics.refused("origin");
