@@ -97,8 +97,10 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &[
             "axum",
             "base64",
+            "futures_util",
             "jiff",
             "jsonwebtoken",
+            "reqwest",
             "secrecy",
             "serde",
             "serde_json",
@@ -106,6 +108,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "thiserror",
             "tokio",
             "tokio_rustls",
+            "tokio_tungstenite",
             "url",
         ],
     ),
