@@ -141,6 +141,32 @@ mod tests {
     }
 
     #[test]
+    fn nobody_chooses_without_a_console_and_many_close_it_at_the_end() {
+        let settings = Settings { users: 1, ..Settings::default() };
+        let begun = TimeMs::from_unix_ms(1_767_607_200_000);
+        let people = People::new(&settings, &Records::new(&settings, begun), begun);
+        let user = super::super::ids::user(1);
+        let off = Some(SalesforceStatus::Offline);
+        let lasts = |wanted| {
+            let mut lasts = std::collections::BTreeMap::<&str, u32>::new();
+            for turn in 0..10_000 {
+                assert_eq!(people.at_console(user, turn, false, wanted).0, Some(Act::Open));
+                let (first, last) = people.at_console(user, turn, true, wanted);
+                assert_eq!(first, Some(Act::Wake));
+                *lasts.entry(last.map_or("nothing", Act::name)).or_default() += 1;
+            }
+            lasts
+        };
+        let ends = lasts(off);
+        assert_eq!(ends.keys().copied().collect::<Vec<_>>(), ["close", "nothing"]);
+        assert!((6_700..7_300).contains(&ends["close"]), "{ends:?}");
+        let works = lasts(None);
+        let acts = ["close", "cut", "nothing", "reload", "sleep", "tab"];
+        assert_eq!(works.keys().copied().collect::<Vec<_>>(), acts);
+        assert!(works["nothing"] > 8_000, "{works:?}");
+    }
+
+    #[test]
     fn the_same_seed_is_the_same_day() {
         let one = day(7, 1);
         assert_eq!(one, day(7, 60));

@@ -86,7 +86,7 @@ pub(super) struct Page {
     waited: Option<Duration>,
     doing: Option<Command>,
     waiting: Option<Command>,
-    /// What it has told last on this connection.
+    /// What it has told last that was an event.
     told: Option<SalesforceStatus>,
 }
 
@@ -157,7 +157,8 @@ impl Page {
             State::Connecting { .. } => self.take_another(),
         }
         let wait = match self.waited {
-            None => Duration::from_millis(self.random() % FIRST_WAIT.as_millis() as u64),
+            // Not nothing: twice that would be nothing for ever.
+            None => Duration::from_millis(1 + self.random() % (FIRST_WAIT.as_millis() as u64 - 1)),
             Some(waited) => (2 * waited).min(LONGEST_WAIT),
         };
         self.waited = Some(wait);
@@ -192,7 +193,7 @@ impl Page {
             Down::Welcome { epoch, holds, heartbeat_s, .. } => {
                 let heartbeat = Duration::from_secs(heartbeat_s.clamp(1, 3_600));
                 self.state = State::Open { holds: false, silence: SILENT_HEARTBEATS * heartbeat, heard: now };
-                (self.waited, self.told) = (None, None);
+                self.waited = None;
                 self.hold(epoch, holds, storage, out);
             }
             Down::Hold { epoch } => self.hold(epoch, true, storage, out),
@@ -220,9 +221,7 @@ impl Page {
     fn hold(&mut self, epoch: u64, holds: bool, storage: &mut Storage, out: &mut Vec<Action>) {
         storage.epoch = storage.epoch.max(epoch);
         self.set_holds(holds);
-        if self.holds() {
-            out.push(Action::Tell(None, None));
-        }
+        self.look(out);
     }
 
     fn take(&mut self, command: Command, storage: &mut Storage, out: &mut Vec<Action>) {
@@ -330,8 +329,9 @@ impl Page {
         out.push(Action::Tell(Some(status), reason));
     }
 
-    /// Events were missed.
-    pub(super) fn look(&self, out: &mut Vec<Action>) {
+    /// What he is in is to be told, whatever was told before: events were missed.
+    pub(super) fn look(&mut self, out: &mut Vec<Action>) {
+        self.told = None;
         if self.holds() {
             out.push(Action::Tell(None, None));
         }

@@ -113,16 +113,15 @@ impl Reach {
         if let (Some((_, url)), None) = (secure, tls_ca) {
             return Err(ReachError::NoAuthorities(url.clone()));
         }
-        let mut client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let mut tls = None;
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let (mut tls, mut authorities) = (None, Vec::new());
         if let Some(file) = tls_ca {
             let wrong = |why| ReachError::Authorities { file: file.to_owned(), why };
             let pem = fs::read(file).map_err(wrong)?;
             tls = Some(connector(&pem).map_err(wrong)?);
-            let authorities = reqwest::Certificate::from_pem_bundle(&pem).map_err(ReachError::Client)?;
-            client = client.tls_certs_only(authorities);
+            authorities = reqwest::Certificate::from_pem_bundle(&pem).map_err(ReachError::Client)?;
         }
-        let client = client.build().map_err(ReachError::Client)?;
+        let client = client.tls_certs_only(authorities).build().map_err(ReachError::Client)?;
         Ok(Reach { gateways: all, transport, origin, tls, client })
     }
 
@@ -137,12 +136,13 @@ impl Reach {
         match self.transport {
             Transport::Socket => {
                 let mut socket = socket::Socket::open(self, gateway).await?;
-                match socket.send(hello).await {
-                    true => Ok(Link::Socket(socket)),
-                    false => Err(Unreached::Failed),
-                }
+                let is_said = socket.send(hello).await;
+                is_said.then_some(Link::Socket(socket)).ok_or(Unreached::Failed)
             }
-            Transport::Events => stream::Events::open(self, gateway, hello).await.map(Link::Events),
+            Transport::Events => {
+                let events = stream::Events::open(self, gateway, hello).await?;
+                Ok(Link::Events(Box::new(events)))
+            }
         }
     }
 }
@@ -206,7 +206,7 @@ fn heard(text: &str) -> Heard {
 /// A connection to a gateway.
 pub(super) enum Link {
     Socket(socket::Socket),
-    Events(stream::Events),
+    Events(Box<stream::Events>),
 }
 
 impl Link {

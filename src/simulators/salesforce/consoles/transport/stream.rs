@@ -57,7 +57,7 @@ impl Events {
 
     pub(super) async fn receive(&mut self) -> Heard {
         loop {
-            match self.read.next() {
+            match self.read.advance() {
                 Next::Event(text) => {
                     let heard = heard(&text);
                     if let Heard::Message(Down::Welcome { session: Some(session), .. }) = &heard {
@@ -147,7 +147,7 @@ impl Reader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn next(&mut self) -> Next {
+    fn advance(&mut self) -> Next {
         while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.bytes.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
@@ -195,7 +195,7 @@ mod tests {
             for bytes in text.as_bytes().chunks(step) {
                 reader.push(bytes);
                 loop {
-                    match reader.next() {
+                    match reader.advance() {
                         Next::More => break,
                         next => read.push(next),
                     }
@@ -205,6 +205,6 @@ mod tests {
         }
         let mut endless = Reader::default();
         endless.push(&[b'x'; EVENT_BYTES_MAX + 1]);
-        assert_eq!(endless.next(), Next::TooLong);
+        assert_eq!(endless.advance(), Next::TooLong);
     }
 }
