@@ -28,9 +28,7 @@ const OPENED_EACH: Duration = Duration::from_millis(5);
 /// What carries messages of consoles.
 #[derive(Clone, Copy, ValueEnum)]
 enum Transport {
-    /// A WebSocket
     Socket,
-    /// Server-sent events, and POST the other way
     Events,
 }
 
@@ -92,7 +90,7 @@ pub(in crate::cli) struct Salesforce {
         default_value = "https://simulated.lightning.force.com"
     )]
     bridge_origin: String,
-    /// What carries messages of consoles
+    /// What carries messages of consoles: a WebSocket, or server-sent events with POST the other way
     #[arg(long, value_name = "TRANSPORT", requires = "bridge", default_value = "socket")]
     bridge_transport: Transport,
     /// So many users, the first, have a console open from the beginning, and open and close it as they behave

@@ -7,6 +7,8 @@ mod counts;
 mod message;
 mod page;
 mod tab;
+#[cfg(test)]
+mod tests;
 mod toolkit;
 mod transport;
 
