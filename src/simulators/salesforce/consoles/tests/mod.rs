@@ -19,9 +19,9 @@ use super::super::presence::Reason;
 use super::super::settings;
 use super::super::world::World;
 use super::*;
-use crate::domain::{PresenceStatusId, SalesforceStatus};
+use crate::domain::{DurationMs, PresenceStatusId, SalesforceStatus};
 use crate::listen::Tls;
-use crate::simulators::wire::system_time;
+use crate::simulators::wire::{Body, Request, system_time};
 use gateway::{Gateway, ORIGIN};
 
 const BOTH: [Transport; 2] = [Transport::Socket, Transport::Events];
@@ -39,14 +39,20 @@ fn folder(name: &str) -> PathBuf {
 
 /// An org with two users, and a key for the bridge.
 fn org(name: &str) -> Org {
+    world(name, false).1
+}
+
+/// The same, and the world that it is; people may behave.
+fn world(name: &str, behaves: bool) -> (Arc<Mutex<World>>, Org) {
     let folder = folder(name);
     openssl(&folder, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out bridge.pem");
     let pem = SecretString::from(fs::read_to_string(folder.join("bridge.pem")).unwrap());
     fs::remove_dir_all(&folder).unwrap();
     let (key_id, issuer, audience) = ("key".to_owned(), "org".to_owned(), "bridge".to_owned());
     let bridge = Bridge::new(&settings::BridgeKey { pem, key_id, issuer, audience }).unwrap();
-    let settings = settings::Settings { users: 2, ..settings::Settings::default() };
-    Org::new(Arc::new(Mutex::new(World::new(settings, system_time()))), Some(bridge))
+    let settings = settings::Settings { users: 2, behaves, ..settings::Settings::default() };
+    let world = Arc::new(Mutex::new(World::new(settings, system_time())));
+    (Arc::clone(&world), Org::new(world, Some(bridge)))
 }
 
 fn settings_of(gateway: &Gateway, transport: Transport) -> Settings {
@@ -308,6 +314,70 @@ async fn both_transports_go_over_tls_by_the_authorities_that_are_named() {
         until(|| other.counted().unreached["failed"] > 0).await;
     }
     fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn the_control_endpoint_reaches_consoles_where_there_are_some() {
+    let (world, org) = world("control", false);
+    let gateway = Gateway::begin(None).await;
+    let (user, _) = user(&org, 0);
+    let call = |method: &str, path: &str| {
+        let (method, path) = (method.to_owned(), path.replace("USER", &long(user.id())));
+        let request =
+            Request { method, path: path.to_ascii_lowercase(), raw_path: path, ..Request::default() };
+        lock(&world).control(&request, system_time())
+    };
+    assert_eq!((call("GET", "/consoles").status, call("POST", "/consoles/USER/open").status), (404, 404));
+    let consoles = new(&org, &settings_of(&gateway, Transport::Socket));
+    org.attach(&consoles, []);
+    for (path, status, is_open) in [
+        ("/consoles/USER/cut", 409, false),
+        ("/consoles/USER/open", 204, true),
+        ("/consoles/USER/open", 204, true),
+        ("/consoles/USER/cut", 204, true),
+        ("/consoles/USER/sleep", 204, true),
+        ("/consoles/USER/wake", 204, true),
+        ("/consoles/USER/reload", 204, true),
+        ("/consoles/USER/tab", 204, true),
+        ("/consoles/USER/burn", 404, true),
+        ("/consoles/0055g00000zzzzz/open", 404, true),
+        ("/consoles/USER/close", 204, false),
+        ("/consoles/USER/close", 409, false),
+        ("/consoles/USER/tab", 204, true),
+    ] {
+        assert_eq!((call("POST", path).status, consoles.is_open(user)), (status, is_open), "{path}");
+    }
+    until(|| consoles.counted().pages == 1).await;
+    match call("GET", "/consoles").body {
+        Body::Json(told) => assert_eq!((&told["pages"], &told["holding"]), (&json!(1), &json!(0)), "{told}"),
+        body => panic!("{body:?}"),
+    }
+    drop(consoles);
+    assert_eq!(call("GET", "/consoles").status, 404);
+}
+
+#[tokio::test]
+async fn people_who_behave_open_their_console_before_they_choose_a_status() {
+    let (world, org) = world("people", true);
+    let gateway = Gateway::begin(None).await;
+    let consoles = new(&org, &settings_of(&gateway, Transport::Socket));
+    let ((with, _), (without, _)) = (user(&org, 0), user(&org, 1));
+    org.attach(&consoles, [with]);
+    let begun = system_time();
+    let (mut opened, mut closed) = (0, 0);
+    let mut was_open = false;
+    for second in 0..28_800 {
+        lock(&world).go_on(begun + DurationMs::from_seconds(second));
+        let is_open = consoles.is_open(with);
+        opened += u32::from(is_open && !was_open);
+        closed += u32::from(was_open && !is_open);
+        was_open = is_open;
+        if second == 120 {
+            assert!(is_open, "his shift has begun");
+        }
+    }
+    assert!(opened > 1 && closed > 0, "{opened} and {closed} times in eight hours");
+    assert!(!consoles.is_open(without));
 }
 
 #[tokio::test]
