@@ -15,7 +15,7 @@ use lockstep::connectors::http::{
 use lockstep::connectors::salesforce::{
     App, Error, Login, Org, Presence, SCOPES, Settings as Called, TokenFile, Way, WebFlow,
 };
-use lockstep::domain::{PresenceKind, TimeMs, UserId};
+use lockstep::domain::{TimeMs, UserId};
 use lockstep::simulators::salesforce::{Addresses, Credentials, Settings, Simulator, Variants, serve};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -436,12 +436,17 @@ fn who_is_in_what_is_read_whole_and_by_what_changed() {
 fn statuses_and_users_are_read() {
     let rig = Rig::new(settings());
     let statuses = rig.runtime.block_on(rig.org.statuses()).unwrap();
-    let online: BTreeSet<&str> = statuses
+    let online: BTreeMap<&str, Vec<&str>> = statuses
         .iter()
-        .filter(|status| status.kind == PresenceKind::Online)
-        .map(|status| status.developer_name.as_str())
+        .filter(|status| !status.channels.is_empty())
+        .map(|status| (status.developer_name.as_str(), status.channels.iter().map(String::as_str).collect()))
         .collect();
-    assert_eq!(online, BTreeSet::from(["Available", "Available_for_Chats", "Available_for_Cases"]));
+    let expected = [
+        ("Available", vec!["Case", "Chat", "Phone"]),
+        ("Available_for_Cases", vec!["Case"]),
+        ("Available_for_Chats", vec!["Chat"]),
+    ];
+    assert_eq!(online, BTreeMap::from(expected));
     assert!(statuses.iter().any(|status| status.label == "Für Fälle verfügbar"), "{statuses:?}");
     assert!(statuses.len() > 5);
     assert_eq!(rig.count("statuses"), 1);
