@@ -14,7 +14,8 @@ use lockstep::domain::{Account, Platform};
 use super::Begun;
 use super::refresh::{self, Refreshed};
 use crate::cli::deployment::Deployment;
-use crate::cli::tenant;
+use crate::cli::directory::loaded::Asked;
+use crate::cli::{org, tenant};
 
 /// Starts the source and the sink of each tenant, both on one thread of the bus; calls are made elsewhere.
 pub(super) fn start(
@@ -35,7 +36,8 @@ pub(super) fn start(
         let shows_answers = config.privacy.dead_letter_payload == DeadLetterPayload::Full;
         let watched: Arc<dyn http::Observer> = observer.clone();
         let tenant = Arc::new(tenant::tenant(configured, shows_answers, watched)?);
-        refreshed.push(Refreshed::new(account, Arc::clone(&tenant), Arc::clone(&observer)));
+        let asked = Asked::Tenant(Arc::clone(&tenant));
+        refreshed.push(Refreshed::new(account, asked, Arc::clone(&observer)));
         let attached = Attached {
             account: *name,
             tenant,
@@ -58,6 +60,14 @@ pub(super) fn start(
             let _inside = span.enter();
             Ok(connector.run(&|| stop.is_asked())?)
         })?);
+    }
+    for (name, configured) in &config.salesforce {
+        let account = Account { platform: Platform::Salesforce, name: *name };
+        let observer = Arc::new(begun.ops.metrics.account(account));
+        let shows_answers = config.privacy.dead_letter_payload == DeadLetterPayload::Full;
+        let watched: Arc<dyn http::Observer> = observer.clone();
+        let org = Arc::new(org::org(configured, org::platform(configured, shows_answers, watched)?));
+        refreshed.push(Refreshed::new(account, Asked::Org(org), observer));
     }
     if config.directory.refresh_minutes > 0 && !refreshed.is_empty() {
         threads.push(refresh::start(begun, Arc::clone(deployment), refreshed, calls)?);
