@@ -19,8 +19,7 @@ use super::report;
 
 #[derive(Subcommand)]
 pub(super) enum Directory {
-    /// Get users and statuses from Salesforce, and agents, teams and codes from CXone, and link who is the
-    /// same person
+    /// Get people, statuses and codes from both platforms, and link who is the same person
     #[command(after_help = "\
 Agents are linked with users of Salesforce by `link_by` of [directory]: e-mail address, federation
 id, user name. Who has no match or several is not linked: `lockstep directory unlinked` says why.

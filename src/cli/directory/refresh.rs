@@ -24,7 +24,7 @@ use crate::cli::unwatched::{Unwatched, rate_beside};
 #[derive(Args)]
 pub(in crate::cli) struct Refresh {
     /// The accounts, by their names in the configuration: NAME is the org and the tenant of that name,
-    /// salesforce.NAME and cxone.NAME are one of the two; default: all
+    /// salesforce.NAME or cxone.NAME one of the two; default: all
     #[arg(value_name = "ACCOUNT")]
     accounts: Vec<String>,
     /// Show what would change, and change nothing
