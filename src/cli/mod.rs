@@ -95,11 +95,15 @@ pub(crate) fn main() -> ExitCode {
 
 /// Whether another process has the identity that this one should have.
 fn is_fenced(error: &anyhow::Error) -> bool {
-    use lockstep::{bus, control, copy, processor};
+    use lockstep::{bus, connectors, control, copy, processor};
     error.chain().any(|cause| {
         let of_bus = cause.downcast_ref::<bus::Error>();
         let of_processor = cause.downcast_ref::<processor::Error>().and_then(|error| match error {
             processor::Error::Bus(error) => Some(error),
+            _ => None,
+        });
+        let of_connector = cause.downcast_ref::<connectors::Error>().and_then(|error| match error {
+            connectors::Error::Bus(error) => Some(error),
             _ => None,
         });
         let of_control = cause.downcast_ref::<control::Error>().and_then(|error| match error {
@@ -110,7 +114,7 @@ fn is_fenced(error: &anyhow::Error) -> bool {
             copy::Error::Bus(error) => Some(error),
             _ => None,
         });
-        let error = of_bus.or(of_processor).or(of_control).or(of_copy);
+        let error = of_bus.or(of_processor).or(of_connector).or(of_control).or(of_copy);
         matches!(error, Some(bus::Error::Fenced { .. } | bus::Error::Owned { .. }))
     })
 }

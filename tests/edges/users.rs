@@ -16,6 +16,7 @@ use lockstep::simulators::salesforce::{Credentials, Settings};
 use serde_json::{Value, json};
 
 use crate::centre::FIRST;
+use crate::child::Process;
 use crate::ground::{Folder, Ground};
 use crate::simulated::Simulated;
 use crate::simulated_org::SimulatedOrg;
@@ -77,6 +78,10 @@ partitions = 4
 replication_factor = 1
 [privacy]
 retention_days = 7
+[ops]
+listen = "127.0.0.1:0"
+[directory]
+refresh_minutes = 1
 [salesforce.emea]
 environment = "production"
 login_url = "http://{org}"
@@ -102,18 +107,30 @@ per_minute = 3000
         self.file("lockstep.toml", &text)
     }
 
-    /// `lockstep directory`.
-    fn directory(&self, words: &[&str]) -> Output {
+    fn data(&self) -> &OsStr {
         let Ground::Directory(folder) = &self.ground else { panic!("it is in a directory") };
+        folder.path.as_os_str()
+    }
+
+    fn secrets(&self) -> [(&'static str, String); 4] {
         let app_secret = Credentials::default().client_secret;
         let CxoneCredentials { client_secret, access_key_secret, .. } = CxoneCredentials::default();
+        [
+            ("TEST_PASSWORD", self.password.clone()),
+            ("TEST_APP", app_secret),
+            ("TEST_KEY", access_key_secret),
+            ("TEST_CLIENT", client_secret),
+        ]
+    }
+
+    /// `lockstep directory`.
+    fn directory(&self, words: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .arg("directory")
             .args(words)
             .args([OsStr::new("--config"), self.config().as_os_str()])
-            .args([OsStr::new("--data"), folder.path.as_os_str()])
-            .envs([("TEST_PASSWORD", self.password.clone()), ("TEST_APP", app_secret)])
-            .envs([("TEST_KEY", access_key_secret), ("TEST_CLIENT", client_secret)])
+            .args([OsStr::new("--data"), self.data()])
+            .envs(self.secrets())
             .output()
             .unwrap()
     }
@@ -410,4 +427,21 @@ fn what_may_not_be_read_stays_as_it_is_known() {
     let text = site.refused(&[]);
     assert!(text.contains("salesforce.emea: users: status 403, REQUEST_LIMIT_EXCEEDED"), "{text}");
     assert_eq!(is_known(), (true, true));
+}
+
+/// Whoever has the accounts refreshes them by itself, with `refresh_minutes`: orgs as well as tenants.
+#[test]
+fn who_has_the_accounts_refreshes_them() {
+    let site = Site::new("edges-users-run");
+    site.ground.hand_over();
+    let secrets = site.secrets();
+    let secrets: Vec<(&str, &str)> = secrets.iter().map(|(name, secret)| (*name, secret.as_str())).collect();
+    let arguments = [OsStr::new("--roles"), OsStr::new("source,sink"), OsStr::new("--data"), site.data()];
+    let process = Process::run(&site.config(), "refreshing", arguments, &secrets);
+    process.says("the directory is refreshed", 2);
+    process.says("the org has told who and what it has", 1);
+    let known = site.known();
+    assert_eq!((known.people.len(), known.unlinked.len()), (PEOPLE as usize, 1));
+    assert_eq!(site.status("Available").unwrap().kind(), PresenceKind::Online);
+    process.end();
 }

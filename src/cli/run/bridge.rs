@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -17,6 +17,8 @@ use super::Begun;
 
 /// So often it is looked whether it is to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Who is connected when it ends is told within this, or not at all.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// After so many looks tokens that have ended are forgotten.
 const TIDIED_EACH: u32 = 300;
 
@@ -101,7 +103,11 @@ fn serve(begun: &Begun, configured: &config::Bridge, served: Arc<Bridge>) -> any
                         served.tidy();
                     }
                 }
-                // So that those who are connected are told.
+                // So that those who are connected are told, once the gateways have looked, too; and what they are told is sent.
+                let asked = Instant::now();
+                while !served.is_empty() && asked.elapsed() < TOLD_WITHIN {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
                 tokio::time::sleep(LOOK_AGAIN).await;
             };
             Arc::clone(&served).serve(listener, tls, until).await.context("serving browsers")

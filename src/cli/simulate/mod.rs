@@ -41,11 +41,13 @@ Examples:
 Everything is on this machine: the API and its log-in at --listen, and at --control what people,
 administrators and tests do behind its back, GET /users/ID, POST /users/ID/status and /users/ID,
 POST /statuses/ID, /faults, /settings and /sessions/expire, GET and DELETE /log and /calls.
+With --bridge its users have browsers: POST /consoles/ID/open and others, GET /consoles.
 docs/simulators.md has their bodies. Ctrl-C ends it.
 
 Examples:
   lockstep simulate salesforce                             # 200 users who behave
   lockstep simulate salesforce --users 10000 --seed 7 --daily-requests 15000
+  lockstep simulate salesforce --bridge-key key.pem --bridge http://127.0.0.1:8470 --consoles 50
   lockstep simulate salesforce --idle --json               # nobody acts but by --control")]
     Salesforce(salesforce::Salesforce),
 }

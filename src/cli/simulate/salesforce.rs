@@ -5,20 +5,32 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use serde::Serialize;
 
 use lockstep::listen::Tls;
+use lockstep::simulators::salesforce::consoles::{self, Consoles, Toolkits};
 use lockstep::simulators::salesforce::{
-    Addresses, BridgeKey, Credentials, Settings, Simulator, Variants, serve,
+    Addresses, BridgeKey, Credentials, Org, Settings, Simulator, Variants, serve,
 };
 
 use super::is_here;
 use crate::cli::output::{self, Outcome};
 use crate::cli::signals::Signals;
+
+/// So long after a console the next one is opened, when the org begins.
+const OPENED_EACH: Duration = Duration::from_millis(5);
+
+/// What carries messages of consoles.
+#[derive(Clone, Copy, ValueEnum)]
+enum Transport {
+    Socket,
+    Events,
+}
 
 #[derive(Args)]
 pub(in crate::cli) struct Salesforce {
@@ -64,6 +76,33 @@ pub(in crate::cli) struct Salesforce {
     /// Whom it is signed for
     #[arg(long, value_name = "NAME", default_value = "lockstep-bridge", requires = "bridge_key")]
     bridge_audience: String,
+    /// A gateway that consoles connect to: https://HOST:PORT, or http://HOST:PORT on this machine. May be given again
+    #[arg(long, value_name = "URL", requires = "bridge_key")]
+    bridge: Vec<reqwest::Url>,
+    /// The authorities that gateways over TLS are trusted by, in PEM
+    #[arg(long, value_name = "FILE", requires = "bridge")]
+    bridge_ca: Option<PathBuf>,
+    /// From where the pages of consoles are, as a browser says it
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        requires = "bridge",
+        default_value = "https://simulated.lightning.force.com"
+    )]
+    bridge_origin: String,
+    /// What carries messages of consoles: a WebSocket, or server-sent events with POST the other way
+    #[arg(long, value_name = "TRANSPORT", requires = "bridge", default_value = "socket")]
+    bridge_transport: Transport,
+    /// So many users, the first, have a console open from the beginning, and open and close it as they behave
+    #[arg(long, value_name = "N", requires = "bridge", default_value_t = 0)]
+    consoles: u32,
+    /// Of 100 pages of consoles so many do not find the rows of presence
+    #[arg(long, value_name = "N", requires = "bridge", default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(0..=100))]
+    rowless_percent: u8,
+    /// The Omni toolkit answers so long after a call, in ms
+    #[arg(long, value_name = "MS", requires = "bridge", default_value_t = 0)]
+    toolkit_ms: u64,
     /// Serve the API over TLS with this certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -130,8 +169,36 @@ async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
     } else {
         output::result(&text(&told)?)?
     }
+    // With it all consoles would be gone.
+    let _consoles = consoles(command, &simulator.org())?;
     serve(simulator, signals.next()).await.context("serving")?;
     Ok(Outcome::Done)
+}
+
+/// Consoles, where there is a gateway for them.
+fn consoles(command: &Salesforce, org: &Org) -> anyhow::Result<Option<Consoles>> {
+    if command.bridge.is_empty() {
+        return Ok(None);
+    }
+    let answers_after = Duration::from_millis(command.toolkit_ms);
+    let settings = consoles::Settings {
+        gateways: command.bridge.clone(),
+        origin: command.bridge_origin.clone(),
+        tls_ca: command.bridge_ca.clone(),
+        transport: match command.bridge_transport {
+            Transport::Socket => consoles::Transport::Socket,
+            Transport::Events => consoles::Transport::Events,
+        },
+        toolkits: Toolkits { answers_after, ..Toolkits::default() },
+        rowless_percent: command.rowless_percent,
+        ..consoles::Settings::default()
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let consoles = Consoles::new(org.clone(), &settings, &runtime).context("--bridge")?;
+    let users: Vec<_> = org.users().iter().map(|user| user.id).take(command.consoles as usize).collect();
+    org.attach(&consoles, users.iter().copied());
+    consoles.open_all(&users, OPENED_EACH * command.consoles);
+    Ok(Some(consoles))
 }
 
 fn settings(command: &Salesforce) -> anyhow::Result<Settings> {

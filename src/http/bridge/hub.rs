@@ -313,6 +313,10 @@ impl Hub {
     pub(super) fn command(&mut self, order: Order, now: Now, out: &mut Vec<Action>) {
         let Some(user) = self.users.get(&order.agent).copied() else { return };
         let Some(seat) = self.seats.get_mut(&user) else { return };
+        // What became of it may be read before it is: it is another partition.
+        if seat.has_finished(order.name()) {
+            return;
+        }
         let before = seat.kept.replace(Kept { order, came: now.instant, sent: None });
         if let Some(before) = before.filter(|_| seat.holder.is_some()) {
             // Nobody knows of what was sent whether it was done.

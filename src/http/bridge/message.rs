@@ -1,6 +1,6 @@
 //! What is said over the bridge, as `docs/bridge-protocol.md` has it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{AgentId, Cause, RowId, SalesforceStatus, TimeMs};
 use crate::engine::{Epoch, Sequence, Verdict};
@@ -57,11 +57,16 @@ impl Hello {
 /// What a user is in, as his page finds it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Shown {
-    /// None is Offline.
-    status: Option<String>,
+    /// Null is Offline; that it is not there is no message.
+    #[serde(default, deserialize_with = "given")]
+    status: Option<Option<String>>,
     reason: Option<String>,
     row: Option<Row>,
     now: Option<String>,
+}
+
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -88,7 +93,7 @@ pub(super) struct Told {
 impl Shown {
     /// What it says; none where it says nothing that can be.
     pub(super) fn told(&self) -> Option<Told> {
-        let status = match &self.status {
+        let status = match self.status.as_ref()? {
             None => SalesforceStatus::Offline,
             Some(id) => SalesforceStatus::Presence(id.parse().ok()?),
         };
@@ -336,6 +341,7 @@ mod tests {
             // A row without a start is none.
             (r#"{"status":"0N5000000000001","row":{"id":"0Ps000000000001"}}"#, Some(plain)),
             (r#"{"status":"0N5000000000001","reason":"OmniSomethingNew"}"#, Some(plain)),
+            (r#"{"row":{"since":"2026-01-05T10:00:00Z"}}"#, None),
             (r#"{"status":"005000000000001"}"#, None),
             (r#"{"status":"0N5"}"#, None),
             (r#"{"status":"0N5000000000001","now":"soon"}"#, None),

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State, WebSocketUpgrade};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -85,6 +86,11 @@ impl Bridge {
         self.door.tidy(now());
     }
 
+    /// Whether nobody is connected any more who was let in.
+    pub fn is_empty(&self) -> bool {
+        self.inside.load(Ordering::Acquire) == 0
+    }
+
     /// Lets one more in, where there is room.
     pub(super) fn enter(&self) -> bool {
         let room = |inside| (inside < self.connections_max).then_some(inside + 1);
@@ -127,7 +133,10 @@ impl Bridge {
 
     /// The origin that a browser says it is from, where it may come.
     fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let origin = headers.get(ORIGIN)?;
+        let Some(origin) = headers.get(ORIGIN) else {
+            self.metrics.refused("origin");
+            return None;
+        };
         let is_known = origin.to_str().is_ok_and(|origin| self.origins.allow(origin));
         if !is_known {
             self.metrics.refused("origin");
@@ -160,20 +169,25 @@ async fn by_stream(
     State(bridge): State<Arc<Bridge>>,
     ConnectInfo(Admission(is_admitted)): ConnectInfo<Admission>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response<Body> {
     let Some(origin) = bridge.origin(&headers) else { return StatusCode::FORBIDDEN.into_response() };
-    for_origin(stream::open(&bridge, &body, &is_admitted), origin)
+    for_origin(stream::open(&bridge, &whole(body), &is_admitted), origin)
 }
 
 async fn message(
     State(bridge): State<Arc<Bridge>>,
     ConnectInfo(Admission(is_admitted)): ConnectInfo<Admission>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response<Body> {
     let Some(origin) = bridge.origin(&headers) else { return StatusCode::FORBIDDEN.into_response() };
-    for_origin(stream::post(&bridge, &headers, &body, &is_admitted).into_response(), origin)
+    for_origin(stream::post(&bridge, &headers, &whole(body), &is_admitted).into_response(), origin)
+}
+
+/// What was posted. What is too long, or did not come whole, is as nothing, and nothing is no message.
+fn whole(body: Result<Bytes, BytesRejection>) -> Bytes {
+    body.unwrap_or_default()
 }
 
 /// What a browser asks before it posts from another origin.

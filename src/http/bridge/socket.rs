@@ -1,10 +1,12 @@
 //! Messages over a WebSocket.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite;
 
 use super::connection::{HELLO_WITHIN, Received, Transport, Unwelcome, admit, carry};
 use super::message::{Down, Reason, Up};
@@ -28,6 +30,7 @@ impl Transport for Socket {
                 Received::Closed { is_wanted }
             }
             // What is too long is no message, and nothing can be read after it.
+            Some(Err(why)) if is_too_long(&why) => Received::Odd,
             Some(Err(_)) | None => Received::Closed { is_wanted: false },
         }
     }
@@ -44,6 +47,12 @@ impl Transport for Socket {
         }
         is_sent
     }
+}
+
+/// Whether a message is longer than one may be. (What else goes wrong is as good as a network that is lost.)
+fn is_too_long(why: &axum::Error) -> bool {
+    let why = why.source().and_then(|why| why.downcast_ref::<tungstenite::Error>());
+    why.is_some_and(|why| matches!(why, tungstenite::Error::Capacity(_)))
 }
 
 /// Serves one until it ends.

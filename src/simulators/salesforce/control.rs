@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::faults::Fault;
 use super::super::wire::{Reply, Request};
+use super::consoles::Act;
 use super::ids::long;
 use super::presence::{Reason, Refusal};
 use super::records::User;
@@ -96,6 +97,18 @@ impl World {
                 Some(id) => self.change_status(request, id, now),
                 None => none_such("status"),
             },
+            ("GET", ["consoles"]) => match self.desk.as_ref().and_then(|(desk, _)| desk.counted()) {
+                Some(counted) => Reply::json(200, json!(counted)),
+                None => Reply::error(404, "not_found", "there are no consoles"),
+            },
+            ("POST", ["consoles", id, act]) => {
+                let id = id.parse().ok().filter(|id: &UserId| self.records.users.contains_key(id));
+                match (id, Act::ALL.into_iter().find(|one| one.name() == *act)) {
+                    (Some(id), Some(act)) => self.at_console(id, act),
+                    (Some(_), None) => none_such("thing to do with a console"),
+                    (None, _) => none_such("user"),
+                }
+            }
             ("GET", ["log"]) => Reply::json(200, self.log()),
             ("DELETE", ["log"]) => {
                 self.forget_log();
@@ -107,6 +120,14 @@ impl World {
                 Reply::empty(204)
             }
             _ => Reply::error(404, "not_found", "the control endpoint has no such thing"),
+        }
+    }
+
+    fn at_console(&self, id: UserId, act: Act) -> Reply {
+        match self.desk.as_ref().and_then(|(desk, _)| desk.act(id, act)) {
+            Some(true) => Reply::empty(204),
+            Some(false) => Reply::error(409, "closed", "the user has no console open"),
+            None => Reply::error(404, "not_found", "there are no consoles"),
         }
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::broadcast;
 
 use super::super::wire::{World as _, lock, system_time};
 use super::bridge::{Bridge, BridgeError};
+use super::consoles::Consoles;
 use super::presence::{Reason, Refusal, Row};
 use super::records::User;
 use super::world::{Who, World};
@@ -34,6 +35,8 @@ pub struct Current {
     /// His open row and since when he is in it, as a query of the org finds it: none where he is offline, and none in the gap
     /// between two rows.
     pub row: Option<(RowId, TimeMs)>,
+    /// When the newest of his rows that are over has ended; none where no row is.
+    pub ended: Option<TimeMs>,
     /// What time it is in the org.
     pub now: TimeMs,
 }
@@ -73,7 +76,8 @@ impl Org {
         self.at_now(|world, now| {
             let row = world.presence.of(user).filter(|row| world.presence.rows.contains_key(&row.id));
             let row = row.map(|row| (row.id, row.started));
-            Current { status: world.presence.status(user), row, now }
+            let (status, ended) = (world.presence.status(user), world.presence.ended(user));
+            Current { status, row, ended, now }
         })
     }
 
@@ -96,9 +100,20 @@ impl Org {
         self.at_now(|world, now| world.set(user, status, (reason, Who::Toolkit), now))
     }
 
+    /// Has the control endpoint reach these consoles, and lets those of these users who behave open, close and use theirs.
+    pub fn attach(&self, consoles: &Consoles, whose: impl IntoIterator<Item = UserId>) {
+        let mut world = lock(&self.world);
+        world.desk = Some((consoles.desk(), whose.into_iter().collect()));
+    }
+
     /// Every change from now on, whoever makes it. Who reads too late is told how many he has missed.
     pub fn changes(&self) -> broadcast::Receiver<Changed> {
         lock(&self.world).changes.subscribe()
+    }
+
+    /// Whether it has a key to sign for the bridge with.
+    pub(super) const fn signs(&self) -> bool {
+        self.bridge.is_some()
     }
 
     /// A token that says to the bridge for a minute who a user is, as Apex signs it; none where the org has no key for it.

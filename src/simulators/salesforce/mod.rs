@@ -2,6 +2,7 @@
 //! call can set: their browsers do, through [`Org`]. What the contract leaves open is a setting.
 
 mod bridge;
+pub mod consoles;
 mod control;
 mod handle;
 mod ids;
@@ -21,6 +22,7 @@ mod world;
 
 pub use super::wire::Addresses;
 pub use bridge::BridgeError;
+pub use consoles::Consoles;
 pub use handle::{Changed, Current, Org};
 pub use presence::{Reason, Refusal, Row};
 pub use records::User;

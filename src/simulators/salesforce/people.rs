@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::consoles::Act;
 use super::presence::Reason;
 use super::records::Records;
 use super::settings::Settings;
@@ -17,7 +18,10 @@ pub(super) struct People {
 }
 
 /// What one does: the status that he wants to be in, if another one, for which reason, and how long it is until he acts again.
-type Act = (Option<SalesforceStatus>, Reason, DurationMs);
+type Choice = (Option<SalesforceStatus>, Reason, DurationMs);
+
+/// What one does at his console in a turn: before and after he chooses a status, if he does.
+type AtConsole = (Option<Act>, Option<Act>);
 
 /// A number of its own for each (splitmix64).
 pub(super) const fn mixed(seed: u64, number: u64) -> u64 {
@@ -65,7 +69,7 @@ impl People {
         user: UserId,
         turn: u64,
         presence: Option<(PresenceStatusId, bool)>,
-    ) -> Act {
+    ) -> Choice {
         let random = self.random(user, turn);
         let between = |least: i64, most: i64| {
             DurationMs::from_seconds(least + ((random >> 16) % (most - least + 1) as u64) as i64)
@@ -89,6 +93,29 @@ impl People {
             (Some(_), _) => (Some(SalesforceStatus::Offline), Reason::Manual, between(300, 1_800)),
         }
     }
+
+    /// What one does at his console who is about to choose this status. Without a console nobody can.
+    pub(super) fn at_console(
+        &self,
+        user: UserId,
+        turn: u64,
+        is_open: bool,
+        wanted: Option<SalesforceStatus>,
+    ) -> AtConsole {
+        let first = if is_open { Act::Wake } else { Act::Open };
+        let last = match (wanted, mixed(self.random(user, turn), 1) % 100) {
+            (Some(SalesforceStatus::Offline), 0..70) => Some(Act::Close),
+            (Some(SalesforceStatus::Offline), _) => None,
+            (_, 0..4) => Some(Act::Reload),
+            (_, 4..7) => Some(Act::Cut),
+            (_, 7..9) => Some(Act::Tab),
+            (_, 9..11) => Some(Act::Sleep),
+            // Without a log-out.
+            (_, 11..13) => Some(Act::Close),
+            _ => None,
+        };
+        (Some(first), last)
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +138,32 @@ mod tests {
         let reasons =
             log.as_array().unwrap().iter().map(|entry| entry["reason"].as_str().unwrap().to_owned());
         (statuses, reasons.collect())
+    }
+
+    #[test]
+    fn nobody_chooses_without_a_console_and_many_close_it_at_the_end() {
+        let settings = Settings { users: 1, ..Settings::default() };
+        let begun = TimeMs::from_unix_ms(1_767_607_200_000);
+        let people = People::new(&settings, &Records::new(&settings, begun), begun);
+        let user = super::super::ids::user(1);
+        let off = Some(SalesforceStatus::Offline);
+        let lasts = |wanted| {
+            let mut lasts = std::collections::BTreeMap::<&str, u32>::new();
+            for turn in 0..10_000 {
+                assert_eq!(people.at_console(user, turn, false, wanted).0, Some(Act::Open));
+                let (first, last) = people.at_console(user, turn, true, wanted);
+                assert_eq!(first, Some(Act::Wake));
+                *lasts.entry(last.map_or("nothing", Act::name)).or_default() += 1;
+            }
+            lasts
+        };
+        let ends = lasts(off);
+        assert_eq!(ends.keys().copied().collect::<Vec<_>>(), ["close", "nothing"]);
+        assert!((6_700..7_300).contains(&ends["close"]), "{ends:?}");
+        let works = lasts(None);
+        let acts = ["close", "cut", "nothing", "reload", "sleep", "tab"];
+        assert_eq!(works.keys().copied().collect::<Vec<_>>(), acts);
+        assert!(works["nothing"] > 8_000, "{works:?}");
     }
 
     #[test]

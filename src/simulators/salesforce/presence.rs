@@ -111,6 +111,8 @@ pub(super) struct Presence {
     coming: BTreeMap<RowId, Row>,
     /// The row of each user's stay, be it open or coming.
     stays: BTreeMap<UserId, RowId>,
+    /// When the newest row of each that is over has ended.
+    ended: BTreeMap<UserId, TimeMs>,
     opened: u64,
     closed: u64,
 }
@@ -125,6 +127,11 @@ impl Presence {
     /// In what a user is.
     pub(super) fn status(&self, user: UserId) -> SalesforceStatus {
         self.of(user).map_or(SalesforceStatus::Offline, |row| SalesforceStatus::Presence(row.status))
+    }
+
+    /// When the newest of his rows that are over has ended.
+    pub(super) fn ended(&self, user: UserId) -> Option<TimeMs> {
+        self.ended.get(&user).copied()
     }
 
     /// Time goes on: rows open.
@@ -186,8 +193,9 @@ impl Presence {
             return true;
         }
         row.is_current = false;
-        row.ended = Some(now.max(row.started));
-        row.modified = now.max(row.started);
+        let ended = now.max(row.started);
+        (row.ended, row.modified) = (Some(ended), ended);
+        self.ended.insert(user, ended);
         true
     }
 
@@ -246,6 +254,7 @@ mod tests {
         assert_eq!(presence.set(user, (SalesforceStatus::Offline, false), at(3_000), &variants), None);
         assert_eq!(rows(&presence), [closed, (ids::status(2), false, 1_000, Some(3_000))]);
         assert_eq!((presence.status(user), presence.of(user)), (SalesforceStatus::Offline, None));
+        assert_eq!((presence.ended(user), presence.ended(ids::user(2))), (Some(at(3_000)), None));
     }
 
     #[test]

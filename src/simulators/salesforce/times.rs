@@ -10,7 +10,13 @@ pub(super) fn iso(at: TimeMs) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
 }
 
-/// The same, or with `Z`, or with another offset, with or without a colon in it.
+/// `2026-01-05T10:00:00.000Z`, as Apex formats what goes to a browser.
+pub(super) fn iso_z(at: TimeMs) -> String {
+    let at = Timestamp::from_millisecond(at.as_unix_ms()).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Either, or with another offset, with or without a colon in it.
 pub(super) fn of_iso(text: &str) -> Option<TimeMs> {
     let text = text.trim();
     let offset = text.len().checked_sub(4).and_then(|at| text.split_at_checked(at));
@@ -35,6 +41,7 @@ mod tests {
     fn a_time_is_read_as_it_is_written() {
         let at = TimeMs::from_unix_ms(1_767_607_200_000);
         assert_eq!(iso(at), "2026-01-05T10:00:00.000+0000");
+        assert_eq!(iso_z(at), "2026-01-05T10:00:00.000Z");
         for text in [
             "2026-01-05T10:00:00.000+0000",
             "2026-01-05T10:00:00Z",

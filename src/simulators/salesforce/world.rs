@@ -1,11 +1,12 @@
 //! Everything that a simulated org is at one moment: its records, who is in what, sessions, faults, and what was called.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::super::faults::Faults;
+use super::consoles::Desk;
 use super::handle::Changed;
 use super::ids::long;
 use super::people::{People, mixed};
@@ -60,6 +61,8 @@ pub(super) struct World {
     /// How many queries were made.
     pub(super) queries: u64,
     pub(super) changes: broadcast::Sender<Changed>,
+    /// Consoles, and the users who behave at theirs.
+    pub(super) desk: Option<(Desk, BTreeSet<UserId>)>,
     people: People,
     /// How often each kind of call was made.
     calls: BTreeMap<String, u64>,
@@ -81,6 +84,7 @@ impl World {
             cursors: BTreeMap::new(),
             queries: 0,
             changes: broadcast::Sender::new(UNREAD_MAX),
+            desk: None,
             people: People::new(&settings, &records, now),
             calls: BTreeMap::new(),
             used: (0, now),
@@ -126,10 +130,21 @@ impl World {
     fn behave(&mut self, user: UserId, turn: u64, at: TimeMs) -> DurationMs {
         let presence = self.presence.of(user).map(|row| (row.status, self.records.has_channels(row.status)));
         let (wanted, reason, wait) = self.people.acts(&self.records, user, turn, presence);
+        let desk =
+            self.desk.as_ref().filter(|(_, whose)| whose.contains(&user)).map(|(desk, _)| desk.clone());
+        let is_open = desk.as_ref().map(|desk| desk.is_open(user));
+        let (first, last) = match is_open {
+            Some(is_open) => self.people.at_console(user, turn, is_open, wanted),
+            None => (None, None),
+        };
+        // Nobody is at a console that is gone.
+        let at_desk = |act| desk.as_ref().and_then(|desk| desk.act(user, act));
+        first.and_then(at_desk);
         if let Some(wanted) = wanted {
             // Who may not, does not.
             let _ = self.set(user, wanted, (reason, Who::Person), at);
         }
+        last.and_then(at_desk);
         wait
     }
 

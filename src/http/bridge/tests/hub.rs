@@ -236,9 +236,13 @@ fn a_gateway_that_was_killed_is_followed_by_who_stands_by() {
     };
     script.then(5_000, |hub, _, _| hub.dealt_with(name(1)));
     assert_eq!(script.tick(60_000), none(), "it lives: it has answered");
+    // What became of one was read before it was.
+    script.then(0, |hub, _, _| hub.dealt_with(name(7)));
+    script.command(0, 7);
+    assert_eq!(script.tick(60_000), none());
     script.command(0, 2);
     assert_eq!(script.tick(9_999), none());
-    assert_eq!(script.tick(1), ["1: hold 75000", "connected 75000", "1: command 2"]);
+    assert_eq!(script.tick(1), ["1: hold 135000", "connected 135000", "1: command 2"]);
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! TLS, with a certificate that a browser trusts.
+
+use std::io;
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Error as SocketError;
+
+use crate::apex::{openssl, token};
+use crate::browser::{Address, BOTH, Browser, CLIENT, ORIGIN, RUNTIME, from_origin, hello, page};
+use crate::ground::On;
+use crate::site::{AVAILABLE, LUNCH, Site};
+
+/// A certificate of this machine that signs itself, with its key.
+fn certificate(site: &Site, name: &str) -> (String, String) {
+    let file = |what: &str| site.file(&format!("{name}.{what}")).to_str().unwrap().to_owned();
+    let (certificate, key) = (file("crt"), file("key"));
+    openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+    ]);
+    (certificate, key)
+}
+
+#[test]
+fn what_is_said_is_encrypted() {
+    let site = Site::new(On::Directory, "tls", 2);
+    let ((trusted, key), (other, _)) = (certificate(&site, "bridge"), certificate(&site, "other"));
+    let further = format!("tls_certificate_file = \"{trusted}\"\ntls_key_file = \"{key}\"");
+    let gateway = site.gateway_with("g", "bridge", &further);
+    let plain = gateway.address.clone();
+    let address = Address { trusts: Some(trusted.into()), ..plain.clone() };
+    for (way, person) in BOTH.into_iter().zip(&site.people) {
+        let browser = Browser::open(way, &address, &person.user, &page(), 0);
+        assert!(browser.welcome().holds, "{way:?}");
+        browser.does(&site.command(person, 1, Some(LUNCH)));
+        browser.say(&json!({"type": "status", "status": AVAILABLE}));
+        site.comes_to_say_so_much(person, 3);
+    }
+    // Who trusts somebody else says nothing; who does not encrypt is not heard.
+    let wary = Address { trusts: Some(other.into()), ..plain.clone() };
+    for (address, is_by_certificate) in [(&wary, true), (&plain, false)] {
+        let error = RUNTIME.block_on(address.socket(Some(ORIGIN))).err().unwrap();
+        if is_by_certificate {
+            let SocketError::Io(why) = &error else { panic!("{error}") };
+            assert_eq!(why.kind(), io::ErrorKind::InvalidData, "{why}");
+        }
+        let client = if is_by_certificate { address.client() } else { CLIENT.clone() };
+        let hello = hello(&token(&site.people[0].user), &page(), 0).to_string();
+        let call = client.post(address.url("/bridge/v1/stream")).body(hello);
+        assert!(RUNTIME.block_on(from_origin(call, Some(ORIGIN)).send()).is_err(), "{address:?}");
+    }
+    gateway.end();
+}
