@@ -9,6 +9,8 @@ use lockstep::config::{self, Salesforce, SalesforceLogin};
 use lockstep::connectors::http::{Limits, Observer, Platform, Rate, Settings as Reach};
 use lockstep::connectors::salesforce::{App, Login, Org, Settings, TokenFile, Way};
 
+use super::unwatched::rate_beside;
+
 /// A connection takes no longer, however long an answer may take.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
@@ -26,9 +28,20 @@ pub(super) fn platform(
     observer: Arc<dyn Observer>,
 ) -> anyhow::Result<Arc<Platform>> {
     let calls = &configured.calls;
+    let rate = Rate { calls_per_minute: calls.per_minute.into(), burst: calls.burst.into() };
+    with_rate(configured, rate, shows_answers, observer)
+}
+
+fn with_rate(
+    configured: &Salesforce,
+    rate: Rate,
+    shows_answers: bool,
+    observer: Arc<dyn Observer>,
+) -> anyhow::Result<Arc<Platform>> {
+    let calls = &configured.calls;
     let answer_timeout = Duration::from_secs(calls.read_timeout_s.into());
     let reach = Reach {
-        rate: Rate { calls_per_minute: calls.per_minute.into(), burst: calls.burst.into() },
+        rate,
         limits: Limits::default(),
         connect_timeout: CONNECT_TIMEOUT_MAX.min(answer_timeout / 2),
         answer_timeout,
@@ -63,4 +76,13 @@ pub(super) fn org(configured: &Salesforce, platform: Arc<Platform>) -> Org {
     let renewed_after = Duration::from_secs(u64::from(configured.calls.session_minutes) * 60);
     let login = Login { app: app(configured), way, renewed_after };
     Org::new(platform, login, Settings { version: configured.calls.api_version })
+}
+
+/// An org for who is beside the process that has the account.
+///
+/// # Errors
+/// A file of authorities cannot be read, or a proxy cannot be used.
+pub(super) fn org_beside(configured: &Salesforce, observer: Arc<dyn Observer>) -> anyhow::Result<Org> {
+    let rate = rate_beside(configured.calls.per_minute);
+    Ok(org(configured, with_rate(configured, rate, false, observer)?))
 }

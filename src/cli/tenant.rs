@@ -9,6 +9,8 @@ use lockstep::config::{self, Cxone, CxoneLogin};
 use lockstep::connectors::cxone::{AccessKey, Login, SetBy, Settings, Tenant, Way};
 use lockstep::connectors::http::{Limits, Observer, Platform, Rate, Settings as Reach};
 
+use super::unwatched::rate_beside;
+
 /// The way to a tenant.
 ///
 /// # Errors
@@ -62,18 +64,12 @@ fn with_rate(
     Ok(Tenant::new(Arc::new(Platform::new(reach, observer)?), login, settings))
 }
 
-/// The way to a tenant for who is beside the process that has the account: at a tenth of its rate.
+/// The way to a tenant for who is beside the process that has the account.
 ///
 /// # Errors
 /// A file of authorities cannot be read, or a proxy cannot be used.
 pub(super) fn tenant_beside(configured: &Cxone, observer: Arc<dyn Observer>) -> anyhow::Result<Tenant> {
-    let rate = Rate { calls_per_minute: calls_beside(configured), burst: 5 };
-    with_rate(configured, rate, false, observer)
-}
-
-/// How many calls a minute that is.
-pub(super) fn calls_beside(configured: &Cxone) -> u32 {
-    (u32::from(configured.calls.per_minute) / 10).max(6)
+    with_rate(configured, rate_beside(configured.calls.per_minute), false, observer)
 }
 
 /// By which call a status is set there.

@@ -311,7 +311,7 @@ pub(super) struct RawDirectory {
     /// By what `directory refresh` takes two people for one: email, federation_id, user_name. The first by which anybody is found
     /// decides. Default: all three, in this order.
     pub(super) link_by: Field<Vec<Field<LinkBy>>>,
-    /// How often agents, teams and codes are asked for by the process that has the account, and people linked, in minutes; 0 is
+    /// How often people, statuses and codes are asked for by the process that has the account, and people linked, in minutes; 0 is
     /// never: then `directory refresh` does it when somebody wants it. Default: 0.
     #[schemars(extend("minimum" = 0, "maximum" = REFRESH_MINUTES_MAX))]
     pub(super) refresh_minutes: Field<u16>,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use super::{Contact, CxoneVocabulary, Directory, Person, Unlinked, Who, agent_id};
-use crate::domain::{AccountName, CxoneAgent, CxoneAgentId, Link, SalesforceUser, TeamId};
+use super::{Contact, CxoneVocabulary, Directory, Person, SalesforceVocabulary, Unlinked, Who, agent_id};
+use crate::domain::{AccountName, CxoneAgent, CxoneAgentId, Link, SalesforceUser, TeamId, UserId};
 
 /// By what two people are taken for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,15 @@ pub struct Listed {
     pub contact: Contact,
     /// His team.
     pub team: Option<TeamId>,
+}
+
+/// A user as the platform lists him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUser {
+    /// His id.
+    pub user: UserId,
+    /// How he is called.
+    pub contact: Contact,
 }
 
 impl LinkBy {
@@ -117,6 +126,48 @@ impl Directory {
             who: Who::Cxone(CxoneAgent { account, agent }),
             contact,
             team,
+            access: None,
+        }));
+        gone
+    }
+
+    /// Puts what an org has in the place of what was known of it; without a list, its users stay as they were known. Who is linked
+    /// stays so, as with [`Directory::replace_tenant`]. An org does not tell who may use a status: what is known of that stays,
+    /// where the status and the user are still there. Tells how many who are linked are not listed.
+    pub fn replace_org(
+        &mut self,
+        account: AccountName,
+        vocabulary: SalesforceVocabulary,
+        listed: Option<Vec<ListedUser>>,
+    ) -> usize {
+        let known = self.vocabulary.salesforce.remove(&account).unwrap_or_default();
+        self.vocabulary.salesforce.insert(account, vocabulary.with_grants_of(&known));
+        let Some(listed) = listed else { return 0 };
+        let mut listed: BTreeMap<UserId, Contact> =
+            listed.into_iter().map(|ListedUser { user, contact }| (user, contact)).collect();
+        let mut gone = 0;
+        for person in self.people.iter_mut().filter(|person| person.link.salesforce.account == account) {
+            match listed.remove(&person.link.salesforce.user) {
+                Some(contact) => person.salesforce = contact,
+                None => gone += 1,
+            }
+        }
+        // Of who cannot log in and is not linked nobody has to know anything.
+        listed.retain(|_, contact| !contact.is_inactive);
+        self.unlinked.retain_mut(|one| match one.who {
+            Who::Salesforce(user) if user.account == account => match listed.remove(&user.user) {
+                Some(contact) => {
+                    one.contact = contact;
+                    true
+                }
+                None => false,
+            },
+            Who::Salesforce(_) | Who::Cxone(_) => true,
+        });
+        self.unlinked.extend(listed.into_iter().map(|(user, contact)| Unlinked {
+            who: Who::Salesforce(SalesforceUser { account, user }),
+            contact,
+            team: None,
             access: None,
         }));
         gone
@@ -347,5 +398,59 @@ mod tests {
         let found = directory.matches(&ALL).into_iter().find(|(one, _)| *one == agent(2));
         assert_eq!(found, Some((agent(2), Err(WhyNot::Apart(user(1))))));
         assert!(directory.link(Link { salesforce: user(1), cxone: agent(2) }) && directory.apart.len() == 1);
+    }
+    fn listed(number: u32, email: &str) -> ListedUser {
+        ListedUser { user: user(number).user, contact: contact(email, "", "") }
+    }
+
+    fn left(number: u32, email: &str) -> ListedUser {
+        let ListedUser { user, contact } = listed(number, email);
+        ListedUser { user, contact: Contact { is_inactive: true, ..contact } }
+    }
+
+    /// Who is linked stays so, whatever the org lists; of who is not, only those who can log in are known.
+    #[test]
+    fn an_org_lists_its_users() {
+        // What is listed, how many linked users are not, how the linked one is called, and who is not linked.
+        type Case = (Option<Vec<ListedUser>>, usize, (&'static str, bool), &'static [&'static str]);
+        let cases: [Case; 5] = [
+            (None, 0, ("ada@x", true), &["bob@x"]),
+            (Some(vec![]), 1, ("ada@x", true), &[]),
+            (Some(vec![listed(1, "new@x"), listed(2, "bob@y")]), 0, ("new@x", true), &["bob@y"]),
+            (Some(vec![left(1, "ada@x"), left(2, "bob@x")]), 0, ("ada@x", false), &[]),
+            (Some(vec![listed(3, "eve@x"), listed(2, "bob@x")]), 1, ("ada@x", true), &["bob@x", "eve@x"]),
+        ];
+        for (listed, gone, linked, unlinked) in cases {
+            let users = [contact("ada@x", "", ""), contact("bob@x", "", "")];
+            let mut directory = directory(&users, &[contact("ada@x", "", "")]);
+            assert!(directory.link(Link { salesforce: user(1), cxone: agent(1) }));
+            directory.people[0].access = Some(0);
+            directory.unlinked[0].access = Some(1);
+            let told = format!("{listed:?}");
+            let account = "emea".parse().unwrap();
+            assert_eq!(
+                directory.replace_org(account, SalesforceVocabulary::default(), listed),
+                gone,
+                "{told}"
+            );
+            let Person { salesforce, access, .. } = &directory.people[0];
+            assert_eq!((&*salesforce.email, !salesforce.is_inactive, *access), (linked.0, linked.1, Some(0)));
+            let found: Vec<&str> = directory.unlinked.iter().map(|one| &*one.contact.email).collect();
+            assert_eq!(found, unlinked, "{told}");
+            let mut known = directory.unlinked.iter().filter(|one| one.who == Who::Salesforce(user(2)));
+            assert!(known.all(|one| one.access == Some(1)), "{told}");
+        }
+    }
+
+    #[test]
+    fn another_org_is_left_alone() {
+        let mut directory = directory(&[contact("ada@x", "", "")], &[contact("ada@x", "", "")]);
+        let other = "other".parse().unwrap();
+        assert_eq!(
+            directory.replace_org(other, SalesforceVocabulary::default(), Some(vec![listed(1, "eve@x")])),
+            0
+        );
+        assert_eq!(directory.unlinked.len(), 3);
+        assert_eq!(directory.matches(&ALL), [(agent(1), Ok(user(1)))]);
     }
 }

@@ -16,10 +16,10 @@ use uuid::Uuid;
 use crate::document::{Document, Mistakes};
 use crate::domain::{AccountName, AgentId, Link, TeamId};
 
-pub use matching::{LinkBy, Listed, WhyNot};
+pub use matching::{LinkBy, Listed, ListedUser, WhyNot};
 pub use people::{Access, Contact, Person, Unlinked, Who};
 pub use vocabulary::{
-    Code, CxoneVocabulary, Found, PresenceStatus, SalesforceVocabulary, TeamEntry, Vocabulary,
+    Code, CxoneVocabulary, Found, PresenceStatus, SalesforceVocabulary, StatusChange, TeamEntry, Vocabulary,
 };
 
 /// The namespace of agent ids. It never changes: every id in every log depends on it.

@@ -98,3 +98,69 @@ fn each_mistake_is_told() {
         assert!(told.iter().any(|t| t == expected), "{to}: {told:#?}");
     }
 }
+
+fn vocabulary(statuses: &[(u32, &str, &str, &[&str], Option<&str>)]) -> SalesforceVocabulary {
+    let status =
+        |(id, name, label, channels, granted_to): &(u32, &str, &str, &[&str], Option<&str>)| PresenceStatus {
+            id: format!("0N5{id:012}").parse().unwrap(),
+            developer_name: (*name).into(),
+            label: (*label).into(),
+            channels: channels.iter().map(|&name| name.into()).collect(),
+            granted_to: granted_to.map(|name| vec![name.into()]),
+        };
+    SalesforceVocabulary::new(statuses.iter().map(status).collect())
+}
+
+#[test]
+fn what_has_become_of_statuses_is_told() {
+    let known = vocabulary(&[
+        (1, "Free", "Free", &["Chat"], None),
+        (2, "Lunch", "Lunch", &[], None),
+        (3, "Break", "Pause", &[], None),
+        (4, "Training", "Training", &[], None),
+        (5, "Meeting", "Meeting", &["Chat"], None),
+    ]);
+    let later = vocabulary(&[
+        (1, "Free", "Free", &["Chat", "Case"], None),
+        (2, "Meal", "Meal", &[], None),
+        (3, "Break", "Rast", &[], None),
+        (5, "Meeting", "Meeting", &[], None),
+        (6, "Training", "Training", &[], None),
+    ]);
+    let told = |known: &SalesforceVocabulary, later: &SalesforceVocabulary| -> Vec<String> {
+        let changes = known.changes(later);
+        changes.into_iter().map(|(status, change)| format!("{} {change:?}", status.developer_name)).collect()
+    };
+    assert_eq!(
+        told(&known, &later),
+        [
+            "Meal Renamed { was: \"Lunch\", is: \"Meal\" }",
+            "Break Renamed { was: \"Pause\", is: \"Rast\" }",
+            "Training Gone",
+            "Meeting Became(Busy)",
+            "Training New",
+        ]
+    );
+    assert_eq!(told(&known, &known), Vec::<String>::new());
+}
+
+/// An org does not tell who is granted a status: what a file said stays as long as the status is there.
+#[test]
+fn what_is_known_of_grants_stays_with_the_status() {
+    let known = vocabulary(&[
+        (1, "Free", "Free", &[], Some("Agent")),
+        (2, "Lunch", "Lunch", &[], None),
+        (3, "Break", "Break", &[], Some("Agent")),
+    ]);
+    let later = vocabulary(&[
+        (1, "Available", "Available", &["Chat"], None),
+        (2, "Lunch", "Lunch", &[], None),
+        (3, "Break", "Break", &[], Some("Other")),
+        (4, "Free", "Free", &[], None),
+    ]);
+    let merged = later.with_grants_of(&known);
+    let granted: Vec<Option<&str>> =
+        merged.statuses().iter().map(|status| status.granted_to.as_ref().map(|names| &*names[0])).collect();
+    assert_eq!(granted, [Some("Agent"), None, Some("Other"), None]);
+    assert_eq!(merged.statuses()[0].channels, [Box::from("Chat")]);
+}

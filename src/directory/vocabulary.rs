@@ -49,6 +49,24 @@ pub struct PresenceStatus {
     pub granted_to: Option<Vec<Box<str>>>,
 }
 
+/// What has become of a presence status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusChange<'v> {
+    /// It was not there before.
+    New,
+    /// Its developer name, or its label, is another.
+    Renamed {
+        /// What it was called.
+        was: &'v str,
+        /// What it is called.
+        is: &'v str,
+    },
+    /// It is online and was busy, or the other way round.
+    Became(PresenceKind),
+    /// It is there no more.
+    Gone,
+}
+
 impl PresenceStatus {
     /// Online where it takes work from a channel, else Busy.
     pub fn kind(&self) -> PresenceKind {
@@ -81,6 +99,42 @@ impl SalesforceVocabulary {
     pub fn get(&self, id: PresenceStatusId) -> Option<&PresenceStatus> {
         let i = self.statuses.binary_search_by_key(&id, |s| s.id).ok()?;
         self.statuses.get(i)
+    }
+
+    /// What has become of these statuses in a later vocabulary of the org, by id.
+    pub fn changes<'v>(&'v self, later: &'v Self) -> Vec<(&'v PresenceStatus, StatusChange<'v>)> {
+        let mut changes = Vec::new();
+        for status in &later.statuses {
+            let Some(known) = self.get(status.id) else {
+                changes.push((status, StatusChange::New));
+                continue;
+            };
+            let names = [(&known.developer_name, &status.developer_name), (&known.label, &status.label)];
+            for (was, is) in names.into_iter().filter(|(was, is)| was != is) {
+                let renamed = (status, StatusChange::Renamed { was, is });
+                if !changes.contains(&renamed) {
+                    changes.push(renamed);
+                }
+            }
+            if known.kind() != status.kind() {
+                changes.push((status, StatusChange::Became(status.kind())));
+            }
+        }
+        let gone = self.statuses.iter().filter(|status| later.get(status.id).is_none());
+        changes.extend(gone.map(|status| (status, StatusChange::Gone)));
+        changes.sort_by_key(|(status, _)| status.id);
+        changes
+    }
+
+    /// The same statuses; where these do not say who is granted one, what was known of that holds.
+    #[must_use]
+    pub fn with_grants_of(self, known: &Self) -> Self {
+        let granted_to = |status: &PresenceStatus| known.get(status.id)?.granted_to.clone();
+        let with_grants = |mut status: PresenceStatus| {
+            status.granted_to = status.granted_to.take().or_else(|| granted_to(&status));
+            status
+        };
+        SalesforceVocabulary::new(self.statuses.into_iter().map(with_grants).collect())
     }
 
     /// The status with this developer name, else with this label.

@@ -15,3 +15,4 @@ mod foreign;
 mod http;
 mod salesforce;
 mod simulated;
+mod simulated_org;

@@ -15,15 +15,15 @@ use lockstep::connectors::http::{
 use lockstep::connectors::salesforce::{
     App, Error, Login, Org, Presence, SCOPES, Settings as Called, TokenFile, Way, WebFlow,
 };
-use lockstep::domain::{PresenceKind, TimeMs, UserId};
-use lockstep::simulators::salesforce::{Addresses, Credentials, Settings, Simulator, Variants, serve};
+use lockstep::domain::{TimeMs, UserId};
+use lockstep::simulators::salesforce::{Credentials, Settings, Variants};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
 use crate::simulated::runtime;
+use crate::simulated_org::SimulatedOrg;
 
 /// The organisation that is simulated.
 const ORGANISATION: &str = "00D5g0000000001";
@@ -31,60 +31,6 @@ const USERS: u32 = 60;
 /// In every answer that a secret could leak into, these must not be.
 const SECRETS: [&str; 4] =
     ["SIMULATEDCLIENTSECRET0001", "simulated password", "SIMULATEDTOKEN0001", "PRIVATE KEY"];
-
-/// An org that is simulated, in a thread of the test.
-struct Simulated {
-    addresses: Addresses,
-    runtime: Runtime,
-    client: reqwest::Client,
-    simulator: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-impl Simulated {
-    fn new(settings: Settings) -> Simulated {
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let run = move || {
-            runtime().block_on(async {
-                let any = "127.0.0.1:0".parse().unwrap();
-                let addresses = Addresses { api: any, control: any };
-                let simulator = Simulator::bind(settings, addresses).await.unwrap();
-                tell.send(simulator.addresses().unwrap()).unwrap();
-                serve(simulator, async { stopped.await.unwrap_or(()) }).await.unwrap();
-            });
-        };
-        let thread = thread::spawn(run);
-        let addresses = told.recv().unwrap();
-        Simulated {
-            addresses,
-            runtime: runtime(),
-            client: reqwest::Client::new(),
-            simulator: Some((stop, thread)),
-        }
-    }
-
-    fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("http://{}{path}", self.addresses.control);
-        let request = self.client.request(method.parse().unwrap(), url).json(body);
-        self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
-            let status = answer.status();
-            let text = answer.text().await.unwrap();
-            assert!(status.is_success(), "{path}: {status} {text}");
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
-        })
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.simulator.take() {
-            let _ = stop.send(());
-            let ended = thread.join();
-            assert!(ended.is_ok() || thread::panicking());
-        }
-    }
-}
 
 /// Calls by their name and class, and what was told of usage.
 #[derive(Default)]
@@ -138,7 +84,7 @@ struct Rig {
     org: Org,
     calls: Arc<Calls>,
     runtime: Runtime,
-    simulated: Simulated,
+    simulated: SimulatedOrg,
 }
 
 fn settings() -> Settings {
@@ -151,7 +97,7 @@ fn with(variants: Variants) -> Settings {
 
 impl Rig {
     fn new(settings: Settings) -> Rig {
-        let simulated = Simulated::new(settings);
+        let simulated = SimulatedOrg::new(settings);
         let calls = Arc::new(Calls::default());
         let org = org(&calls, app(simulated.addresses.api), by_password());
         Rig { org, calls, runtime: runtime(), simulated }
@@ -436,12 +382,17 @@ fn who_is_in_what_is_read_whole_and_by_what_changed() {
 fn statuses_and_users_are_read() {
     let rig = Rig::new(settings());
     let statuses = rig.runtime.block_on(rig.org.statuses()).unwrap();
-    let online: BTreeSet<&str> = statuses
+    let online: BTreeMap<&str, Vec<&str>> = statuses
         .iter()
-        .filter(|status| status.kind == PresenceKind::Online)
-        .map(|status| status.developer_name.as_str())
+        .filter(|status| !status.channels.is_empty())
+        .map(|status| (status.developer_name.as_str(), status.channels.iter().map(String::as_str).collect()))
         .collect();
-    assert_eq!(online, BTreeSet::from(["Available", "Available_for_Chats", "Available_for_Cases"]));
+    let expected = [
+        ("Available", vec!["Case", "Chat", "Phone"]),
+        ("Available_for_Cases", vec!["Case"]),
+        ("Available_for_Chats", vec!["Chat"]),
+    ];
+    assert_eq!(online, BTreeMap::from(expected));
     assert!(statuses.iter().any(|status| status.label == "Für Fälle verfügbar"), "{statuses:?}");
     assert!(statuses.len() > 5);
     assert_eq!(rig.count("statuses"), 1);

@@ -24,6 +24,9 @@ mod people;
 #[path = "../connectors/simulated.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod simulated;
+#[path = "../connectors/simulated_org.rs"]
+mod simulated_org;
 mod takeover;
+mod users;
 #[path = "../processor/waiting.rs"]
 mod waiting;

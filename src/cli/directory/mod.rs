@@ -19,17 +19,20 @@ use super::report;
 
 #[derive(Subcommand)]
 pub(super) enum Directory {
-    /// Get agents, teams and codes from CXone, and link who is the same person in Salesforce
+    /// Get people, statuses and codes from both platforms, and link who is the same person
     #[command(after_help = "\
 Agents are linked with users of Salesforce by `link_by` of [directory]: e-mail address, federation
 id, user name. Who has no match or several is not linked: `lockstep directory unlinked` says why.
 Who is linked stays so.
 
+Salesforce does not tell who may use which status: what an imported file said of that stays.
+
 Its calls are made at a tenth of the account's rate, beside those of `lockstep run`.
 
 Examples:
   lockstep directory refresh --reason 'new hires'
-  lockstep directory refresh emea --dry-run --reason 'what would change'")]
+  lockstep directory refresh emea --dry-run --reason 'what would change'
+  lockstep directory refresh salesforce.emea --reason 'a new status'")]
     Refresh(refresh::Refresh),
     /// Make the accounts in the log what a file says: users, agents, statuses, codes, teams and links
     #[command(after_help = "\

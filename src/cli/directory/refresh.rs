@@ -8,20 +8,23 @@ use clap::Args;
 use serde::Serialize;
 
 use lockstep::bus::AnyBus;
-use lockstep::config::{Config, Cxone};
+use lockstep::config::{Config, Cxone, Salesforce};
 use lockstep::control::{Control, Known};
-use lockstep::domain::AccountName;
+use lockstep::domain::{Account, AccountName, Platform};
 
 use super::Changed;
-use super::loaded::{Got, Put, link_matches, put};
+use super::loaded::org::{self, ChangedStatus};
+use super::loaded::{Asked, Put, link_matches, tenant};
 use crate::cli::operator::{Log, Said};
+use crate::cli::org::org_beside;
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
-use crate::cli::tenant;
-use crate::cli::unwatched::Unwatched;
+use crate::cli::tenant::tenant_beside;
+use crate::cli::unwatched::{Unwatched, rate_beside};
 
 #[derive(Args)]
 pub(in crate::cli) struct Refresh {
-    /// The tenants, by their names in the configuration; default: all
+    /// The accounts, by their names in the configuration: NAME is the org and the tenant of that name,
+    /// salesforce.NAME or cxone.NAME one of the two; default: all
     #[arg(value_name = "ACCOUNT")]
     accounts: Vec<String>,
     /// Show what would change, and change nothing
@@ -33,6 +36,7 @@ pub(in crate::cli) struct Refresh {
 
 #[derive(Serialize)]
 struct Told {
+    orgs: Vec<OrgTold>,
     tenants: Vec<TenantTold>,
     /// Agents who were linked now.
     matched: usize,
@@ -40,6 +44,18 @@ struct Told {
     not_linked: usize,
     /// None where nothing was changed.
     changed: Option<Changed>,
+}
+
+#[derive(Serialize)]
+struct OrgTold {
+    account: String,
+    /// None where they may not be read.
+    users: Option<usize>,
+    online: usize,
+    busy: usize,
+    statuses_changed: Vec<ChangedStatus>,
+    linked_and_not_listed: usize,
+    missing: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -53,9 +69,17 @@ struct TenantTold {
     missing: Vec<String>,
 }
 
+impl OrgTold {
+    fn of(name: AccountName, put: org::Put) -> OrgTold {
+        let org::Put { users, online, busy, changed: statuses_changed, linked_and_not_listed, missing } = put;
+        let account = name.to_string();
+        OrgTold { account, users, online, busy, statuses_changed, linked_and_not_listed, missing }
+    }
+}
+
 impl TenantTold {
-    fn of(name: AccountName, put: Put) -> TenantTold {
-        let Put { agents, teams, codes, hidden, linked_and_not_listed, missing } = put;
+    fn of(name: AccountName, put: tenant::Put) -> TenantTold {
+        let tenant::Put { agents, teams, codes, hidden, linked_and_not_listed, missing } = put;
         let account = name.to_string();
         TenantTold { account, agents, teams, codes, hidden, linked_and_not_listed, missing }
     }
@@ -64,18 +88,16 @@ impl TenantTold {
 pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let deployment = command.said.configured.load()?;
-    let wanted = wanted(command, &deployment.config)?;
+    let wanted = wanted(&command.accounts, &deployment.config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the system gives no means to call CXone")?;
+        .context("the system gives no means to call a platform")?;
     let mut all = Vec::new();
-    for (name, configured) in wanted {
-        let wait_s = 60.0 / f64::from(tenant::calls_beside(configured));
-        output::aside(&format!("{name}: asking CXone, a call each {wait_s:.1} s, one for each team\n"));
-        let tenant = tenant::tenant_beside(configured, Arc::new(Unwatched))?;
-        let got = runtime.block_on(Got::read(&tenant));
-        all.push((name, got.with_context(|| format!("cxone.{name}"))?));
+    for (account, configured) in wanted {
+        let asked = asked(account, configured)?;
+        let got = runtime.block_on(asked.read()).with_context(|| account.to_string())?;
+        all.push((account.name, got));
     }
     let log = Log::of(&deployment)?;
     // Who becomes control first reads what nobody else changes meanwhile.
@@ -84,16 +106,19 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
         false => Some(log.control()?),
     };
     let mut known = Known::read(&log.bus, &log.codec, &log.plan)?;
-    let mut tenants = Vec::new();
+    let (mut orgs, mut tenants) = (Vec::new(), Vec::new());
     for (name, got) in all {
-        tenants.push(TenantTold::of(name, put(name, got, &mut known.directory)));
+        match got.put(name, &mut known.directory) {
+            Put::Org(put) => orgs.push(OrgTold::of(name, put)),
+            Put::Tenant(put) => tenants.push(TenantTold::of(name, put)),
+        }
     }
     let (matched, not_linked) = link_matches(&mut known.directory, &deployment.config);
     let changed = match &mut control {
         Some(control) => Some(Changed::from(&control.replace(&known, &operator)?)),
         None => None,
     };
-    let told = Told { tenants, matched, not_linked, changed };
+    let told = Told { orgs, tenants, matched, not_linked, changed };
     if command.said.json {
         output::json(&told)?
     } else {
@@ -102,44 +127,59 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn wanted<'c>(command: &Refresh, config: &'c Config) -> anyhow::Result<Vec<(AccountName, &'c Cxone)>> {
-    let is_known = |name: &String| config.cxone.keys().any(|known| known.as_str() == name);
-    if let Some(unknown) = command.accounts.iter().find(|name| !is_known(name)) {
-        let known: Vec<&str> = config.cxone.keys().map(AccountName::as_str).collect();
-        anyhow::bail!("the configuration has no [cxone.{unknown}]; it has: {}", known.join(", "));
-    }
+/// An account, as the configuration has it.
+#[derive(Clone, Copy)]
+enum Configured<'c> {
+    Org(&'c Salesforce),
+    Tenant(&'c Cxone),
+}
+
+/// The accounts that are asked: orgs first, so that agents find their users.
+fn wanted<'c>(names: &[String], config: &'c Config) -> anyhow::Result<Vec<(Account, Configured<'c>)>> {
+    let account = |platform, name: &AccountName| Account { platform, name: *name };
+    let orgs = config.salesforce.iter();
+    let orgs = orgs.map(|(name, one)| (account(Platform::Salesforce, name), Configured::Org(one)));
+    let tenants = config.cxone.iter();
+    let tenants = tenants.map(|(name, one)| (account(Platform::Cxone, name), Configured::Tenant(one)));
+    let mut all: Vec<(Account, Configured<'c>)> = orgs.chain(tenants).collect();
     anyhow::ensure!(
-        !config.cxone.is_empty(),
-        "the configuration has no [cxone.NAME]: `lockstep config init` shows how one looks"
+        !all.is_empty(),
+        "the configuration has no [salesforce.NAME] and no [cxone.NAME]: `lockstep config init` shows how they look"
     );
-    let is_wanted = |name: &AccountName| {
-        command.accounts.is_empty() || command.accounts.iter().any(|one| one == name.as_str())
+    let is_meant = |account: &Account, name: &String| {
+        *name == account.to_string() || name.as_str() == account.name.as_str()
     };
-    Ok(config.cxone.iter().map(|(name, one)| (*name, one)).filter(|(name, _)| is_wanted(name)).collect())
+    let is_known = |name: &&String| all.iter().any(|(account, _)| is_meant(account, name));
+    if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
+        let known: Vec<String> = all.iter().map(|(account, _)| account.to_string()).collect();
+        anyhow::bail!("the configuration has no account {unknown}; it has: {}", known.join(", "));
+    }
+    all.retain(|(account, _)| names.is_empty() || names.iter().any(|name| is_meant(account, name)));
+    Ok(all)
+}
+
+/// Who is asked, and says how long that may take.
+fn asked(account: Account, configured: Configured<'_>) -> anyhow::Result<Asked> {
+    let (asked, per_minute, calls) = match configured {
+        Configured::Org(one) => {
+            let org = Arc::new(org_beside(one, Arc::new(Unwatched))?);
+            (Asked::Org(org), one.calls.per_minute, "one for each 2,000 users")
+        }
+        Configured::Tenant(one) => {
+            let tenant = Arc::new(tenant_beside(one, Arc::new(Unwatched))?);
+            (Asked::Tenant(tenant), one.calls.per_minute, "one for each team")
+        }
+    };
+    let wait_s = 60.0 / f64::from(rate_beside(per_minute).calls_per_minute);
+    output::aside(&format!("{account}: asking {}, a call each {wait_s:.1} s, {calls}\n", asked.platform()));
+    Ok(asked)
 }
 
 fn text(told: &Told) -> String {
-    let mut text = String::new();
-    for tenant in &told.tenants {
-        let TenantTold { account, agents, teams, codes, hidden, linked_and_not_listed, missing } = tenant;
-        let _ = writeln!(text, "{account}: {agents} agents, {teams} teams, {codes} codes");
-        let mut warn = |what: &str| {
-            let _ = writeln!(text, "{account}: {YELLOW}warning{YELLOW:#}: {what}");
-        };
-        if *hidden > 0 {
-            warn(&format!(
-                "agents that the service user may not see: {hidden}; give it a role in CXone that sees all teams"
-            ));
-        }
-        if *linked_and_not_listed > 0 {
-            warn(&format!(
-                "agents who are linked and whom CXone does not list: {linked_and_not_listed}; unlink those who have left"
-            ));
-        }
-        missing.iter().for_each(|what| warn(what));
-    }
-    let Told { matched, not_linked, .. } = told;
-    match &told.changed {
+    let Told { orgs, tenants, matched, not_linked, changed } = told;
+    let mut text: String =
+        orgs.iter().map(OrgTold::text).chain(tenants.iter().map(TenantTold::text)).collect();
+    match changed {
         Some(changed) => {
             let _ = writeln!(text, "{GREEN}refreshed{GREEN:#}: {}", changed.text());
         }
@@ -152,4 +192,55 @@ fn text(told: &Told) -> String {
             writeln!(text, "agents who are not linked: {not_linked}; `lockstep directory unlinked` says why");
     }
     text
+}
+
+/// A line for each warning about an account.
+fn warned(account: &str, warnings: &[String]) -> String {
+    let warned = |what: &String| format!("{account}: {YELLOW}warning{YELLOW:#}: {what}\n");
+    warnings.iter().map(warned).collect()
+}
+
+impl OrgTold {
+    fn text(&self) -> String {
+        let OrgTold { users, online, busy, statuses_changed, linked_and_not_listed, .. } = self;
+        let account = format!("salesforce.{}", self.account);
+        let users =
+            users.map_or_else(|| "users as they were known".to_owned(), |users| format!("{users} users"));
+        let mut text = format!("{account}: {users}; statuses: {online} online, {busy} busy\n");
+        let mut warnings = Vec::new();
+        for status in statuses_changed {
+            if status.is_worth_a_look() {
+                warnings.push(status.to_string());
+            } else {
+                let _ = writeln!(text, "{account}: {status}");
+            }
+        }
+        if *linked_and_not_listed > 0 {
+            warnings.push(format!(
+                "users who are linked and whom Salesforce does not list: {linked_and_not_listed}; let the integration user see all users, and unlink those who have left"
+            ));
+        }
+        warnings.extend_from_slice(&self.missing);
+        text + &warned(&account, &warnings)
+    }
+}
+
+impl TenantTold {
+    fn text(&self) -> String {
+        let TenantTold { agents, teams, codes, hidden, linked_and_not_listed, .. } = self;
+        let account = format!("cxone.{}", self.account);
+        let mut warnings = Vec::new();
+        if *hidden > 0 {
+            warnings.push(format!(
+                "agents that the service user may not see: {hidden}; give it a role in CXone that sees all teams"
+            ));
+        }
+        if *linked_and_not_listed > 0 {
+            warnings.push(format!(
+                "agents who are linked and whom CXone does not list: {linked_and_not_listed}; unlink those who have left"
+            ));
+        }
+        warnings.extend_from_slice(&self.missing);
+        format!("{account}: {agents} agents, {teams} teams, {codes} codes\n") + &warned(&account, &warnings)
+    }
 }

@@ -14,6 +14,7 @@ use lockstep::metrics::AccountMetrics;
 use super::Begun;
 use super::refresh::{self, Refreshed};
 use crate::cli::deployment::Deployment;
+use crate::cli::directory::loaded::Asked;
 use crate::cli::{org, tenant};
 
 /// Starts the source and the sink of each account, both on one thread of the bus; calls are made elsewhere.
@@ -35,6 +36,7 @@ pub(super) fn start(
         let (observer, watched) = watched(begun, account);
         let platform = org::platform(configured, shows_answers, watched)?;
         let org = Arc::new(org::org(configured, platform));
+        refreshed.push(Refreshed::new(account, Asked::Org(Arc::clone(&org)), Arc::clone(&observer)));
         let connected = of_org(begun, account, shows_answers);
         threads.push(begin(begun, attached_org(*name, org, configured), connected, observer, calls)?);
     }
@@ -42,7 +44,8 @@ pub(super) fn start(
         let account = Account { platform: Platform::Cxone, name: *name };
         let (observer, watched) = watched(begun, account);
         let tenant = Arc::new(tenant::tenant(configured, shows_answers, watched)?);
-        refreshed.push(Refreshed::new(account, Arc::clone(&tenant), Arc::clone(&observer)));
+        let asked = Asked::Tenant(Arc::clone(&tenant));
+        refreshed.push(Refreshed::new(account, asked, Arc::clone(&observer)));
         let connected = of_tenant(begun, account, configured, shows_answers);
         threads.push(begin(begun, attached_tenant(*name, tenant, configured), connected, observer, calls)?);
     }

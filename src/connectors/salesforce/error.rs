@@ -131,6 +131,14 @@ impl Error {
         }
     }
 
+    /// Whether the user may not see an object, or a field of it, that every org has. Salesforce says then that it has none.
+    pub fn is_hidden(&self) -> bool {
+        match self {
+            Error::Refused { status: 400, code, .. } => code == "INVALID_TYPE" || code == "INVALID_FIELD",
+            _ => self.is_forbidden(),
+        }
+    }
+
     /// Whether a person has to mend the log-in.
     pub const fn is_log_in(&self) -> bool {
         matches!(
@@ -239,6 +247,24 @@ mod tests {
             assert_eq!((error.is_used_up(), error.is_forbidden()), which, "{body}");
             assert_eq!(error.remedy(), remedy, "{body}");
             assert!(error.to_string().starts_with(&format!("query: status {status}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_seen_is_told_apart_from_what_fails() {
+        for (status, body, is_hidden) in [
+            (403, r#"[{"errorCode":"INSUFFICIENT_ACCESS"}]"#, true),
+            (403, "<html>no</html>", true),
+            (400, r#"[{"errorCode":"INVALID_TYPE"}]"#, true),
+            (400, r#"[{"errorCode":"INVALID_FIELD"}]"#, true),
+            (400, r#"[{"errorCode":"MALFORMED_QUERY"}]"#, false),
+            (403, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#, false),
+            (401, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, false),
+            (404, r#"[{"errorCode":"NOT_FOUND"}]"#, false),
+            (503, r#"[{"errorCode":"SERVER_UNAVAILABLE"}]"#, false),
+        ] {
+            let error = Error::of_body(&platform(false), "statuses", status, body.as_bytes());
+            assert_eq!(error.is_hidden(), is_hidden, "{status} {body}");
         }
     }
 

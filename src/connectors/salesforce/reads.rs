@@ -1,6 +1,6 @@
 //! What is read of an org: who is in what, which statuses there are, who there is, and what is left of its allowances.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
@@ -8,7 +8,7 @@ use super::error::Error;
 use super::org::{Org, USERS};
 use super::wire;
 use crate::connectors::http::odd;
-use crate::domain::{PresenceKind, PresenceStatusId, RowId, TimeMs, UserId};
+use crate::domain::{PresenceStatusId, RowId, TimeMs, UserId};
 
 const FIELDS: &str =
     "Id,UserId,ServicePresenceStatusId,IsCurrentState,StatusStartDate,StatusEndDate,SystemModstamp";
@@ -50,8 +50,9 @@ pub struct StatusEntry {
     pub developer_name: String,
     /// What people call it.
     pub label: String,
-    /// Online where it takes work of a channel, busy where it takes none.
-    pub kind: PresenceKind,
+    /// What programs call the service channels that it takes work of, sorted: it is online where it has any, and busy where it
+    /// has none.
+    pub channels: Vec<String>,
 }
 
 /// A user.
@@ -129,30 +130,36 @@ impl Org {
     /// The presence statuses.
     ///
     /// # Errors
-    /// A call failed.
+    /// A call failed, or a row of it is none: a status without one of its channels would be taken for another.
     pub async fn statuses(&self) -> Result<Vec<StatusEntry>, Error> {
+        const CALL: &str = "statuses";
         let queries = [
             ("statuses", "SELECT Id,DeveloperName,MasterLabel FROM ServicePresenceStatus"),
-            ("channels", "SELECT ServicePresenceStatusId FROM ServiceChannelStatus"),
+            (
+                "channels",
+                "SELECT ServicePresenceStatusId,ServiceChannelId,ServiceChannel.DeveloperName FROM ServiceChannelStatus",
+            ),
         ];
-        let mut found = self.queries::<Box<RawValue>>("statuses", &queries).await?.into_iter();
-        let (statuses, channels) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
-        let channel = |raw: Box<RawValue>| {
-            let channel: wire::Channel = serde_json::from_str(raw.get()).ok()?;
-            channel.service_presence_status_id.parse().ok()
-        };
-        let online: BTreeSet<PresenceStatusId> = channels.into_iter().filter_map(channel).collect();
+        let mut found = self.queries::<Box<RawValue>>(CALL, &queries).await?.into_iter();
+        let (statuses, rows) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
+        let mut channels: BTreeMap<PresenceStatusId, BTreeSet<String>> = BTreeMap::new();
+        for raw in rows {
+            let row = wire::channel(&raw).ok_or_else(|| odd(CALL, "a row of ServiceChannelStatus is none"));
+            let (status, channel) = row?;
+            channels.entry(status).or_default().insert(channel);
+        }
         let status = |raw: Box<RawValue>| {
             let status: wire::Status = serde_json::from_str(raw.get()).ok()?;
             let id = status.id.parse().ok()?;
             Some(StatusEntry {
                 status: id,
-                developer_name: status.developer_name.unwrap_or_default(),
-                label: status.master_label.unwrap_or_default(),
-                kind: if online.contains(&id) { PresenceKind::Online } else { PresenceKind::Busy },
+                label: status.master_label.unwrap_or_else(|| status.developer_name.clone()),
+                developer_name: status.developer_name,
+                channels: channels.remove(&id).unwrap_or_default().into_iter().collect(),
             })
         };
-        Ok(statuses.into_iter().filter_map(status).collect())
+        let statuses: Option<Vec<StatusEntry>> = statuses.into_iter().map(status).collect();
+        Ok(statuses.ok_or_else(|| odd(CALL, "a row of ServicePresenceStatus is none"))?)
     }
 
     /// The users that the service user may see, inactive ones too.

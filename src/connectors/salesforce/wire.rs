@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::reads::Row;
-use crate::domain::TimeMs;
+use crate::domain::{PresenceStatusId, TimeMs};
 
 /// A page of what a query found.
 #[derive(Debug, Deserialize)]
@@ -68,17 +68,25 @@ struct Presence {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Status {
     pub(super) id: String,
-    #[serde(default)]
-    pub(super) developer_name: Option<String>,
-    #[serde(default)]
+    pub(super) developer_name: String,
     pub(super) master_label: Option<String>,
 }
 
 /// A `ServiceChannelStatus`: a status takes work of a channel.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Channel {
-    pub(super) service_presence_status_id: String,
+struct Channel {
+    service_presence_status_id: String,
+    service_channel_id: String,
+    /// None where the user may not see it.
+    service_channel: Option<Named>,
+}
+
+/// What a row leads to.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named {
+    developer_name: Option<String>,
 }
 
 /// A `User`.
@@ -124,6 +132,14 @@ pub(super) fn row(raw: &RawValue) -> Option<Row> {
         },
         modified: time(&row.system_modstamp)?,
     })
+}
+
+/// A status and a channel that it takes work of, where that can be read. A channel without a name goes by its id.
+pub(super) fn channel(raw: &RawValue) -> Option<(PresenceStatusId, String)> {
+    let row: Channel = serde_json::from_str(raw.get()).ok()?;
+    let name = row.service_channel.and_then(|channel| channel.developer_name);
+    let name = name.filter(|name| !name.is_empty()).unwrap_or(row.service_channel_id);
+    Some((row.service_presence_status_id.parse().ok()?, name))
 }
 
 /// A time as Salesforce writes it: `2026-01-05T10:00:00.000+0000`.
@@ -179,6 +195,23 @@ mod tests {
         for text in ["null", "7", "[]", "{}"] {
             assert_eq!(row(&raw(text)), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_channel_has_a_name_or_its_id() {
+        let row = r#"{"ServicePresenceStatusId":"0N5000000000001AAA","ServiceChannelId":"0N9000000000001","ServiceChannel":NAMED}"#;
+        for (named, expected) in [
+            (r#"{"attributes":{},"DeveloperName":"Chat"}"#, Some("Chat")),
+            (r#"{"DeveloperName":null}"#, Some("0N9000000000001")),
+            (r#"{"DeveloperName":""}"#, Some("0N9000000000001")),
+            ("null", Some("0N9000000000001")),
+            ("7", None),
+        ] {
+            let found = channel(&raw(&row.replace("NAMED", named)));
+            assert_eq!(found.as_ref().map(|(_, name)| name.as_str()), expected, "{named}");
+        }
+        let elsewhere = row.replace("0N5000000000001AAA", "005000000000001").replace("NAMED", "null");
+        assert_eq!(channel(&raw(&elsewhere)), None);
     }
 
     #[test]

@@ -28,10 +28,22 @@ struct Chosen {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Edit {
     is_active: Option<bool>,
+    email: Option<String>,
     #[serde(default)]
     grant: Vec<String>,
     #[serde(default)]
     revoke: Vec<String>,
+}
+
+/// A status that an administrator makes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Made {
+    developer_name: String,
+    label: Option<String>,
+    /// The developer names of the channels that it takes work of.
+    #[serde(default)]
+    channels: Vec<String>,
 }
 
 /// What an administrator changes of a status.
@@ -80,6 +92,7 @@ impl World {
                 }
             }
             ("GET", ["statuses"]) => Reply::json(200, self.statuses()),
+            ("POST", ["statuses"]) => self.make_status(request, now),
             ("POST", ["statuses", id]) => match self.records.status(id).map(|status| status.id) {
                 Some(id) => self.change_status(request, id, now),
                 None => none_such("status"),
@@ -191,7 +204,7 @@ impl World {
     }
 
     fn change_user(&mut self, request: &Request, id: UserId, now: TimeMs) -> Reply {
-        let Edit { is_active, grant, revoke } = match serde_json::from_slice(&request.body) {
+        let Edit { is_active, email, grant, revoke } = match serde_json::from_slice(&request.body) {
             Ok(edit) => edit,
             Err(why) => return Reply::error(400, "bad_request", &why.to_string()),
         };
@@ -208,6 +221,10 @@ impl World {
                 user.is_active = !user.is_active;
                 user.modified = now;
             }
+            if let Some(email) = email {
+                user.email = email;
+                user.modified = now;
+            }
         }
         // Who may not log in any more is logged out.
         let ended = if is_active == Some(false) {
@@ -216,6 +233,17 @@ impl World {
             Ok(())
         };
         ended.map_or_else(refused, |()| Reply::empty(204))
+    }
+
+    fn make_status(&mut self, request: &Request, now: TimeMs) -> Reply {
+        let Made { developer_name, label, channels } = match serde_json::from_slice(&request.body) {
+            Ok(made) => made,
+            Err(why) => return Reply::error(400, "bad_request", &why.to_string()),
+        };
+        match self.records.make_status((developer_name, label), &channels, now) {
+            Ok(()) => Reply::empty(204),
+            Err(why) => Reply::error(400, "refused", why),
+        }
     }
 
     fn change_status(&mut self, request: &Request, id: PresenceStatusId, now: TimeMs) -> Reply {

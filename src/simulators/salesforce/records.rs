@@ -143,8 +143,39 @@ impl Records {
     /// A status that there is, by its id in either form or its developer name.
     pub(super) fn status(&self, text: &str) -> Option<&Status> {
         let by_id = text.parse().ok().and_then(|id: PresenceStatusId| self.statuses.get(&id));
-        let by_name = || self.statuses.values().find(|status| status.developer_name == text);
-        by_id.or_else(by_name).filter(|status| !status.is_deleted)
+        let mut all = self.statuses.values();
+        let by_name = || all.find(|status| !status.is_deleted && status.developer_name == text);
+        by_id.filter(|status| !status.is_deleted).or_else(by_name)
+    }
+
+    /// Makes a status that is granted to nobody yet; without a label it is called by its developer name.
+    pub(super) fn make_status(
+        &mut self,
+        (developer_name, label): (String, Option<String>),
+        channels: &[String],
+        now: TimeMs,
+    ) -> Result<(), &'static str> {
+        if self.status(&developer_name).is_some() {
+            return Err("there is such a status");
+        }
+        let channel = |name: &String| {
+            let found = self.channels.values().find(|channel| channel.developer_name == name);
+            found.map(|channel| channel.id).ok_or("there is no such channel")
+        };
+        let channels: Vec<SalesforceId> = channels.iter().map(channel).collect::<Result<_, _>>()?;
+        // One that was deleted keeps its number.
+        let id = ids::status(self.statuses.len() as u64 + 1);
+        for channel in channels {
+            // Those of a deleted status are free again.
+            let free = (1..).map(ids::channel_status).find(|row| !self.channel_statuses.contains_key(row));
+            let row = free.ok_or("there are too many of them")?;
+            self.channel_statuses.insert(row, ChannelStatus { id: row, channel, status: id });
+        }
+        let label = label.unwrap_or_else(|| developer_name.clone());
+        let status =
+            Status { id, developer_name, label, language: "en_US", is_deleted: false, modified: now };
+        self.statuses.insert(id, status);
+        Ok(())
     }
 
     /// Whether work is taken in a status.

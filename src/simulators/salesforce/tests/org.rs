@@ -72,6 +72,36 @@ fn an_administrator_changes_who_may_use_what() {
 }
 
 #[test]
+fn an_administrator_makes_statuses_and_changes_addresses() {
+    let mut rig = Rig::new(settings());
+    let make = |rig: &mut Rig, body: &Value| rig.control("POST", "/statuses", body).status;
+    let channels = "SELECT ServiceChannel.DeveloperName FROM ServiceChannelStatus WHERE ServicePresenceStatus.DeveloperName = 'Escalation'";
+    let escalation =
+        json!({"developerName": "Escalation", "label": "Eskalation", "channels": ["Chat", "Phone"]});
+    for (body, status) in [
+        (json!({"developerName": "Lunch"}), 400),
+        (json!({"developerName": "Escalation", "channels": ["Fax"]}), 400),
+        (json!({"label": "Eskalation"}), 400),
+        (escalation.clone(), 204),
+        (escalation.clone(), 400),
+    ] {
+        assert_eq!(make(&mut rig, &body), status, "{body}");
+    }
+    assert_eq!(rig.query(channels)["totalSize"], 2);
+    // One that was deleted may be made again, as another one.
+    assert_eq!(rig.control("POST", "/statuses/Escalation", &json!({"delete": true})).status, 204);
+    assert_eq!(make(&mut rig, &escalation), 204);
+    assert_eq!(rig.query(channels)["totalSize"], 2);
+    let ids = rig.query("SELECT Id FROM ServicePresenceStatus");
+    assert_eq!(ids["totalSize"], 12);
+
+    let user = ids::long(ids::user(1).id());
+    let email = json!({"email": "new@example.com"});
+    assert_eq!(rig.control("POST", &format!("/users/{user}"), &email).status, 204);
+    assert_eq!(rig.query("SELECT Id FROM User WHERE Email = 'new@example.com'")["records"][0]["Id"], user);
+}
+
+#[test]
 fn browsers_in_this_process_set_and_are_told() {
     let (private, public) = rsa_key("bridge");
     let key = BridgeKey {

@@ -1,10 +1,9 @@
 //! What the directory needs of a tenant.
 
-use lockstep::config::{Config, LinkBy as Configured};
 use lockstep::connectors::cxone::{AgentEntry, Tenant};
 use lockstep::connectors::http::Error;
-use lockstep::directory::{Code, Contact, CxoneVocabulary, Directory, LinkBy, Listed, TeamEntry};
-use lockstep::domain::{AccountName, Link, OutStateId, TeamId};
+use lockstep::directory::{Code, Contact, CxoneVocabulary, Directory, Listed, TeamEntry};
+use lockstep::domain::{AccountName, OutStateId, TeamId};
 
 /// Out-states up to this one are CXone's own.
 const RESERVED_MAX: u32 = 3;
@@ -35,11 +34,11 @@ pub(in crate::cli) struct Put {
 }
 
 impl Got {
-    /// Asks the tenant for all: who was removed is told in no change, and who was forgotten must not come back.
+    /// Asks the tenant for all.
     ///
     /// # Errors
     /// A call failed.
-    pub(in crate::cli) async fn read(tenant: &Tenant) -> Result<Got, Error> {
+    pub(super) async fn read(tenant: &Tenant) -> Result<Got, Error> {
         let agents = tenant.agents(None).await?;
         let mut missing = Vec::new();
         let codes = or_missing(tenant.codes().await, "the unavailable codes", &mut missing)?;
@@ -65,6 +64,21 @@ impl Got {
         }
         let listed = agents.agents.into_iter().map(listed).collect();
         Ok(Got { codes, teams, listed, hidden: agents.hidden, missing })
+    }
+
+    /// Puts it into a directory. What could not be read stays as it was known.
+    pub(super) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
+        let Got { codes, teams, listed, hidden, missing } = self;
+        let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
+        let codes = codes.unwrap_or_else(|| known.codes().to_vec());
+        let mut teams = teams.unwrap_or_else(|| known.teams().to_vec());
+        for team in teams.iter_mut().filter(|team| team.codes.is_none()) {
+            team.codes = known.team(team.id).and_then(|known| known.codes.clone());
+        }
+        let vocabulary = CxoneVocabulary::new(codes, teams);
+        let (agents, teams, codes) = (listed.len(), vocabulary.teams().len(), vocabulary.codes().len());
+        let linked_and_not_listed = directory.replace_tenant(account, vocabulary, listed);
+        Put { agents, teams, codes, hidden, linked_and_not_listed, missing }
     }
 }
 
@@ -108,44 +122,4 @@ async fn codes_of(
         codes.dedup();
         codes
     }))
-}
-
-/// Puts what a tenant has into a directory. What could not be read stays as it was known.
-pub(in crate::cli) fn put(account: AccountName, got: Got, directory: &mut Directory) -> Put {
-    let Got { codes, teams, listed, hidden, missing } = got;
-    let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
-    let codes = codes.unwrap_or_else(|| known.codes().to_vec());
-    let mut teams = teams.unwrap_or_else(|| known.teams().to_vec());
-    for team in teams.iter_mut().filter(|team| team.codes.is_none()) {
-        team.codes = known.team(team.id).and_then(|known| known.codes.clone());
-    }
-    let vocabulary = CxoneVocabulary::new(codes, teams);
-    let (agents, teams, codes) = (listed.len(), vocabulary.teams().len(), vocabulary.codes().len());
-    let linked_and_not_listed = directory.replace_tenant(account, vocabulary, listed);
-    Put { agents, teams, codes, hidden, linked_and_not_listed, missing }
-}
-
-/// Links those of whom it is known who they are. Tells how many these are, and how many are left.
-pub(in crate::cli) fn link_matches(directory: &mut Directory, config: &Config) -> (usize, usize) {
-    let matches = directory.matches(&order(config));
-    let all = matches.len();
-    let mut matched = 0;
-    for (cxone, found) in matches {
-        if let Ok(salesforce) = found
-            && directory.link(Link { salesforce, cxone })
-        {
-            matched += 1;
-        }
-    }
-    (matched, all - matched)
-}
-
-/// By what people are linked.
-pub(in crate::cli) fn order(config: &Config) -> Vec<LinkBy> {
-    let one = |by: &Configured| match by {
-        Configured::Email => LinkBy::Email,
-        Configured::FederationId => LinkBy::FederationId,
-        Configured::UserName => LinkBy::UserName,
-    };
-    config.directory.link_by.iter().map(one).collect()
 }
