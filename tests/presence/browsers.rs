@@ -20,7 +20,7 @@ fn whatever_they_do(transport: Transport) {
     let mut how = How::of(12);
     how.consoles.transport = transport;
     how.consoles.rowless_percent = 40;
-    let site = Site::new(On::Directory, "whatever", how);
+    let site = Site::new(On::Directory, &format!("whatever-{transport:?}").to_lowercase(), how);
     let running = site.run_all();
     site.open_consoles();
     let everybody = || site.people.iter().map(|person| person.user);

@@ -16,8 +16,7 @@ fn a_link_is_removed_while_a_command_is_out() {
     assert!(site.consoles.sleep(leaves.user));
     site.chooses_in_cxone(&leaves, LUNCH);
     site.comes("the command is out", || site.commands(leaves.agent).last() == Some(&site.status(LUNCH.name)));
-    let (salesforce, cxone) = (leaves.link.salesforce.to_string(), leaves.link.cxone.to_string());
-    site.command(&["directory", "unlink", &salesforce, &cxone, "--reason", "he leaves"]);
+    site.command(&["directory", "unlink", &leaves.agent.to_string(), "--reason", "he leaves"]);
     assert!(site.consoles.wake(leaves.user));
     site.chooses_in_cxone(&stays, BREAK);
     site.comes("the other goes on", || site.shows(&stays, BREAK));

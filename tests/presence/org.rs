@@ -1,5 +1,6 @@
 //! What goes wrong with an org as it is read: in the end nothing is lost, and browsers do not care.
 
+use lockstep::simulators::salesforce::Variants;
 use serde_json::{Value, json};
 
 use crate::ground::On;
@@ -108,17 +109,19 @@ fn browsers_do_not_care_whether_the_org_can_be_read() {
 /// What the contract leaves open: rows with a gap between them, stale ones, noise, rows that open anew; pages of three.
 #[test]
 fn every_variant_of_rows_is_survived() {
-    for variant in [
-        json!({"gapMs": 300}),
-        json!({"staleEvery": 3, "pageSize": 3}),
-        json!({"noiseEveryMs": 200, "setAgainOpens": true}),
-        json!({"dateOffsetMs": -90_000}),
+    let plain = Variants::default;
+    for variants in [
+        Variants { gap_ms: 300, ..plain() },
+        Variants { stale_every: 3, page_size: 3, ..plain() },
+        Variants { noise_every_ms: 200, set_again_opens: true, ..plain() },
+        Variants { date_offset_ms: -90_000, ..plain() },
+        Variants { date_offset_ms: 90_000, ..plain() },
     ] {
-        println!("{variant}");
+        println!("{variants:?}");
         let mut how = How::of(6);
         how.snapshot_interval_s = 10;
+        how.salesforce.variants = variants;
         let site = Site::new(On::Directory, "variants", how);
-        site.salesforce.control("POST", "/settings", &variant);
         let running = site.run_all();
         for (round, choice) in [LUNCH, AVAILABLE, BREAK].into_iter().enumerate() {
             for person in &site.people {

@@ -12,12 +12,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lockstep::bus::{AnyBus, Bus, From, Reader, Records, Topic, TopicsPlan, Until};
-use lockstep::codec::{Codec, Command, Event, Operator, Order, What};
+use lockstep::codec::{Codec, Command, Decision, Event, Operator, Order, What};
 use lockstep::control::Control;
 use lockstep::directory::{Directory, agent_id};
 use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::domain::{
-    AgentId, CxoneAgent, CxoneAgentId, Link, Platform, SalesforceStatus, SalesforceUser, Status, UserId,
+    AgentId, CxoneAgent, CxoneAgentId, CxoneStatus, Link, OutStateId, Platform, SalesforceStatus,
+    SalesforceUser, Status, UserId,
 };
 use lockstep::engine::Verdict;
 use lockstep::rules;
@@ -429,10 +430,46 @@ set_timeout_ms = 1000
     }
 
     /// Waits until everybody shows on both platforms what was chosen.
+    /// Waits until both platforms show what everybody has chosen, and that is known: nobody chooses something else within the same
+    /// moment. Who does may choose what we are just setting, and no feed can tell that.
     pub(crate) fn comes_into_step(&self, what: &str, chosen: &[Choice]) {
-        self.comes(what, || {
-            self.people.iter().zip(chosen).all(|(person, choice)| self.shows(person, *choice))
+        let begun = Instant::now();
+        loop {
+            let out = self.people.iter().zip(chosen).find(|(person, choice)| !self.shows(person, **choice));
+            let out = out.or_else(|| {
+                let known = self.known();
+                self.people.iter().zip(chosen).find(|(person, choice)| {
+                    let (state, code) = choice.cxone;
+                    let cxone = match code {
+                        Some(code) => CxoneStatus::Code(OutStateId::new(code as u32)),
+                        None if state == 1 => CxoneStatus::Available,
+                        None => CxoneStatus::LoggedOut,
+                    };
+                    let shown = [Status::Salesforce(self.status(choice.name)), Status::Cxone(cxone)];
+                    known.get(&person.agent) != Some(&shown.map(Some))
+                })
+            });
+            let Some((person, choice)) = out else { return };
+            if begun.elapsed() >= PATIENCE / 2 {
+                let decided = self.decided(person.agent).join("\n");
+                panic!("{what}: {} is not in {choice:?}:\n{decided}{}", person.number, self.tell());
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// What everybody was seen in last: in Salesforce, and in CXone.
+    fn known(&self) -> BTreeMap<AgentId, [Option<Status>; 2]> {
+        let seen = self.events(|event| match &event.what {
+            What::Observation(seen) => event.agent.map(|agent| (agent, seen.status)),
+            _ => None,
         });
+        let mut known = BTreeMap::new();
+        for (agent, status) in seen {
+            let of_agent: &mut [Option<Status>; 2] = known.entry(agent).or_default();
+            of_agent[usize::from(status.platform() == Platform::Cxone)] = Some(status);
+        }
+        known
     }
 
     /// What everybody shows, for who looks for what is wrong.
@@ -488,6 +525,23 @@ set_timeout_ms = 1000
                 },
                 _ => None,
             }
+        })
+    }
+
+    /// What was decided about somebody, in the order of the log.
+    fn decided(&self, of: AgentId) -> Vec<String> {
+        self.read(Topic::Decisions, |value| {
+            let decision: Decision<'_> = self.codec.decode(value).unwrap();
+            let shown = (decision.salesforce_shown, decision.cxone_shown);
+            (decision.agent == Some(of)).then(|| {
+                let (at, kind) = (decision.at.as_unix_ms(), decision.event_kind);
+                let commands = (
+                    decision.to_salesforce.map(|one| one.sequence),
+                    decision.to_cxone.map(|one| one.sequence),
+                );
+                let intent = if decision.new_intent { "intent" } else { "" };
+                format!("{at} {kind:?} {:?} {shown:?} {intent} {commands:?}", decision.reason)
+            })
         })
     }
 

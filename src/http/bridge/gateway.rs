@@ -230,6 +230,7 @@ impl Work {
                 hub.disconnected_elsewhere(agent, (&gateway, epoch), now, out);
             }
             Read::DealtWith(name) => hub.dealt_with(name),
+            Read::Known(agent, known) => hub.know(agent, known),
         }
     }
 

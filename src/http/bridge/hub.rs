@@ -7,7 +7,7 @@ use super::message::{CommandName, Done, Down, Reason, Told};
 use super::seat::{ConnectionId, Holder, Kept, Order, RESUMED_WITHIN, SAID_AGAIN_AFTER, Seat, Tab, outcome};
 use crate::codec::{Connection, Observation, What};
 use crate::connectors::http::moved;
-use crate::domain::{AgentId, DurationMs, Feed, Status, TimeMs, UserId};
+use crate::domain::{AgentId, Cause, DurationMs, Feed, SalesforceStatus, Status, TimeMs, UserId};
 use crate::engine::{Epoch, Verdict};
 
 /// So often something is heard of a connection that lives, in s.
@@ -45,6 +45,15 @@ pub(super) struct Came {
     pub(super) session: Option<String>,
 }
 
+/// What the engine knows of an agent, as far as a gateway needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// What Salesforce shows.
+    pub(super) shown: Option<SalesforceStatus>,
+    /// The number of the newest browser.
+    pub(super) epoch: Option<Epoch>,
+}
+
 /// What a gateway knows of an org.
 pub(super) struct Hub {
     /// Its name, as events have it.
@@ -53,6 +62,7 @@ pub(super) struct Hub {
     users: HashMap<AgentId, UserId>,
     agents: HashMap<UserId, AgentId>,
     seats: HashMap<UserId, Seat>,
+    known: HashMap<AgentId, Known>,
     /// The highest number that was given here.
     epoch: u64,
 }
@@ -69,13 +79,22 @@ pub(super) struct Now {
 impl Hub {
     /// One that knows nobody. A user may have so many connections.
     pub(super) fn new(gateway: String, connections_max: usize) -> Hub {
-        let (users, agents, seats) = Default::default();
-        Hub { gateway, connections_max, users, agents, seats, epoch: 0 }
+        let (users, agents, seats, known) = Default::default();
+        Hub { gateway, connections_max, users, agents, seats, known, epoch: 0 }
     }
 
     /// How many agents are held here.
     pub(super) fn held(&self) -> usize {
         self.seats.values().filter(|seat| seat.agent.is_some() && seat.holder.is_some()).count()
+    }
+
+    /// The engine has learned something of an agent; or forgotten him.
+    pub(super) fn know(&mut self, agent: AgentId, known: Known) {
+        if known == Known::default() {
+            self.known.remove(&agent);
+        } else {
+            self.known.insert(agent, known);
+        }
     }
 
     /// Somebody is linked from now on. If he is here, he is asked what he is in.
@@ -121,10 +140,11 @@ impl Hub {
     }
 
     /// A number that is higher than any that was given before, as far as anybody here can know.
-    fn next_epoch(&mut self, now: Now, told: u64, elsewhere: Option<Epoch>) -> Epoch {
+    fn next_epoch(&mut self, agent: Option<AgentId>, now: Now, told: u64, elsewhere: Option<Epoch>) -> Epoch {
         let time = u64::try_from(now.time.as_unix_ms()).unwrap_or(0);
         let told = if told > time + EPOCH_AHEAD_MAX { 0 } else { told };
-        let elsewhere = elsewhere.map_or(0, |epoch| epoch.0);
+        let known = agent.and_then(|agent| self.known.get(&agent)?.epoch);
+        let elsewhere = elsewhere.max(known).map_or(0, |epoch| epoch.0);
         self.epoch = time.max(told + 1).max(elsewhere + 1).max(self.epoch + 1);
         Epoch(self.epoch)
     }
@@ -153,7 +173,7 @@ impl Hub {
             return;
         }
         let elsewhere = seat.elsewhere;
-        let epoch = self.next_epoch(now, told, elsewhere);
+        let epoch = self.next_epoch(agent, now, told, elsewhere);
         let tab = Tab { connection, page, epoch, offset: DurationMs::default() };
         out.push(welcome(connection, epoch.0, agent.is_some(), session));
         let Some(seat) = self.seats.get_mut(&user) else { return };
@@ -188,8 +208,8 @@ impl Hub {
     /// Of the pages that stand by, the newest holds him.
     fn promote(&mut self, user: UserId, now: Now, out: &mut Vec<Action>) {
         let Some(seat) = self.seats.get_mut(&user) else { return };
-        let (Some(mut tab), elsewhere) = (seat.tabs.pop(), seat.elsewhere) else { return };
-        tab.epoch = self.next_epoch(now, 0, elsewhere);
+        let (Some(mut tab), agent, elsewhere) = (seat.tabs.pop(), seat.agent, seat.elsewhere) else { return };
+        tab.epoch = self.next_epoch(agent, now, 0, elsewhere);
         out.push(Action::Send(tab.connection, Down::hold(tab.epoch)));
         self.hold(user, tab, now, out);
     }
@@ -361,6 +381,13 @@ impl Hub {
         let offset = tab.offset;
         let holds = seat.held_by().is_some_and(|tab| tab.connection == connection);
         let Some(agent) = seat.agent.filter(|_| holds) else { return };
+        let known = self.known.entry(agent).or_default();
+        // What shows him in it already says nothing new, where nobody knows since when: he may have come back.
+        let is_repeated = told.since.is_none() && told.cause == Cause::Unknown;
+        if is_repeated && known.shown == Some(told.status) {
+            return;
+        }
+        known.shown = Some(told.status);
         let there = now.time + offset;
         let since = told.since.filter(|since| since.since(there) <= START_AHEAD_MAX);
         let observation = Observation {

@@ -1,14 +1,16 @@
-//! What a gateway reads of the bus: links from the beginning; commands, and what other gateways say, from now on.
+//! What a gateway reads of the bus: links, and what is known of agents, from the beginning; commands, and what other gateways say, from
+//! now on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::gateway::{Input, Port};
+use super::hub::Known;
 use super::message::CommandName;
 use super::seat::Order;
 use crate::bus::{self, Bus, From, Reader, Record, Records, Topic, TopicName, TopicsPlan, Until};
-use crate::codec::{self, Addressee, Codec, Command, Event, What};
+use crate::codec::{self, Addressee, Codec, Command, Event, State, What};
 use crate::connectors::{Error, Linking, Links};
 use crate::domain::{AccountName, AgentId, Platform, Remedy, Status, UserId};
 use crate::engine::Epoch;
@@ -26,6 +28,7 @@ pub(super) enum Read {
     Connected { agent: AgentId, gateway: String, epoch: Epoch },
     Disconnected { agent: AgentId, gateway: String, epoch: Epoch },
     DealtWith(CommandName),
+    Known(AgentId, Known),
 }
 
 /// A thread that reads.
@@ -36,16 +39,19 @@ pub(super) struct Reading<R> {
     links: Links<UserId>,
     directory: TopicName,
     commands: TopicName,
+    states: TopicName,
 }
 
 impl<R: Reader> Reading<R> {
-    /// Begins at the end of all but the directory: who connects is told what is decided after that.
+    /// Begins at the end of commands and events: who connects is told what is decided after that.
     pub(super) fn begin<B: Bus<Reader = R>>(
         (bus, codec, plan): &(Arc<B>, Arc<Codec>, TopicsPlan),
         account: AccountName,
     ) -> Result<Reading<R>, Error> {
         let (directory, commands) = (plan.name(Topic::Directory), plan.name(Topic::CommandsSalesforce));
+        let states = plan.name(Topic::State);
         let mut starts = vec![(directory.partition(0), From::Beginning)];
+        starts.extend((0..plan.partitions).map(|partition| (states.partition(partition), From::Beginning)));
         for topic in [&commands, &plan.name(Topic::Events)] {
             for partition in 0..plan.partitions {
                 let place = topic.partition(partition);
@@ -57,7 +63,7 @@ impl<R: Reader> Reading<R> {
         let links = Links::new(account, |link, account| {
             (link.salesforce.account == account).then_some(link.salesforce.user)
         });
-        Ok(Reading { reader, codec: Arc::clone(codec), account, links, directory, commands })
+        Ok(Reading { reader, codec: Arc::clone(codec), account, links, directory, commands, states })
     }
 
     /// Reads until it is over.
@@ -105,7 +111,13 @@ impl<R: Reader> Reading<R> {
         }
         let is_command = topic == self.commands.as_str();
         let value = record.value.unwrap_or_default();
-        let read = if is_command { self.command(value) } else { self.event(value) };
+        let read = if is_command {
+            self.command(value)
+        } else if topic == self.states.as_str() {
+            self.state(record)
+        } else {
+            self.event(value)
+        };
         match read {
             // The processor sets aside events that nobody can read.
             Err(why) if why.remedy() == Remedy::Reject => {
@@ -137,6 +149,20 @@ impl<R: Reader> Reading<R> {
                 Status::Cxone(_) => None,
             },
         })
+    }
+
+    /// What the engine knows of an agent.
+    fn state(&self, record: &Record<'_>) -> Result<Option<Read>, codec::Error> {
+        let agent = record.key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse().ok());
+        let Some(agent) = agent else { return Ok(None) };
+        let Some(value) = record.value else { return Ok(Some(Read::Known(agent, Known::default()))) };
+        let state = self.codec.read::<State<'_>>(value)?;
+        if state.link.salesforce.account != self.account {
+            return Ok(None);
+        }
+        let remembered = state.agent.remembered();
+        let shown = remembered.salesforce.shown.map(|shown| shown.status);
+        Ok(Some(Read::Known(agent, Known { shown, epoch: remembered.epoch })))
     }
 
     fn event(&self, value: &[u8]) -> Result<Option<Read>, codec::Error> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::codec::What;
 use crate::domain::{AgentId, Cause, SalesforceStatus, Status, TimeMs, UserId};
 use crate::engine::{Epoch, Sequence, Verdict};
-use crate::http::bridge::hub::{Action, Came, Hub, Now};
+use crate::http::bridge::hub::{Action, Came, Hub, Known, Now};
 use crate::http::bridge::message::{Done, Down, Told, Up};
 use crate::http::bridge::seat::{ConnectionId, Order};
 
@@ -251,6 +251,14 @@ fn the_number_is_above_what_the_browser_was_told() {
     script.link(1);
     let told = START.cast_unsigned() + 5_000;
     assert_eq!(script.come(0, 1, "page-one", told), ["1: welcome 5001 holds", "connected 5001"]);
+    // What another gateway gave before this one began, whose clock was ahead.
+    let ahead = Epoch(START.cast_unsigned() + 9_000);
+    script.then(0, |hub, _, _| hub.know(agent(1), Known { shown: None, epoch: Some(ahead) }));
+    script.go(0, 1, true);
+    assert_eq!(script.come(0, 3, "page-three", 0), ["3: welcome 9001 holds", "connected 9001"]);
+    let mut script = Script::new();
+    script.link(1);
+    script.come(0, 1, "page-one", told);
     // What no clock of ours can have said is not believed.
     assert_eq!(
         script.come(0, 2, "page-two", u64::MAX),
@@ -322,6 +330,15 @@ fn a_status_has_the_start_that_is_known_best() {
     let mut script = Script::connected();
     script.ms = 1_000;
     assert_eq!(script.shows(1, told), ["shows since 1000 Agent no row offset 0"]);
+    // A page that comes back says what he is in, and not since when: that is nothing new.
+    let again = Told { cause: Cause::Unknown, ..told };
+    assert_eq!(script.shows(1, again), none());
+    script.then(0, |hub, _, _| hub.know(agent(1), Known { shown: Some(status(2)), epoch: None }));
+    assert_eq!(
+        script.shows(1, again),
+        ["shows since 1000 Unknown no row offset 0"],
+        "the engine knows another"
+    );
     let rowed = Told { row, since: at(900), now: at(1_400), ..told };
     assert_eq!(script.shows(1, rowed), ["shows since 900 Agent row offset 0"], "clocks that agree, nearly");
     let ahead = Told { row, since: at(900), now: at(4_000), ..told };
