@@ -114,8 +114,8 @@ fn every_variant_of_rows_is_survived() {
         Variants { gap_ms: 300, ..plain() },
         Variants { stale_every: 3, page_size: 3, ..plain() },
         Variants { noise_every_ms: 200, set_again_opens: true, ..plain() },
-        Variants { date_offset_ms: -90_000, ..plain() },
-        Variants { date_offset_ms: 90_000, ..plain() },
+        Variants { date_offset_ms: -20_000, ..plain() },
+        Variants { date_offset_ms: 20_000, ..plain() },
     ] {
         println!("{variants:?}");
         let mut how = How::of(6);
@@ -123,6 +123,8 @@ fn every_variant_of_rows_is_survived() {
         how.salesforce.variants = variants;
         let site = Site::new(On::Directory, "variants", how);
         let running = site.run_all();
+        // Clocks are known to half a second: who chooses within that of another choice may lose.
+        site.comes_into_step("the beginning", &vec![AVAILABLE; 6]);
         for (round, choice) in [LUNCH, AVAILABLE, BREAK].into_iter().enumerate() {
             for person in &site.people {
                 site.chooses_in_salesforce(person, choice);
