@@ -109,7 +109,7 @@ fn who_speaks_too_fast_has_to_go() {
         browser.welcome();
         let before = site.said(person).len();
         for _ in 0..40 {
-            browser.say(&json!({"type": "status", "status": LUNCH}));
+            browser.say(&json!({"type": "status", "status": LUNCH, "reason": "OmniManualStatusChange"}));
         }
         // So many at once after a rest are taken.
         site.comes_to_say_so_much(person, before + 40);
@@ -126,7 +126,7 @@ fn who_speaks_too_fast_has_to_go() {
         browser.is_told_to_go("too_many", Some(10_000));
         assert_eq!(gateway.ended("too_many"), count, "{way:?}");
         assert!(other.has_heard_nothing());
-        other.say(&json!({"type": "status", "status": null}));
+        other.say(&json!({"type": "status", "status": null, "reason": "OmniManualStatusChange"}));
         site.comes_to_say_so_much(&site.people[1], 1 + count as usize);
     }
     gateway.end();
@@ -155,7 +155,7 @@ fn anothers_acknowledgement_is_not_taken() {
             until("it is counted", || foreign() == 3 * (count - 1) + more);
         }
         let before = site.said(stranger).len();
-        browser.say(&json!({"type": "status", "status": LUNCH}));
+        browser.say(&json!({"type": "status", "status": LUNCH, "reason": "OmniManualStatusChange"}));
         let said = site.comes_to_say_so_much(stranger, before + 1);
         assert!(matches!(said.last(), Some(Said::Shows(_))), "{way:?}: he may stay: {said:#?}");
         browser.close();
