@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::gateway::{Input, Out, Port, WAITING_MAX};
 use super::hub::{Came, HEARTBEAT_S};
@@ -105,11 +106,12 @@ pub(super) fn admit(
 pub(super) async fn carry(mut guest: Guest, mut transport: impl Transport) {
     let (connection, user, port) = (guest.connection, guest.user, guest.port.clone());
     let bridge = Arc::clone(&guest.bridge);
-    let is_wanted = match talk(&mut guest, &mut transport).await {
+    let (outs, to) = (&mut guest.outs, Listener { connection, user, port: &port, bridge: &bridge });
+    let is_wanted = match talk_with(outs, &mut transport, &mut |up| to.hear(up)).await {
         Ended::ByPage { is_wanted } => is_wanted,
         Ended::ByUs(reason) => {
             bridge.metrics.ended(reason.name());
-            let _ = transport.send(&Down::bye(reason)).await;
+            let _ = transport.send(&Down::bye(reason, connection.0)).await;
             false
         }
         Ended::TooSlow => {
@@ -120,7 +122,9 @@ pub(super) async fn carry(mut guest: Guest, mut transport: impl Transport) {
     port.say(Input::Gone { connection, user, is_wanted });
 }
 
-enum Ended {
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
     ByPage {
         is_wanted: bool,
     },
@@ -129,13 +133,18 @@ enum Ended {
     TooSlow,
 }
 
-async fn talk(guest: &mut Guest, transport: &mut impl Transport) -> Ended {
+/// Tells what comes from the hub, and has `hear` take what the browser says, which says whether that is a message.
+pub(super) async fn talk_with(
+    outs: &mut mpsc::Receiver<Out>,
+    transport: &mut impl Transport,
+    hear: &mut (impl FnMut(Up) -> bool + Send),
+) -> Ended {
     let mut heard = Instant::now();
-    let mut budget = Budget::new(RATE, heard);
-    let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+    let mut budget = Budget::new(RATE, heard.into_std());
+    let mut heartbeat = tokio::time::interval_at(heard + HEARTBEAT, HEARTBEAT);
     loop {
         tokio::select! {
-            out = guest.outs.recv() => match out {
+            out = outs.recv() => match out {
                 Some(Out::Message(down)) => {
                     if !transport.send(&down).await {
                         return Ended::ByPage { is_wanted: false };
@@ -150,11 +159,11 @@ async fn talk(guest: &mut Guest, transport: &mut impl Transport) -> Ended {
                     Received::Closed { is_wanted } => return Ended::ByPage { is_wanted },
                     Received::Odd => return Ended::ByUs(Reason::Protocol),
                     Received::Alive => {}
-                    Received::Message(_) if budget.take(heard).is_err() => {
+                    Received::Message(_) if budget.take(heard.into_std()).is_err() => {
                         return Ended::ByUs(Reason::TooMany);
                     }
                     Received::Message(up) => {
-                        if !hear(guest, up) {
+                        if !hear(up) {
                             return Ended::ByUs(Reason::Protocol);
                         }
                     }
@@ -172,19 +181,29 @@ async fn talk(guest: &mut Guest, transport: &mut impl Transport) -> Ended {
     }
 }
 
-/// Passes a message on to the hub. Whether it is one.
-fn hear(guest: &Guest, up: Up) -> bool {
-    let (connection, user) = (guest.connection, guest.user);
-    match up {
-        Up::Pong => {}
-        // Who he is was said.
-        Up::Hello(_) => return false,
-        Up::Status(shown) => match shown.told() {
-            Some(told) => guest.port.say(Input::Status { connection, user, told }),
-            None => return false,
-        },
-        Up::Outcome(done) => guest.port.say(Input::Outcome { connection, user, done }),
+/// Whom what a browser says is passed on to.
+struct Listener<'g> {
+    connection: ConnectionId,
+    user: UserId,
+    port: &'g Port,
+    bridge: &'g Bridge,
+}
+
+impl Listener<'_> {
+    /// Passes a message on to the hub. Whether it is one.
+    fn hear(&self, up: Up) -> bool {
+        let (connection, user) = (self.connection, self.user);
+        match up {
+            Up::Pong => {}
+            // Who he is was said.
+            Up::Hello(_) => return false,
+            Up::Status(shown) => match shown.told() {
+                Some(told) => self.port.say(Input::Status { connection, user, told }),
+                None => return false,
+            },
+            Up::Outcome(done) => self.port.say(Input::Outcome { connection, user, done }),
+        }
+        self.bridge.metrics.heard();
+        true
     }
-    guest.bridge.metrics.heard();
-    true
 }

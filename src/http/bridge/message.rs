@@ -256,9 +256,17 @@ impl Down {
         Down::Hold { epoch: epoch.0 }
     }
 
-    /// That it ends.
-    pub(super) const fn bye(reason: Reason) -> Down {
-        Down::Bye { reason, again_after_ms: reason.again_after_ms() }
+    /// That it ends. Of many that are to come again not all come at once: `number` tells them apart.
+    pub(super) const fn bye(reason: Reason, number: u64) -> Down {
+        let again_after_ms = match reason {
+            Reason::Token => Some(5_000 + number % 5_000),
+            Reason::TooMany => Some(10_000 + number % 10_000),
+            Reason::ShuttingDown => Some(500 + number % 10_000),
+            Reason::Silent => Some(0),
+            // It is of no use.
+            Reason::Protocol | Reason::Replaced => None,
+        };
+        Down::Bye { reason, again_after_ms }
     }
 
     /// As it is sent.
@@ -296,17 +304,6 @@ impl Reason {
             Reason::Silent => "silent",
             Reason::Replaced => "replaced",
             Reason::ShuttingDown => "shutting_down",
-        }
-    }
-
-    /// When the page may come again, in ms; none where it is of no use.
-    const fn again_after_ms(self) -> Option<u64> {
-        match self {
-            Reason::Token => Some(5_000),
-            Reason::TooMany => Some(10_000),
-            Reason::Silent => Some(0),
-            Reason::ShuttingDown => Some(500),
-            Reason::Protocol | Reason::Replaced => None,
         }
     }
 }
@@ -391,8 +388,8 @@ mod tests {
                 Down::Command { command: "c".to_owned(), order: (12, 7), status: None },
                 r#"{"type":"command","command":"c","order":[12,7],"status":null}"#,
             ),
-            (Down::bye(Reason::Replaced), r#"{"type":"bye","reason":"replaced"}"#),
-            (Down::bye(Reason::Token), r#"{"type":"bye","reason":"token","again_after_ms":5000}"#),
+            (Down::bye(Reason::Replaced, 7), r#"{"type":"bye","reason":"replaced"}"#),
+            (Down::bye(Reason::Token, 7), r#"{"type":"bye","reason":"token","again_after_ms":5007}"#),
         ] {
             assert_eq!(down.text(), text);
         }

@@ -68,7 +68,7 @@ pub(super) async fn serve(socket: WebSocket, bridge: Arc<Bridge>, is_admitted: A
         Ok(guest) => carry(guest, socket).await,
         Err(Unwelcome::Bye(reason)) => {
             bridge.metrics.ended(reason.name());
-            let _ = socket.send(&Down::bye(reason)).await;
+            let _ = socket.send(&Down::bye(reason, bridge.next_connection().0)).await;
         }
     }
 }

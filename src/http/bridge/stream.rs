@@ -87,7 +87,7 @@ pub(super) fn open(bridge: &Arc<Bridge>, body: &Bytes, is_admitted: &AtomicBool)
         Ok(guest) => guest,
         Err(Unwelcome::Bye(reason)) => {
             bridge.metrics.ended(reason.name());
-            let text = format!("data: {}\n\n", Down::bye(reason).text());
+            let text = format!("data: {}\n\n", Down::bye(reason, bridge.next_connection().0).text());
             return events(Body::from(text));
         }
     };
