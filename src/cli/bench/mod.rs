@@ -21,9 +21,9 @@ pub(super) enum Bench {
         after_help = "Examples:\n  lockstep bench activation --config lockstep.toml\n  lockstep bench activation --agents 50000 --json"
     )]
     Activation(processor::Activation),
-    /// How soon changes of browsers are in the log, and commands in browsers, with a whole centre at one gateway
+    /// How soon changes in browsers are in the log, and commands in browsers, at one gateway
     #[command(
-        after_help = "The org and its browsers are simulated, in this process. The gateway is a process of its own, with the log in a directory among the temporary files; all of it goes at the end. Keys are made with openssl.\n\nExamples:\n  lockstep bench bridge --core 1\n  lockstep bench bridge --case latency --consoles 1000 --rate 200 --json\n  lockstep bench bridge --case storm --transport events --no-tls"
+        after_help = "The org and its browsers are simulated, in this process. The gateway is a process of its own, with the log in a directory among the temporary files; all of it goes at the end. Keys are made with openssl.\n\nExamples:\n  lockstep bench bridge --core 1\n  lockstep bench bridge --case latency --consoles 1000 --rate 200 --json\n  lockstep bench bridge --case storm --consoles 6000 --transport events"
     )]
     Bridge(bridge::Bridge),
     /// How fast records go to Kafka and back, and what a commit costs

@@ -24,7 +24,7 @@ use site::{How, Site};
 /// So many consoles are opened in a storm, within so long: a shift that begins.
 const STORM: u16 = 5_000;
 const STORM_WITHIN: Duration = Duration::from_secs(60);
-/// What comes after a storm, or without one, comes at this rate.
+/// What comes after a storm, or without one, comes at this rate: browsers that share a core are not much faster themselves.
 const OPENED_PER_S: u32 = 500;
 /// After the last one is to come, they may take so much longer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -92,7 +92,9 @@ enum Transport {
 
 pub(super) fn run(command: &Bridge) -> anyhow::Result<Outcome> {
     let &Bridge { consoles, rate, .. } = command;
-    let needed = u64::from(consoles) + FURTHER_FILES;
+    // A browser posts over another connection than the one that its events come over.
+    let each = if command.transport == Transport::Events { 2 } else { 1 };
+    let needed = u64::from(consoles) * each + FURTHER_FILES;
     if let Some(files) = files::allow_all() {
         anyhow::ensure!(
             files >= needed,
