@@ -59,7 +59,9 @@ pub(super) struct Opened {
     /// Of the gateway.
     cpu_s: f64,
     cpu_ms_each: f64,
-    holds: bool,
+    /// Of a storm, whether it is as it must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds: Option<bool>,
 }
 
 /// How much of the gateway is resident, in MiB.
@@ -119,8 +121,14 @@ impl Opened {
             refused,
             cpu_s,
             cpu_ms_each: cpu_s * 1e3 / consoles as f64,
-            holds: refused == 0 && took <= within + STORM_MUST_S,
+            holds: None,
         }
+    }
+
+    /// The same as a storm, which is judged.
+    pub(super) fn storm(self) -> Opened {
+        let is_in_time = self.connected_after_s <= self.opened_within_s + STORM_MUST_S;
+        Opened { holds: Some(self.refused == 0 && is_in_time), ..self }
     }
 }
 
@@ -187,10 +195,10 @@ impl Figures {
             None => text += ", on any core\n",
         }
         if let Some(storm) = &self.storm {
-            text += &storm.text("a storm of logins", true);
+            text += &storm.text("a storm of logins");
         }
         if let Some(others) = &self.others {
-            text += &others.text("consoles", false);
+            text += &others.text("consoles");
         }
         text += &line("MiB resident, without consoles", memory.before_mib, 0, "");
         text += &line("MiB resident, with all of them", memory.connected_mib, 0, "");
@@ -214,12 +222,12 @@ impl Figures {
 }
 
 impl Opened {
-    fn text(&self, what: &str, is_judged: bool) -> String {
+    fn text(&self, what: &str) -> String {
         let mut text = format!("{what}: {} are opened within {:.0} s\n", self.consoles, self.opened_within_s);
-        let must = |least: String| if is_judged { judged(&least, self.holds) } else { String::new() };
-        text += &line("refused or lost", self.refused as f64, 0, &must("0".to_owned()));
-        let latest = format!("{:.0}", self.opened_within_s + STORM_MUST_S);
-        text += &line("all connected after s", self.connected_after_s, 1, &must(latest));
+        let must = |what: &str| self.holds.map_or_else(String::new, |holds| judged(what, holds));
+        let latest = format!("0, and {:.0} s until all are connected", self.opened_within_s + STORM_MUST_S);
+        text += &line("refused or lost", self.refused as f64, 0, &must(&latest));
+        text += &line("all connected after s", self.connected_after_s, 1, "");
         text += &line("consoles a second", self.per_s, 0, "");
         text + &line("CPU of the gateway for each, ms", self.cpu_ms_each, 2, "")
     }

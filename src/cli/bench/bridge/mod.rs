@@ -133,7 +133,7 @@ fn measure(command: &Bridge) -> anyhow::Result<Figures> {
     let first = if case == Case::Latency { 0 } else { all.min(STORM.into()) };
     let storm = match first {
         0 => None,
-        _ => Some(open(&mut site, 0..first, STORM_WITHIN)?),
+        _ => Some(open(&mut site, 0..first, STORM_WITHIN)?.storm()),
     };
     let others = all - first;
     let others_within = Duration::from_secs(1).mul_f64(others as f64 / f64::from(OPENED_PER_S));
