@@ -161,6 +161,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "jiff",
             "rdkafka",
             "reqwest",
+            "rustix",
             "secrecy",
             "serde",
             "serde_json",

@@ -5,6 +5,7 @@ mod config;
 mod copy;
 mod deployment;
 mod directory;
+mod files;
 mod login;
 mod operator;
 mod org;

@@ -1,5 +1,6 @@
 //! `lockstep bench`: the figures, each with its workload and its limit.
 
+mod bridge;
 mod bus;
 mod codec;
 mod engine;
@@ -20,6 +21,11 @@ pub(super) enum Bench {
         after_help = "Examples:\n  lockstep bench activation --config lockstep.toml\n  lockstep bench activation --agents 50000 --json"
     )]
     Activation(processor::Activation),
+    /// How soon changes in browsers are in the log, and commands in browsers, at one gateway
+    #[command(
+        after_help = "The org and its browsers are simulated, in this process. The gateway is a process of its own, with the log in a directory among the temporary files; all of it goes at the end. Keys are made with openssl.\n\nExamples:\n  lockstep bench bridge --core 1\n  lockstep bench bridge --case latency --consoles 1000 --rate 200 --json\n  lockstep bench bridge --case storm --consoles 6000 --transport events"
+    )]
+    Bridge(bridge::Bridge),
     /// How fast records go to Kafka and back, and what a commit costs
     #[command(
         after_help = "It makes topics of its own under the configured prefix, and deletes them when it is done.\n\nExamples:\n  lockstep bench bus --config lockstep.toml\n  lockstep bench bus --records 2000000 --runs 5 --json\n  lockstep bench bus --bus embedded --json\n  lockstep bench bus --data /var/tmp/lockstep"
@@ -58,6 +64,7 @@ pub(super) enum Bench {
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command {
         Bench::Activation(command) => processor::activation(&command),
+        Bench::Bridge(command) => bridge::run(&command),
         Bench::Bus(command) => bus::run(&command),
         Bench::Codec(command) => codec::run(&command),
         Bench::Engine(command) => engine::run(&command),
@@ -73,9 +80,9 @@ fn median(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// The CPU time of this process: user and system, in ticks of 10 ms.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// The CPU time of a process, or of this one (`self`): user and system, in ticks of 10 ms.
+fn cpu_s(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

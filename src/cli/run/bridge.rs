@@ -14,6 +14,7 @@ use lockstep::listen::{Origins, Tls};
 use tokio::net::TcpListener;
 
 use super::Begun;
+use crate::cli::files;
 
 /// So often it is looked whether it is to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -21,6 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// After so many looks tokens that have ended are forgotten.
 const TIDIED_EACH: u32 = 300;
+/// A process has so many files open beside its connections, and those who are at the door.
+const FURTHER_FILES: u64 = 200;
 
 /// Starts a gateway for each org, and lets browsers connect.
 pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -56,11 +59,24 @@ pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHa
     );
     let origins = Origins::new(&bridge.origins)?;
     let connections_max = bridge.connections_max.into();
+    look_at_files(bridge.connections_max);
     let metrics = begun.ops.metrics.bridge();
     let served = Bridge::new(Door::new(trusted), ports, origins, connections_max, metrics)
         .context("the system gives nothing that is by chance")?;
     threads.push(serve(begun, bridge, Arc::new(served))?);
     Ok(threads)
+}
+
+/// Each connection is an open file, and systems let a process have few of them unless it asks for more.
+fn look_at_files(connections_max: u16) {
+    let Some(files) = files::allow_all() else { return };
+    if files < u64::from(connections_max) + FURTHER_FILES {
+        tracing::warn!(
+            files,
+            connections_max,
+            "fewer files may be open than browsers may connect: raise that limit (LimitNOFILE), or lower connections_max of [bridge]"
+        );
+    }
 }
 
 fn trusted(name: AccountName, tokens: &config::Trusted) -> anyhow::Result<Trusted> {

@@ -38,13 +38,13 @@ struct Stretch {
 
 impl Stretch {
     fn begin() -> Stretch {
-        Stretch { began: Instant::now(), cpu_s: cpu_s() }
+        Stretch { began: Instant::now(), cpu_s: cpu_s("self") }
     }
 
     fn end(&self, records: u32) -> Run {
         Run {
             per_s: f64::from(records) / self.began.elapsed().as_secs_f64(),
-            cpu_s_per_million: (cpu_s() - self.cpu_s) * 1e6 / f64::from(records),
+            cpu_s_per_million: (cpu_s("self") - self.cpu_s) * 1e6 / f64::from(records),
         }
     }
 }

@@ -181,7 +181,7 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
         seconds: (last - ready).as_secs_f64(),
         second_half_per_s: if second_half > 0.0 { (events - half.0) as f64 / second_half } else { 0.0 },
         records_out: seen.records_out,
-        cpu_s: cpu_s(),
+        cpu_s: cpu_s("self"),
         rss_mb: memory_mb("self", "VmHWM:").unwrap_or_default(),
         ready_ms,
         first_commit_ms: first.map_or(0.0, |(_, at)| from_start_ms(at)),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -180,11 +181,13 @@ fn connector(pem: &[u8]) -> io::Result<TlsConnector> {
     if roots.is_empty() {
         return Err(invalid("it has no certificate in PEM".to_owned()));
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|why| invalid(why.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // Consoles are browsers on as many machines: none goes on with a session of another.
+    config.resumption = Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
