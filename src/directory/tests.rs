@@ -99,15 +99,17 @@ fn each_mistake_is_told() {
     }
 }
 
-fn vocabulary(statuses: &[(u32, &str, &str, &[&str], Option<&str>)]) -> SalesforceVocabulary {
-    let status =
-        |(id, name, label, channels, granted_to): &(u32, &str, &str, &[&str], Option<&str>)| PresenceStatus {
-            id: format!("0N5{id:012}").parse().unwrap(),
-            developer_name: (*name).into(),
-            label: (*label).into(),
-            channels: channels.iter().map(|&name| name.into()).collect(),
-            granted_to: granted_to.map(|name| vec![name.into()]),
-        };
+/// A status: its number, developer name, label, channels, and who grants it.
+type Named<'n> = (u32, &'n str, &'n str, &'n [&'n str], Option<&'n str>);
+
+fn vocabulary(statuses: &[Named<'_>]) -> SalesforceVocabulary {
+    let status = |(id, name, label, channels, granted_to): &Named<'_>| PresenceStatus {
+        id: format!("0N5{id:012}").parse().unwrap(),
+        developer_name: (*name).into(),
+        label: (*label).into(),
+        channels: channels.iter().map(|&name| name.into()).collect(),
+        granted_to: granted_to.map(|name| vec![name.into()]),
+    };
     SalesforceVocabulary::new(statuses.iter().map(status).collect())
 }
 

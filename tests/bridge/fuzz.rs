@@ -299,7 +299,7 @@ fn whatever_comes_who_behaves_is_served() {
 
 /// His status becomes an event, and a command reaches him.
 fn is_served(site: &Site, browser: &Browser, person: &Person, round: u32) {
-    let status = if round % 2 == 0 { LUNCH } else { BREAK };
+    let status = if round.is_multiple_of(2) { LUNCH } else { BREAK };
     browser.say(&json!({"type": "status", "status": status}));
     browser.does(&site.command(person, round + 1, Some(status)));
     let said = site.comes_to_say_so_much(person, 1 + 2 * (round as usize + 1));

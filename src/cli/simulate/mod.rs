@@ -49,7 +49,7 @@ Examples:
   lockstep simulate salesforce --users 10000 --seed 7 --daily-requests 15000
   lockstep simulate salesforce --bridge-key key.pem --bridge http://127.0.0.1:8470 --consoles 50
   lockstep simulate salesforce --idle --json               # nobody acts but by --control")]
-    Salesforce(salesforce::Salesforce),
+    Salesforce(Box<salesforce::Salesforce>),
 }
 
 pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
