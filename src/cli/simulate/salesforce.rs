@@ -120,11 +120,23 @@ struct Told {
     login_url: String,
     control: String,
     users: u32,
+    organisation_id: String,
     client_id: String,
     client_secret: String,
     username: String,
     password: String,
     security_token: String,
+    /// What its tokens for browsers are like, where it signs any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridge: Option<Signed>,
+}
+
+#[derive(Serialize)]
+struct Signed {
+    issuer: String,
+    audience: String,
+    key_id: String,
+    origin: String,
 }
 
 pub(super) fn run(command: &Salesforce) -> anyhow::Result<Outcome> {
@@ -158,11 +170,18 @@ async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
         login_url: simulator.login_url().context("the system does not tell where it listens")?,
         control: format!("http://{}", addresses.control),
         users: command.users,
+        organisation_id: simulator.organisation().to_string(),
         client_id,
         client_secret,
         username,
         password,
         security_token,
+        bridge: command.bridge_key.as_ref().map(|_| Signed {
+            issuer: command.bridge_issuer.clone(),
+            audience: command.bridge_audience.clone(),
+            key_id: command.bridge_key_id.clone(),
+            origin: command.bridge_origin.clone(),
+        }),
     };
     if command.json {
         output::json(&told)?
@@ -241,6 +260,7 @@ fn text(told: &Told) -> Result<String, std::fmt::Error> {
     for (name, value) in [
         ("login_url", &told.login_url),
         ("control", &told.control),
+        ("organisation_id", &told.organisation_id),
         ("client_id", &told.client_id),
         ("client_secret", &told.client_secret),
         ("username", &told.username),
@@ -248,6 +268,13 @@ fn text(told: &Told) -> Result<String, std::fmt::Error> {
         ("security_token", &told.security_token),
     ] {
         writeln!(text, "{name:<18} {value}")?;
+    }
+    if let Some(Signed { issuer, audience, key_id, origin }) = &told.bridge {
+        for (name, value) in
+            [("issuer", issuer), ("audience", audience), ("keys", key_id), ("origins", origin)]
+        {
+            writeln!(text, "bridge: {name:<10} {value}")?;
+        }
     }
     Ok(text)
 }

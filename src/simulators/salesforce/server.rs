@@ -9,9 +9,10 @@ use jsonwebtoken::DecodingKey;
 use super::super::wire::{self, Addresses, Listening, Reply, Request, system_time};
 use super::bridge::Bridge;
 use super::handle::Org;
+use super::ids;
 use super::settings::Settings;
 use super::world::World;
-use crate::domain::{DurationMs, TimeMs};
+use crate::domain::{DurationMs, OrganisationId, TimeMs};
 
 /// So often what is due happens where nobody calls: browsers are told of it.
 const GOES_ON_EVERY: Duration = Duration::from_millis(50);
@@ -55,6 +56,11 @@ impl Simulator {
     /// The system does not tell.
     pub fn login_url(&self) -> io::Result<String> {
         self.listening.base()
+    }
+
+    /// Which organisation it is.
+    pub fn organisation(&self) -> OrganisationId {
+        ids::organisation()
     }
 
     /// The org, for browsers in this process.
