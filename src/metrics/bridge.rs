@@ -1,6 +1,6 @@
 //! What operators watch of the bridge.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::accounts::{VERDICTS, verdict_name};
 use super::registered;
@@ -10,8 +10,8 @@ use crate::engine::Verdict;
 /// The metrics of all gateways of a process.
 #[derive(Clone, Debug)]
 pub struct BridgeMetrics {
-    held: IntGauge,
-    connections: IntGauge,
+    held: IntGaugeVec,
+    connections: IntGaugeVec,
     refused: IntCounterVec,
     ended: IntCounterVec,
     messages: IntCounter,
@@ -27,7 +27,9 @@ impl BridgeMetrics {
         let counters = |name: &str, help: &str, labels: &[&str]| {
             registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
         };
-        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help)?);
+        let gauge = |name: &str, help: &str| {
+            registered(registry, IntGaugeVec::new(Opts::new(name, help), &["account"])?)
+        };
         let one = BridgeMetrics {
             held: gauge("lockstep_bridge_agents", "Agents whose browser this gateway holds.")?,
             connections: gauge("lockstep_bridge_connections", "Browsers that are connected.")?,
@@ -60,10 +62,10 @@ impl BridgeMetrics {
         Ok(one)
     }
 
-    /// So many agents are held, over so many connections.
-    pub fn held(&self, agents: usize, connections: usize) {
-        self.held.set(agents as i64);
-        self.connections.set(connections as i64);
+    /// So many agents of an org are held, over so many connections.
+    pub fn held(&self, account: &str, agents: usize, connections: usize) {
+        self.held.with_label_values(&[account]).set(agents as i64);
+        self.connections.with_label_values(&[account]).set(connections as i64);
     }
 
     /// Somebody was not let in.

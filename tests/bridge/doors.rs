@@ -189,12 +189,14 @@ fn a_user_has_no_more_tabs_than_he_may() {
         let another = gateway.open(way, other);
         assert!(another.welcome().holds, "it is no matter to others");
         assert!(first.has_heard_nothing() && second.has_heard_nothing());
-        let connections = || gateway.metric("lockstep_bridge_connections");
+        let connections = || gateway.metric("lockstep_bridge_connections{account=\"salesforce.emea\"}");
         until("three are connected", || connections() == 3);
         drop((first, second, another));
         until("nobody is connected", || connections() == 0);
         // Who has lost his connection may come back, and counts no more when he does not.
-        until("nobody is held", || gateway.metric("lockstep_bridge_agents") == 0);
+        until("nobody is held", || {
+            gateway.metric("lockstep_bridge_agents{account=\"salesforce.emea\"}") == 0
+        });
     }
     gateway.end();
 }

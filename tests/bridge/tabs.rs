@@ -20,7 +20,9 @@ fn disconnected(epoch: u64) -> Said {
 
 /// Waits until a gateway knows that so many are connected.
 fn has(gateway: &Gateway, connections: u64) {
-    until("connections", || gateway.metric("lockstep_bridge_connections") == connections);
+    until("connections", || {
+        gateway.metric("lockstep_bridge_connections{account=\"salesforce.emea\"}") == connections
+    });
 }
 
 #[test]

@@ -23,7 +23,7 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// After so many looks tokens that have ended are forgotten.
 const TIDIED_EACH: u32 = 300;
 /// A process has so many files open beside its connections, and those who are at the door.
-const FURTHER_FILES: u64 = 200;
+const FURTHER_FILES: u64 = 2_200;
 
 /// Starts a gateway for each org, and lets browsers connect.
 pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHandle<()>>> {

@@ -88,7 +88,7 @@ pub(super) fn admit(
             return refuse(Reason::Token);
         }
     };
-    let Some(port) = bridge.ports.get(&account).filter(|port| port.is_ready.load(Ordering::Acquire)) else {
+    let Some(port) = bridge.ports.get(&account).filter(|port| port.is_open()) else {
         return refuse(Reason::ShuttingDown);
     };
     if !bridge.enter() {
@@ -107,19 +107,18 @@ pub(super) async fn carry(mut guest: Guest, mut transport: impl Transport) {
     let (connection, user, port) = (guest.connection, guest.user, guest.port.clone());
     let bridge = Arc::clone(&guest.bridge);
     let (outs, to) = (&mut guest.outs, Listener { connection, user, port: &port, bridge: &bridge });
-    let is_wanted = match talk_with(outs, &mut transport, &mut |up| to.hear(up)).await {
-        Ended::ByPage { is_wanted } => is_wanted,
+    let ended = talk_with(outs, &mut transport, &mut |up| to.hear(up)).await;
+    let is_wanted = matches!(ended, Ended::ByPage { is_wanted: true });
+    // Whoever does not read holds nobody up.
+    port.say(Input::Gone { connection, user, is_wanted });
+    match ended {
+        Ended::ByPage { .. } => {}
         Ended::ByUs(reason) => {
             bridge.metrics.ended(reason.name());
-            let _ = transport.send(&Down::bye(reason, connection.0)).await;
-            false
+            let _ = send(&mut transport, &Down::bye(reason, connection.0)).await;
         }
-        Ended::TooSlow => {
-            bridge.metrics.ended("too_slow");
-            false
-        }
-    };
-    port.say(Input::Gone { connection, user, is_wanted });
+        Ended::TooSlow => bridge.metrics.ended("too_slow"),
+    }
 }
 
 /// How a connection ended.
@@ -129,7 +128,7 @@ pub(super) enum Ended {
         is_wanted: bool,
     },
     ByUs(Reason),
-    /// The hub has given it up, as it does not read.
+    /// It does not read.
     TooSlow,
 }
 
@@ -146,8 +145,8 @@ pub(super) async fn talk_with(
         tokio::select! {
             out = outs.recv() => match out {
                 Some(Out::Message(down)) => {
-                    if !transport.send(&down).await {
-                        return Ended::ByPage { is_wanted: false };
+                    if let Some(ended) = send(transport, &down).await {
+                        return ended;
                     }
                 }
                 Some(Out::Bye(reason)) => return Ended::ByUs(reason),
@@ -158,10 +157,10 @@ pub(super) async fn talk_with(
                 match received {
                     Received::Closed { is_wanted } => return Ended::ByPage { is_wanted },
                     Received::Odd => return Ended::ByUs(Reason::Protocol),
-                    Received::Alive => {}
-                    Received::Message(_) if budget.take(heard.into_std()).is_err() => {
+                    Received::Alive | Received::Message(_) if budget.take(heard.into_std()).is_err() => {
                         return Ended::ByUs(Reason::TooMany);
                     }
+                    Received::Alive => {}
                     Received::Message(up) => {
                         if !hear(up) {
                             return Ended::ByUs(Reason::Protocol);
@@ -173,11 +172,20 @@ pub(super) async fn talk_with(
                 if heard.elapsed() >= SILENT_FOR {
                     return Ended::ByUs(Reason::Silent);
                 }
-                if !transport.send(&Down::Ping).await {
-                    return Ended::ByPage { is_wanted: false };
+                if let Some(ended) = send(transport, &Down::Ping).await {
+                    return ended;
                 }
             }
         }
+    }
+}
+
+/// Tells the browser something. How it ended, where it does not take that.
+async fn send(transport: &mut impl Transport, down: &Down) -> Option<Ended> {
+    match tokio::time::timeout(HEARTBEAT, transport.send(down)).await {
+        Ok(true) => None,
+        Ok(false) => Some(Ended::ByPage { is_wanted: false }),
+        Err(_) => Some(Ended::TooSlow),
     }
 }
 

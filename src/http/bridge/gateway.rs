@@ -20,7 +20,7 @@ use crate::bus::{Bus, TopicsPlan};
 use crate::codec::{Codec, What};
 use crate::connectors::Error;
 use crate::connectors::http::now;
-use crate::domain::{AccountName, AgentId, UserId};
+use crate::domain::{Account, AccountName, AgentId, Platform, Remedy, UserId};
 use crate::metrics::BridgeMetrics;
 
 /// So much that waits for one connection is too much.
@@ -78,9 +78,16 @@ pub(super) enum Input {
 pub struct Port {
     inputs: Sender<Input>,
     pub(super) is_ready: Arc<AtomicBool>,
+    /// So much waits to be written that nobody else is let in.
+    is_full: Arc<AtomicBool>,
 }
 
 impl Port {
+    /// Whether browsers may come.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire) && !self.is_full.load(Ordering::Acquire)
+    }
+
     /// Says something to the hub. Who has ended hears nothing.
     pub(super) fn say(&self, input: Input) {
         let _ = self.inputs.send(input).is_ok();
@@ -108,7 +115,7 @@ where
         metrics: BridgeMetrics,
     ) -> Gateway<B> {
         let (tell, inputs) = channel();
-        let port = Port { inputs: tell, is_ready: Arc::default() };
+        let port = Port { inputs: tell, is_ready: Arc::default(), is_full: Arc::default() };
         Gateway { reached, settings, metrics, inputs, port }
     }
 
@@ -122,12 +129,32 @@ where
     /// # Errors
     /// A person is needed.
     pub fn run(self, is_asked: &dyn Fn() -> bool) -> Result<(), Error> {
+        let mut is_told = false;
+        loop {
+            match self.run_once(is_asked) {
+                Err(error) if matches!(error.remedy(), Remedy::Retry | Remedy::Abort) && !is_asked() => {
+                    if !is_told {
+                        tracing::warn!("{error}; it is tried again until it works");
+                    }
+                    is_told = true;
+                    thread::sleep(TICK);
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    fn run_once(&self, is_asked: &dyn Fn() -> bool) -> Result<(), Error> {
         let Gateway { reached, settings, metrics, inputs, port } = self;
+        // What was said to one that is no more.
+        inputs.try_iter().for_each(drop);
+        let is_ending = Arc::new(AtomicBool::new(false));
         let unwritten = Arc::new(AtomicUsize::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
         let (publish, published) = channel();
-        let writer = writing::Writing::begin(&reached, &settings, Arc::clone(&unwritten))?;
-        let reader = reading::Reading::begin(&reached, settings.account)?;
+        let writer =
+            writing::Writing::begin(reached, settings, (Arc::clone(&unwritten), Arc::clone(&is_ending)))?;
+        let reader = reading::Reading::begin(reached, settings.account)?;
         let failed = port.clone();
         let writing = thread::Builder::new().name("bridge-writer".to_owned()).spawn(move || {
             if let Err(error) = writer.run(&published) {
@@ -142,10 +169,13 @@ where
         });
         let hub = Hub::new(settings.name.clone(), settings.connections_per_user_max);
         let connections = HashMap::new();
-        let mut work = Work { hub, connections, publish, unwritten, metrics, actions: Vec::new() };
-        let ended = work.run(&inputs, is_asked);
+        let account = Account { platform: Platform::Salesforce, name: settings.account }.to_string();
+        let (metrics, is_full, actions) = (metrics.clone(), Arc::clone(&port.is_full), Vec::new());
+        let mut work = Work { account, hub, connections, publish, unwritten, is_full, metrics, actions };
+        let ended = work.run(inputs, is_asked);
         port.is_ready.store(false, Ordering::Release);
         is_over.store(true, Ordering::Release);
+        is_ending.store(true, Ordering::Release);
         // The writer ends when nobody can tell it anything any more, and all is written.
         drop(work);
         for thread in [writing, reading].into_iter().flatten() {
@@ -163,16 +193,27 @@ where
 
 /// What the thread that decides has.
 struct Work {
+    account: String,
     hub: Hub,
     connections: HashMap<ConnectionId, mpsc::Sender<Out>>,
     publish: Sender<(AgentId, What<'static>)>,
     unwritten: Arc<AtomicUsize>,
+    is_full: Arc<AtomicBool>,
     metrics: BridgeMetrics,
     actions: Vec<Action>,
 }
 
 impl Work {
+    /// Works until it is asked to stop, or cannot go on; browsers are told of either.
     fn run(&mut self, inputs: &Receiver<Input>, is_asked: &dyn Fn() -> bool) -> Result<(), Error> {
+        let ended = self.decide(inputs, is_asked);
+        self.hub.end(now_by_both(), &mut self.actions);
+        self.act();
+        self.metrics.held(&self.account, 0, 0);
+        ended
+    }
+
+    fn decide(&mut self, inputs: &Receiver<Input>, is_asked: &dyn Fn() -> bool) -> Result<(), Error> {
         let mut ticked = Instant::now();
         while !is_asked() {
             let wait = (ticked + TICK).saturating_duration_since(Instant::now()).min(TICK / 5);
@@ -183,18 +224,27 @@ impl Work {
             }
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
-                self.hub.go_on(self::now_by_both(), &mut self.actions);
-                if self.unwritten.load(Ordering::Acquire) > UNWRITTEN_MAX {
-                    tracing::warn!("the bus takes too little: all connections end, and come back");
-                    self.hub.end(now_by_both(), &mut self.actions);
-                }
-                self.metrics.held(self.hub.held(), self.connections.len());
+                self.hub.go_on(now_by_both(), &mut self.actions);
+                self.look_at_the_bus();
+                self.metrics.held(&self.account, self.hub.held(), self.connections.len());
             }
             self.act();
         }
-        self.hub.end(now_by_both(), &mut self.actions);
-        self.act();
         Ok(())
+    }
+
+    /// Where too much waits to be written, all browsers go, and come back when there is room: with what is then.
+    fn look_at_the_bus(&mut self) {
+        let unwritten = self.unwritten.load(Ordering::Acquire);
+        let was_full = self.is_full.load(Ordering::Acquire);
+        if unwritten > UNWRITTEN_MAX && !was_full {
+            tracing::warn!(
+                "the bus takes too little: all connections end, and may come back when it takes more"
+            );
+            self.hub.end(now_by_both(), &mut self.actions);
+        }
+        let is_full = if was_full { unwritten > UNWRITTEN_MAX / 2 } else { unwritten > UNWRITTEN_MAX };
+        self.is_full.store(is_full, Ordering::Release);
     }
 
     fn take(&mut self, input: Input) -> Result<(), Error> {
@@ -230,7 +280,7 @@ impl Work {
                 hub.disconnected_elsewhere(agent, (&gateway, epoch), now, out);
             }
             Read::DealtWith(name) => hub.dealt_with(name),
-            Read::Known(agent, known) => hub.know(agent, known),
+            Read::Known(agent, known) => hub.know(agent, known, now, out),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who of all connections holds an agent, and what he is told. Pure: time is passed in, and what is to be done comes out.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::message::{CommandName, Done, Down, Reason, Told};
 use super::seat::{ConnectionId, Holder, Kept, Order, RESUMED_WITHIN, SAID_AGAIN_AFTER, Seat, Tab, outcome};
@@ -14,6 +14,10 @@ use crate::engine::{Epoch, Verdict};
 pub(super) const HEARTBEAT_S: u64 = 20;
 /// A number that a browser was told is believed, if no clock is further ahead than this.
 const EPOCH_AHEAD_MAX: u64 = 3_600_000;
+/// So long nobody takes an agent over a second time: pages that are slow would hand him to and fro.
+const TAKEN_OVER_EACH: Duration = Duration::from_secs(120);
+/// A clock that a page tells is believed, if it is not further from ours than this.
+const CLOCK_AHEAD_MAX: DurationMs = DurationMs::from_seconds(120);
 /// A start that a page tells is believed, if it is not further ahead of Salesforce's clock than this.
 const START_AHEAD_MAX: DurationMs = DurationMs::from_seconds(60);
 
@@ -50,8 +54,17 @@ pub(super) struct Came {
 pub(super) struct Known {
     /// What Salesforce shows.
     pub(super) shown: Option<SalesforceStatus>,
+    /// Whether it can be set there: a browser holds him, and he is not Offline.
+    pub(super) reachable: bool,
     /// The number of the newest browser.
     pub(super) epoch: Option<Epoch>,
+}
+
+/// The same, with what this gateway has told and the engine may not have taken yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remembered {
+    known: Known,
+    told: Option<(SalesforceStatus, Instant)>,
 }
 
 /// What a gateway knows of an org.
@@ -62,9 +75,7 @@ pub(super) struct Hub {
     users: HashMap<AgentId, UserId>,
     agents: HashMap<UserId, AgentId>,
     seats: HashMap<UserId, Seat>,
-    known: HashMap<AgentId, Known>,
-    /// The highest number that was given here.
-    epoch: u64,
+    known: HashMap<AgentId, Remembered>,
 }
 
 /// The time, by both clocks.
@@ -80,7 +91,7 @@ impl Hub {
     /// One that knows nobody. A user may have so many connections.
     pub(super) fn new(gateway: String, connections_max: usize) -> Hub {
         let (users, agents, seats, known) = Default::default();
-        Hub { gateway, connections_max, users, agents, seats, known, epoch: 0 }
+        Hub { gateway, connections_max, users, agents, seats, known }
     }
 
     /// How many agents are held here.
@@ -88,13 +99,34 @@ impl Hub {
         self.seats.values().filter(|seat| seat.agent.is_some() && seat.holder.is_some()).count()
     }
 
-    /// The engine has learned something of an agent; or forgotten him.
-    pub(super) fn know(&mut self, agent: AgentId, known: Known) {
+    /// The engine has learned something of an agent; or forgotten him. Where it knows a newer browser than the one that holds him
+    /// here, and no gateway has said so, that one is given a newer number: else it would never be commanded.
+    pub(super) fn know(&mut self, agent: AgentId, known: Known, now: Now, out: &mut Vec<Action>) {
         if known == Known::default() {
             self.known.remove(&agent);
-        } else {
-            self.known.insert(agent, known);
+            return;
         }
+        let entry = self.known.entry(agent).or_default();
+        let awaits = entry.told.filter(|(status, at)| {
+            known.shown != Some(*status) && now.instant.saturating_duration_since(*at) < SAID_AGAIN_AFTER
+        });
+        let shown = if awaits.is_some() { entry.known.shown } else { known.shown };
+        entry.told = awaits;
+        entry.known = Known { shown, epoch: entry.known.epoch.max(known.epoch), ..known };
+        let Some(user) = self.users.get(&agent).copied() else { return };
+        let Some(seat) = self.seats.get_mut(&user) else { return };
+        let is_passed = seat.holder.as_ref().is_some_and(|holder| Some(holder.tab.epoch) < known.epoch);
+        if is_passed && seat.elsewhere.is_none() {
+            seat.tabs
+                .extend(seat.holder.take().filter(|holder| holder.lost.is_none()).map(|holder| holder.tab));
+            self.promote(user, now, out);
+        }
+    }
+
+    /// A number was given to a browser of an agent: the next one is higher.
+    fn note_epoch(&mut self, agent: AgentId, epoch: Epoch) {
+        let known = &mut self.known.entry(agent).or_default().known;
+        known.epoch = known.epoch.max(Some(epoch));
     }
 
     /// Somebody is linked from now on. If he is here, he is asked what he is in.
@@ -143,10 +175,13 @@ impl Hub {
     fn next_epoch(&mut self, agent: Option<AgentId>, now: Now, told: u64, elsewhere: Option<Epoch>) -> Epoch {
         let time = u64::try_from(now.time.as_unix_ms()).unwrap_or(0);
         let told = if told > time + EPOCH_AHEAD_MAX { 0 } else { told };
-        let known = agent.and_then(|agent| self.known.get(&agent)?.epoch);
+        let known = agent.and_then(|agent| self.known.get(&agent)?.known.epoch);
         let elsewhere = elsewhere.max(known).map_or(0, |epoch| epoch.0);
-        self.epoch = time.max(told + 1).max(elsewhere + 1).max(self.epoch + 1);
-        Epoch(self.epoch)
+        let epoch = Epoch(time.max(told + 1).max(elsewhere + 1));
+        if let Some(agent) = agent {
+            self.note_epoch(agent, epoch);
+        }
+        epoch
     }
 
     /// A page comes. The newest holds the agent; one that comes back goes on where it was.
@@ -162,11 +197,15 @@ impl Hub {
             if holder.lost.take().is_none() {
                 out.push(Action::Close(holder.tab.connection, Reason::Replaced));
             }
-            holder.tab.connection = connection;
-            let epoch = holder.tab.epoch.0;
-            out.push(welcome(connection, epoch, true, session));
-            self.say_again(user, now, out);
-            return;
+            if told <= holder.tab.epoch.0 {
+                holder.tab.connection = connection;
+                let epoch = holder.tab.epoch.0;
+                out.push(welcome(connection, epoch, true, session));
+                self.say_again(user, now, out);
+                return;
+            }
+            // It was elsewhere meanwhile.
+            seat.holder = None;
         }
         if seat.len() >= self.connections_max {
             out.push(Action::Close(connection, Reason::TooMany));
@@ -275,7 +314,8 @@ impl Hub {
                 lost.push(*user);
             }
             let Some(kept) = &seat.kept else { continue };
-            if seat.holder.is_none() && since(kept.came) >= SAID_AGAIN_AFTER {
+            let may_take_over = seat.taken_over.is_none_or(|then| since(then) >= TAKEN_OVER_EACH);
+            if seat.holder.is_none() && since(kept.came) >= SAID_AGAIN_AFTER && may_take_over {
                 orphaned.push(*user);
             } else if kept.sent.is_some_and(|then| since(then) >= SAID_AGAIN_AFTER) {
                 unanswered.push(*user);
@@ -284,7 +324,12 @@ impl Hub {
         lost.into_iter().for_each(|user| self.give_up(user, now, out));
         unanswered.into_iter().for_each(|user| self.say_again(user, now, out));
         // The gateway that holds them may be gone: nobody would ever answer.
-        orphaned.into_iter().for_each(|user| self.promote(user, now, out));
+        for user in orphaned {
+            if let Some(seat) = self.seats.get_mut(&user) {
+                seat.taken_over = Some(now.instant);
+            }
+            self.promote(user, now, out);
+        }
     }
 
     /// A browser is connected to another gateway.
@@ -294,9 +339,15 @@ impl Hub {
         (gateway, epoch): (&str, Epoch),
         out: &mut Vec<Action>,
     ) {
+        if gateway == self.gateway {
+            return;
+        }
+        self.note_epoch(agent, epoch);
         let Some(user) = self.users.get(&agent).copied() else { return };
-        let Some(seat) = self.seats.get_mut(&user).filter(|_| gateway != self.gateway) else { return };
-        if seat.holder.as_ref().is_some_and(|holder| holder.tab.epoch >= epoch) {
+        let Some(seat) = self.seats.get_mut(&user) else { return };
+        // Of two with the same number one stands by, and both know which.
+        let ours = seat.holder.as_ref().map(|holder| (holder.tab.epoch, &*self.gateway));
+        if ours.is_some_and(|ours| ours > (epoch, gateway)) {
             return;
         }
         seat.elsewhere = seat.elsewhere.max(Some(epoch));
@@ -321,8 +372,12 @@ impl Hub {
         now: Now,
         out: &mut Vec<Action>,
     ) {
+        if gateway == self.gateway {
+            return;
+        }
+        self.note_epoch(agent, epoch);
         let Some(user) = self.users.get(&agent).copied() else { return };
-        let Some(seat) = self.seats.get_mut(&user).filter(|_| gateway != self.gateway) else { return };
+        let Some(seat) = self.seats.get_mut(&user) else { return };
         if seat.holder.is_none() && seat.elsewhere.is_none_or(|known| known <= epoch) {
             seat.elsewhere = None;
             self.promote(user, now, out);
@@ -375,19 +430,26 @@ impl Hub {
     ) {
         let Some(seat) = self.seats.get_mut(&user) else { return };
         let Some(tab) = seat.tab_mut(connection) else { return };
+        // A clock that is so far off is a page that tells nonsense, or has slept: its times are none.
+        let is_sane = told.now.is_none_or(|there| there.since(now.time).abs() <= CLOCK_AHEAD_MAX);
+        let told = if is_sane { told } else { Told { now: None, since: None, row: None, ..told } };
         if let Some(there) = told.now {
             tab.offset = DurationMs::from_ms(moved(tab.offset.as_ms(), there.since(now.time).as_ms()));
         }
         let offset = tab.offset;
         let holds = seat.held_by().is_some_and(|tab| tab.connection == connection);
         let Some(agent) = seat.agent.filter(|_| holds) else { return };
-        let known = self.known.entry(agent).or_default();
-        // What shows him in it already says nothing new, where nobody knows since when: he may have come back.
+        let entry = self.known.entry(agent).or_default();
+        // What shows him in it already says nothing new, where nobody knows since when: he may have come back. Where he was out of
+        // reach it says that he is not any more.
         let is_repeated = told.since.is_none() && told.cause == Cause::Unknown;
-        if is_repeated && known.shown == Some(told.status) {
+        let is_known =
+            entry.known.shown == Some(told.status) && (entry.known.reachable || told.status.is_off());
+        if is_repeated && is_known {
             return;
         }
-        known.shown = Some(told.status);
+        (entry.known.shown, entry.known.reachable) = (Some(told.status), !told.status.is_off());
+        entry.told = Some((told.status, now.instant));
         let there = now.time + offset;
         let since = told.since.filter(|since| since.since(there) <= START_AHEAD_MAX);
         let observation = Observation {

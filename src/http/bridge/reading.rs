@@ -161,8 +161,9 @@ impl<R: Reader> Reading<R> {
             return Ok(None);
         }
         let remembered = state.agent.remembered();
-        let shown = remembered.salesforce.shown.map(|shown| shown.status);
-        Ok(Some(Read::Known(agent, Known { shown, epoch: remembered.epoch })))
+        let (shown, reachable) =
+            (remembered.salesforce.shown.map(|shown| shown.status), remembered.salesforce.reachable);
+        Ok(Some(Read::Known(agent, Known { shown, reachable, epoch: remembered.epoch })))
     }
 
     fn event(&self, value: &[u8]) -> Result<Option<Read>, codec::Error> {

@@ -90,6 +90,8 @@ pub(super) struct Seat {
     /// Another gateway holds him, with this number.
     pub(super) elsewhere: Option<Epoch>,
     pub(super) kept: Option<Kept>,
+    /// When he was taken over from a gateway that did not answer.
+    pub(super) taken_over: Option<Instant>,
     finished: Vec<CommandName>,
 }
 

@@ -116,8 +116,9 @@ impl Bridge {
         until: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let door = Arc::new(AtomicUsize::new(0));
-        let most = self.connections_max.saturating_add(AT_THE_DOOR_MAX);
-        let listener = Doorway { listener, tls, open: door, most };
+        // Who is told by events has a second connection to say something over.
+        let most = self.connections_max.saturating_mul(2).saturating_add(AT_THE_DOOR_MAX);
+        let listener = Doorway { listener, tls, open: door, most, metrics: self.metrics.clone() };
         let router = Router::new()
             .route("/bridge/v1/socket", any(by_socket))
             .route("/bridge/v1/stream", post(by_stream).options(preflight))
@@ -140,7 +141,10 @@ impl Bridge {
         let is_known = origin.to_str().is_ok_and(|origin| self.origins.allow(origin));
         if !is_known {
             self.metrics.refused("origin");
-            tracing::warn!("a page of an origin that is not in `origins` of [bridge]: {origin:?}");
+            tracing::warn!(
+                "a page of an origin that is not in `origins` of [bridge]: {:.100}",
+                format!("{origin:?}")
+            );
         }
         is_known.then(|| origin.clone())
     }
@@ -221,6 +225,7 @@ struct Doorway {
     tls: Option<Tls>,
     open: Arc<AtomicUsize>,
     most: usize,
+    metrics: BridgeMetrics,
 }
 
 impl Listener for Doorway {
@@ -232,7 +237,10 @@ impl Listener for Doorway {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             let place = Place::take(&self.open, self.most);
             // One that is too many is closed at once.
-            let Some(place) = place else { continue };
+            let Some(place) = place else {
+                self.metrics.refused("full");
+                continue;
+            };
             let _ = stream.set_nodelay(true);
             let channel = Channel::accept(stream, self.tls.as_ref());
             let deadline = Some(Box::pin(tokio::time::sleep(HELLO_WITHIN)));
@@ -308,6 +316,9 @@ impl AsyncWrite for Visit {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_late(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         Pin::new(&mut self.channel).poll_write(context, bytes)
     }
 

@@ -1,7 +1,7 @@
 //! What a gateway writes to the bus: in its order, and for as long as it takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,6 +27,8 @@ pub(super) struct Writing<B: Bus> {
     writer: B::Writer,
     outbox: Outbox,
     unwritten: Arc<AtomicUsize>,
+    /// Nobody waits any more for as long as it takes.
+    is_ending: Arc<AtomicBool>,
 }
 
 impl<B: Bus> Writing<B> {
@@ -34,7 +36,7 @@ impl<B: Bus> Writing<B> {
     pub(super) fn begin(
         (bus, codec, plan): &(Arc<B>, Arc<Codec>, TopicsPlan),
         settings: &Settings,
-        unwritten: Arc<AtomicUsize>,
+        (unwritten, is_ending): (Arc<AtomicUsize>, Arc<AtomicBool>),
     ) -> Result<Writing<B>, Error> {
         let account = Account { platform: Platform::Salesforce, name: settings.account };
         let identity = format!("{}.bridge.{account}.{}", plan.prefix, settings.name);
@@ -46,7 +48,7 @@ impl<B: Bus> Writing<B> {
             keeps_payload: settings.keeps_payload,
         };
         let outbox = Outbox::new(Arc::clone(codec), plan.clone(), author);
-        Ok(Writing { writer, outbox, unwritten })
+        Ok(Writing { writer, outbox, unwritten, is_ending })
     }
 
     /// Writes until nobody can tell it anything any more.
@@ -68,22 +70,31 @@ impl<B: Bus> Writing<B> {
                     }
                 }
             }
-            self.commit(is_over)?;
+            if !self.commit()? {
+                let events = self.outbox.len() + published.try_iter().count();
+                tracing::warn!(
+                    events,
+                    "what is left cannot be written, and is lost: browsers and snapshots tell what is then"
+                );
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    /// Commits what waits, for as long as it takes; at the end not for ever.
-    fn commit(&mut self, is_over: bool) -> Result<(), Error> {
-        let (events, begun) = (self.outbox.len(), Instant::now());
+    /// Commits what waits, for as long as it takes; at the end not for ever. Whether it was done.
+    fn commit(&mut self) -> Result<bool, Error> {
+        let (events, mut ending) = (self.outbox.len(), None);
         let mut is_told = false;
         while let Err(error) = self.outbox.commit::<B>(&mut self.writer, None) {
             if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) {
                 return Err(error.into());
             }
-            if is_over && begun.elapsed() >= LEFT_WRITTEN_WITHIN {
-                tracing::warn!(events = self.outbox.len(), "what is left cannot be written: {error}");
-                return Ok(());
+            if self.is_ending.load(Ordering::Acquire) {
+                let since = *ending.get_or_insert_with(Instant::now);
+                if since.elapsed() >= LEFT_WRITTEN_WITHIN {
+                    return Ok(false);
+                }
             }
             if !is_told {
                 tracing::warn!("{error}; it is tried again until it works");
@@ -98,6 +109,6 @@ impl<B: Bus> Writing<B> {
             tracing::info!("the bus takes what is written again");
         }
         self.unwritten.fetch_sub(events, Ordering::AcqRel);
-        Ok(())
+        Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::codec::What;
-use crate::domain::{AgentId, Cause, SalesforceStatus, Status, TimeMs, UserId};
+use crate::domain::{AgentId, Cause, SalesforceStatus, TimeMs, UserId};
 use crate::engine::{Epoch, Sequence, Verdict};
 use crate::http::bridge::hub::{Action, Came, Hub, Known, Now};
 use crate::http::bridge::message::{Done, Down, Told, Up};
@@ -220,7 +220,7 @@ fn the_newest_of_all_gateways_holds() {
         hub.disconnected_elsewhere(agent(1), ("h", later), now, out);
     };
     // Numbers rise, whatever our clock says.
-    assert_eq!(script.then(0, gone), ["1: hold 1", "connected 1", "1: command 2"]);
+    assert_eq!(script.then(0, gone), ["1: hold 70001", "connected 70001", "1: command 2"]);
 }
 
 #[test]
@@ -253,8 +253,10 @@ fn the_number_is_above_what_the_browser_was_told() {
     assert_eq!(script.come(0, 1, "page-one", told), ["1: welcome 5001 holds", "connected 5001"]);
     // What another gateway gave before this one began, whose clock was ahead.
     let ahead = Epoch(START.cast_unsigned() + 9_000);
-    script.then(0, |hub, _, _| hub.know(agent(1), Known { shown: None, epoch: Some(ahead) }));
     script.go(0, 1, true);
+    script.then(0, |hub, now, out| {
+        hub.know(agent(1), Known { shown: None, reachable: false, epoch: Some(ahead) }, now, out);
+    });
     assert_eq!(script.come(0, 3, "page-three", 0), ["3: welcome 9001 holds", "connected 9001"]);
     let mut script = Script::new();
     script.link(1);
@@ -333,12 +335,16 @@ fn a_status_has_the_start_that_is_known_best() {
     // A page that comes back says what he is in, and not since when: that is nothing new.
     let again = Told { cause: Cause::Unknown, ..told };
     assert_eq!(script.shows(1, again), none());
-    script.then(0, |hub, _, _| hub.know(agent(1), Known { shown: Some(status(2)), epoch: None }));
+    script.ms += 10_000;
+    script.then(0, |hub, now, out| {
+        hub.know(agent(1), Known { shown: Some(status(2)), reachable: true, epoch: None }, now, out);
+    });
     assert_eq!(
         script.shows(1, again),
-        ["shows since 1000 Unknown no row offset 0"],
+        ["shows since 11000 Unknown no row offset 0"],
         "the engine knows another"
     );
+    script.ms = 1_000;
     let rowed = Told { row, since: at(900), now: at(1_400), ..told };
     assert_eq!(script.shows(1, rowed), ["shows since 900 Agent row offset 0"], "clocks that agree, nearly");
     let ahead = Told { row, since: at(900), now: at(4_000), ..told };
@@ -360,5 +366,96 @@ fn at_the_end_all_are_told() {
         script.then(0, Hub::end),
         ["1: bye shutting_down", "2: bye shutting_down", "outcome 1 Unknown", "disconnected 10"]
     );
-    let _ = Status::Salesforce(status(1));
+}
+
+/// Two gateways that give the same number: both know who stands by, and nobody holds him twice.
+#[test]
+fn of_two_with_one_number_one_stands_by() {
+    let same = Epoch(START.cast_unsigned());
+    for (other, stands_by) in [("f", false), ("h", true)] {
+        let mut script = Script::connected();
+        let said = script.then(0, |hub, _, out| hub.connected_elsewhere(agent(1), (other, same), out));
+        assert_eq!(said == ["1: stand by"], stands_by, "{other}: {said:?}");
+        let gone = |hub: &mut Hub, now, out: &mut Vec<Action>| {
+            hub.disconnected_elsewhere(agent(1), (other, same), now, out);
+        };
+        let said = script.then(5, gone);
+        let again: &[&str] = if stands_by { &["1: hold 5", "connected 5"] } else { &[] };
+        assert_eq!(said, again, "{other}");
+    }
+}
+
+/// The engine knows a newer browser, and nobody has said so: what is held here would never be commanded.
+#[test]
+fn who_was_passed_by_is_given_a_newer_number() {
+    let mut script = Script::connected();
+    let known =
+        |epoch| Known { shown: None, reachable: true, epoch: Some(Epoch(START.cast_unsigned() + epoch)) };
+    let said = script.then(0, |hub, now, out| hub.know(agent(1), known(0), now, out));
+    assert_eq!(said, none(), "it is this one");
+    let said = script.then(0, |hub, now, out| hub.know(agent(1), known(9), now, out));
+    assert_eq!(said, ["1: hold 10", "connected 10"]);
+    let said = script.then(0, |hub, now, out| hub.know(agent(1), known(10), now, out));
+    assert_eq!(said, none());
+}
+
+/// Pages that are slower than 10 s do not hand him to and fro between their gateways.
+#[test]
+fn nobody_is_taken_over_again_and_again() {
+    let mut script = Script::connected();
+    let newer = |hub: &mut Hub, ahead: u64, out: &mut Vec<Action>| {
+        hub.connected_elsewhere(agent(1), ("h", Epoch(START.cast_unsigned() + ahead)), out);
+    };
+    script.then(0, |hub, _, out| newer(hub, 1, out));
+    script.command(0, 1);
+    assert_eq!(script.tick(10_000).len(), 3);
+    script.then(0, |hub, _, out| newer(hub, 20_000, out));
+    script.command(0, 2);
+    assert_eq!(script.tick(119_999), none());
+    assert_eq!(script.tick(1).len(), 3);
+}
+
+#[test]
+fn who_was_elsewhere_meanwhile_is_not_resumed() {
+    let mut script = Script::connected();
+    let elsewhere = START.cast_unsigned() + 7;
+    assert_eq!(
+        script.come(1, 2, "page-one", elsewhere),
+        ["1: bye replaced", "2: welcome 8 holds", "connected 8"]
+    );
+}
+
+/// The engine knows that he is in it, and holds him for out of reach: that he says so makes him be in reach.
+#[test]
+fn who_is_out_of_reach_is_heard() {
+    let mut script = Script::connected();
+    let plain = Told { status: status(1), cause: Cause::Unknown, row: None, since: None, now: None };
+    for (reachable, heard) in [(true, false), (false, true)] {
+        let known = Known { shown: Some(status(1)), reachable, epoch: None };
+        script.then(0, |hub, now, out| hub.know(agent(1), known, now, out));
+        assert_eq!(!script.shows(1, plain).is_empty(), heard, "{reachable}");
+    }
+    // What this gateway told is not forgotten for what the engine knew before.
+    let known = Known { shown: Some(status(2)), reachable: true, epoch: None };
+    script.then(0, |hub, now, out| hub.know(agent(1), known, now, out));
+    assert_eq!(script.shows(1, plain), none());
+    script.then(10_000, |hub, now, out| hub.know(agent(1), known, now, out));
+    assert_eq!(script.shows(1, plain).len(), 1);
+}
+
+/// A page whose clock tells nonsense does not get its agent stuck in the year 6000.
+#[test]
+fn a_clock_that_is_far_off_is_none() {
+    let at = |ms: i64| Some(TimeMs::from_unix_ms(START + ms));
+    let mut script = Script::connected();
+    for ahead in [125_000_000_000_000, 120_001, -120_001] {
+        let told = Told {
+            status: status(1),
+            cause: Cause::Agent,
+            row: Some("0Ps000000000001".parse().unwrap()),
+            since: at(ahead),
+            now: at(ahead),
+        };
+        assert_eq!(script.shows(1, told), ["shows since 0 Agent no row offset 0"], "{ahead}");
+    }
 }
