@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_channel_has_a_name_or_its_id() {
-        let row = r#"{"ServicePresenceStatusId":"0N5000000000001AAA","ServiceChannelId":"0N9000000000001","ServiceChannel":NAMED}"#;
+        let row = r#"{"ServicePresenceStatusId":"0N5000000000001CAA","ServiceChannelId":"0N9000000000001","ServiceChannel":NAMED}"#;
         for (named, expected) in [
             (r#"{"attributes":{},"DeveloperName":"Chat"}"#, Some("Chat")),
             (r#"{"DeveloperName":null}"#, Some("0N9000000000001")),
@@ -210,7 +210,7 @@ mod tests {
             let found = channel(&raw(&row.replace("NAMED", named)));
             assert_eq!(found.as_ref().map(|(_, name)| name.as_str()), expected, "{named}");
         }
-        let elsewhere = row.replace("0N5000000000001AAA", "005000000000001").replace("NAMED", "null");
+        let elsewhere = row.replace("0N5000000000001CAA", "005000000000001").replace("NAMED", "null");
         assert_eq!(channel(&raw(&elsewhere)), None);
     }
 
