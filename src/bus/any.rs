@@ -115,6 +115,10 @@ impl Reader for Any<KafkaReader, EmbeddedReader> {
     fn is_at_end(&self) -> bool {
         either!(self, reader => reader.is_at_end())
     }
+
+    fn has_been_at_end(&self) -> bool {
+        either!(self, reader => reader.has_been_at_end())
+    }
 }
 
 impl Member for Any<KafkaMember, EmbeddedMember> {

@@ -278,6 +278,10 @@ pub trait Reader: Send {
 
     /// Whether all that had been committed has been read in every partition, as of the last `read`.
     fn is_at_end(&self) -> bool;
+
+    /// Whether each partition has been at its end since it began, be there more by now: all that had been committed when it began
+    /// has been read. Where others write all the time, no moment may come at which all are at their end at once.
+    fn has_been_at_end(&self) -> bool;
 }
 
 /// Reads partitions as one of a group. A partition belongs to one member at a time.

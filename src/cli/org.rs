@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use lockstep::config::{self, Salesforce, SalesforceLogin};
+use lockstep::config::{self, Environment, Salesforce, SalesforceLogin};
 use lockstep::connectors::http::{Limits, Observer, Platform, Rate, Settings as Reach};
 use lockstep::connectors::salesforce::{App, Login, Org, Settings, TokenFile, Way};
 
@@ -56,6 +56,10 @@ fn with_rate(
 pub(super) fn app(configured: &Salesforce) -> App {
     App {
         host: configured.login_url.clone(),
+        audience: match configured.environment {
+            Environment::Sandbox => "https://test.salesforce.com",
+            Environment::Production | Environment::Hyperforce => "https://login.salesforce.com",
+        },
         organisation: configured.organisation_id,
         client_id: configured.client_id.clone(),
         client_secret: configured.client_secret.as_ref().map(secret),

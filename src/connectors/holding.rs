@@ -228,7 +228,7 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
                 why,
             })?;
         }
-        if !self.is_caught_up && self.reader.is_at_end() {
+        if !self.is_caught_up && self.reader.has_been_at_end() {
             self.is_caught_up = true;
             self.sink.is_caught_up();
             tracing::info!(waiting = self.sink.has_work(), "links and commands are read");

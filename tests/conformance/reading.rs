@@ -115,6 +115,7 @@ fn times_of(bus: &impl Bus, topic: &TopicName) -> Vec<TimeMs> {
     while !reader.is_at_end() {
         times.extend(reader.read(WAIT).unwrap().iter().map(|record| record.appended_at.unwrap()));
     }
+    assert!(reader.has_been_at_end());
     times
 }
 

@@ -68,6 +68,7 @@ fn app(api: SocketAddr) -> App {
     let Credentials { client_id, client_secret, .. } = Credentials::default();
     App {
         host: format!("http://{api}").parse().unwrap(),
+        audience: "https://login.salesforce.com",
         organisation: ORGANISATION.parse().unwrap(),
         client_id,
         client_secret: Some(SecretString::from(client_secret)),

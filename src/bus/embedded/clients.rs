@@ -75,6 +75,8 @@ pub struct EmbeddedReader {
     places: Vec<(TopicPartition, Offset)>,
     /// Where they ended when they were read last.
     ends: Vec<Offset>,
+    /// Where they ended when they were read first.
+    first_ends: Vec<Offset>,
     until: Until,
     outage: Outage,
     /// Something cannot be read, so the end is never reached.
@@ -92,6 +94,7 @@ impl EmbeddedReader {
             ask,
             places,
             ends: Vec::new(),
+            first_ends: Vec::new(),
             until,
             outage: Outage::default(),
             is_broken: false,
@@ -107,12 +110,15 @@ impl Reader for EmbeddedReader {
         let answer = self.ask.ask(Request::Fetch { places: self.places.clone(), wait }, Vec::new());
         if let Err(Error::OutOfRange { partition, .. }) = &answer {
             self.places.retain(|(place, _)| place != partition);
-            self.ends.clear();
+            (self.ends, self.first_ends) = (Vec::new(), Vec::new());
             self.is_broken = true;
         }
         match self.outage.tell(answer, wait.max(OUTAGE_WAIT))? {
             None => Ok(EmbeddedRecords::default()),
             Some((Answer::Fetched { of, ends }, batches)) => {
+                if self.first_ends.is_empty() {
+                    self.first_ends.clone_from(&ends);
+                }
                 self.ends = ends;
                 records(&mut self.places, &of, batches)
             }
@@ -124,6 +130,12 @@ impl Reader for EmbeddedReader {
         !self.is_broken
             && self.ends.len() == self.places.len()
             && self.places.iter().zip(&self.ends).all(|((_, next), end)| next >= end)
+    }
+
+    fn has_been_at_end(&self) -> bool {
+        !self.is_broken
+            && self.first_ends.len() == self.places.len()
+            && self.places.iter().zip(&self.first_ends).all(|((_, next), end)| next >= end)
     }
 }
 

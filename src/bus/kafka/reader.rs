@@ -20,6 +20,8 @@ pub struct KafkaReader {
     partitions: BTreeMap<TopicPartition, Reading>,
     /// How many of them are at their end.
     at_end: usize,
+    /// How many of them have been there.
+    been_at_end: usize,
     /// What went wrong, once the records before it have been given.
     errors: VecDeque<Error>,
 }
@@ -28,6 +30,7 @@ struct Reading {
     /// Where it began.
     from: i64,
     is_at_end: bool,
+    has_been_at_end: bool,
 }
 
 impl KafkaReader {
@@ -42,12 +45,12 @@ impl KafkaReader {
         let mut partitions = BTreeMap::new();
         for (place, from) in starts {
             let from = begin(&consumer, &servers, place, *from)?;
-            partitions.insert(place.clone(), Reading { from, is_at_end: false });
+            partitions.insert(place.clone(), Reading { from, is_at_end: false, has_been_at_end: false });
         }
         let list = List::of(partitions.iter().map(|(place, reading)| (place, reading.from)));
         let assigned = consumer.assign_alone(&list);
         assigned.map_err(|fault| explain::outside("beginning to read", &servers, &fault))?;
-        Ok(KafkaReader { consumer, servers, partitions, at_end: 0, errors: VecDeque::new() })
+        Ok(KafkaReader { consumer, servers, partitions, at_end: 0, been_at_end: 0, errors: VecDeque::new() })
     }
 
     fn mark(&mut self, place: &TopicPartition, is_at_end: bool) {
@@ -67,6 +70,12 @@ impl KafkaReader {
             let goes_on =
                 lasts.iter().any(|(other, last)| *other == place && last.0.cast_signed() >= entry.offset);
             self.mark(&place, !goes_on);
+            if let Some(reading) = self.partitions.get_mut(&place)
+                && !reading.has_been_at_end
+            {
+                reading.has_been_at_end = true;
+                self.been_at_end += 1;
+            }
             return;
         }
         let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
@@ -158,5 +167,9 @@ impl Reader for KafkaReader {
 
     fn is_at_end(&self) -> bool {
         self.at_end == self.partitions.len()
+    }
+
+    fn has_been_at_end(&self) -> bool {
+        self.been_at_end == self.partitions.len()
     }
 }

@@ -34,6 +34,9 @@ const ASSERTION_SECONDS: i64 = 180;
 pub struct App {
     /// The host that gives tokens. One on this machine is a simulator.
     pub host: Url,
+    /// Whom a signed assertion is for: `https://login.salesforce.com`, or `https://test.salesforce.com` for a sandbox, whatever the
+    /// host. My Domain is none.
+    pub audience: &'static str,
     /// The organisation that a token must be of.
     pub organisation: OrganisationId,
     /// The id of the app.
@@ -274,18 +277,14 @@ fn assertion(app: &App, user_name: &str, key: &SecretString, now_s: i64) -> Resu
     struct Claims<'c> {
         iss: &'c str,
         sub: &'c str,
-        aud: String,
+        aud: &'c str,
         exp: i64,
     }
     let unusable = |why: &str| http::Error::Setting { what: "private_key".to_owned(), why: why.to_owned() };
     let key = EncodingKey::from_rsa_pem(key.expose_secret().as_bytes());
     let key = key.map_err(|_| unusable("it is no RSA key in PEM"))?;
-    let claims = Claims {
-        iss: &app.client_id,
-        sub: user_name,
-        aud: app.host.origin().ascii_serialization(),
-        exp: now_s + ASSERTION_SECONDS,
-    };
+    let claims =
+        Claims { iss: &app.client_id, sub: user_name, aud: app.audience, exp: now_s + ASSERTION_SECONDS };
     let signed = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key);
     Ok(SecretString::from(signed.map_err(|_| unusable("nothing can be signed with it"))?))
 }
@@ -349,6 +348,7 @@ mod tests {
     fn app() -> App {
         App {
             host: "https://login.salesforce.com".parse().unwrap(),
+            audience: "https://login.salesforce.com",
             organisation: "00D000000000062".parse().unwrap(),
             client_id: "app".to_owned(),
             client_secret: None,

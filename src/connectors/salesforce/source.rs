@@ -1,8 +1,11 @@
 //! The source of an org: what it is asked, and what of the answers is published. Browsers publish what they see by themselves; this
 //! is for small orgs, for the start, and for what no browser told.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use serde::Deserialize;
 
 use super::edge::Attached;
 use super::error::Error;
@@ -45,6 +48,27 @@ pub struct Source {
     schedule: Schedule,
     noted_at: Option<Instant>,
     is_sparing: bool,
+    /// What was told of the questions that fail.
+    told: Option<Trouble>,
+}
+
+/// Why a question fails, as far as that makes a difference to who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    LogIn,
+    UsedUp,
+    Forbidden,
+    Other,
+}
+
+/// Whose rows these are that cannot be read; none where that cannot be read either.
+fn whose(unreadable: &[String]) -> Option<HashSet<UserId>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct OfUser {
+        user_id: String,
+    }
+    unreadable.iter().map(|row| serde_json::from_str::<OfUser>(row).ok()?.user_id.parse().ok()).collect()
 }
 
 impl Source {
@@ -62,6 +86,7 @@ impl Source {
             schedule,
             noted_at: None,
             is_sparing: false,
+            told: None,
         }
     }
 
@@ -117,16 +142,20 @@ impl Source {
 
     fn failed(&mut self, error: &Error) {
         self.observer.note(Noted::PollFailed);
-        let is_refused = error.is_log_in() || error.is_forbidden() || error.is_used_up();
-        if self.schedule.failed(Instant::now(), is_refused) {
-            let mend = if error.is_used_up() {
-                ": all calls of the day are used, by whatever programs of the org"
-            } else if error.is_forbidden() {
-                ": a permission of the integration user is missing"
-            } else {
-                ""
-            };
+        let (trouble, mend) = if error.is_log_in() {
+            (Trouble::LogIn, "")
+        } else if error.is_used_up() {
+            (Trouble::UsedUp, ": all calls of the day are used, by whatever programs of the org")
+        } else if error.is_forbidden() {
+            (Trouble::Forbidden, ": a permission of the integration user is missing")
+        } else {
+            (Trouble::Other, "")
+        };
+        let is_new = self.schedule.failed(Instant::now(), trouble != Trouble::Other);
+        // What only a person can mend is told, whatever failed before it.
+        if is_new || (self.told != Some(trouble) && trouble != Trouble::Other) {
             tracing::warn!("{error}{mend}; it is asked again until it answers");
+            self.told = Some(trouble);
         }
     }
 
@@ -203,14 +232,23 @@ impl edge::Source for Source {
 
     fn ask(&mut self) -> Option<impl Future<Output = Polled> + Send + 'static> {
         let began = Instant::now();
+        let is_old = |cursor: TimeMs| cursor < now() + self.offset() - ENDED_LATELY;
+        if self.known.cursor().is_some_and(is_old) {
+            // Nobody needs all that has happened since.
+            self.schedule.wants_all(began);
+        }
         if self.is_to_spare() {
             self.schedule.spare(began);
         }
         let asked = self.schedule.begin(began)?;
         let org = Arc::clone(&self.attached.org);
-        let (at, cursor) = (now(), self.known.cursor());
+        let at = now();
         let there = at + self.offset();
-        let since = match (asked, cursor) {
+        let cursor = self.known.cursor().filter(|cursor| *cursor >= there - ENDED_LATELY);
+        if asked == Asked::All {
+            self.known.asks_for_all();
+        }
+        let since = match (asked, cursor.filter(|_| self.known.has_seen_all() || asked == Asked::Changes)) {
             (_, Some(cursor)) => cursor - OVERLAP,
             (Asked::Changes, None) => there - OVERLAP,
             (Asked::All, None) => there - ENDED_LATELY,
@@ -236,15 +274,26 @@ impl edge::Source for Source {
         let was_away = self.schedule.failing_since();
         if let Some(since) = was_away {
             tracing::info!(after_s = since.elapsed().as_secs(), "the platform answers again");
+            self.told = None;
         }
-        self.schedule.came(Instant::now(), false);
         let had_seen_all = self.known.has_seen_all();
         // What time it was there may be known only by now.
         let there = at + self.offset();
         let mut taken = match asked {
             Asked::Changes => self.known.take_changes(&presence.rows, there),
-            Asked::All => self.known.take_all(&presence.rows, there),
+            Asked::All => {
+                let whose = whose(&presence.unreadable);
+                self.known.take_all(&presence.rows, whose.as_ref(), there)
+            }
         };
+        self.schedule.came(Instant::now(), taken.is_odd);
+        if taken.is_odd {
+            tracing::warn!(
+                "many agents are in no row any more: perhaps a permission of the integration user is missing; it is asked again before that is believed"
+            );
+            self.observer.note(Noted::PollOdd);
+            return Ok(was_away.is_some());
+        }
         taken.unreadable = self.known.unreadable(presence.unreadable);
         self.put(&taken, (asked, at), outbox)?;
         let found_by = if asked == Asked::All { Feed::Snapshot } else { Feed::Poll };

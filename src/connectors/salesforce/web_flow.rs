@@ -257,6 +257,7 @@ mod tests {
     fn flow() -> WebFlow {
         let app = App {
             host: "https://login.salesforce.com".parse().unwrap(),
+            audience: "https://login.salesforce.com",
             organisation: "00D000000000062".parse().unwrap(),
             client_id: "app id".to_owned(),
             client_secret: Some(SecretString::from("canary")),

@@ -93,7 +93,7 @@ impl<R: Reader> Reading<R> {
             if !all.is_empty() {
                 port.say(Input::Read(all));
             }
-            if !port.is_ready.load(Ordering::Acquire) && self.reader.is_at_end() {
+            if !port.is_ready.load(Ordering::Acquire) && self.reader.has_been_at_end() {
                 tracing::info!(linked = self.links.len(), "links are read: browsers may come");
                 port.is_ready.store(true, Ordering::Release);
             }

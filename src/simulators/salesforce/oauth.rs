@@ -124,11 +124,10 @@ impl World {
                 self.active(integration).map(|user| granted(user, scope))
             }
             ASSERTION => {
-                let mut audiences = self.settings.variants.jwt_audiences.clone();
-                audiences.push(request.base.clone());
+                let audiences = &self.settings.variants.jwt_audiences;
                 let client_id = &self.settings.credentials.client_id;
                 let key = self.settings.jwt_public_key.as_deref();
-                let name = key.and_then(|key| asserted(field("assertion"), key, client_id, &audiences, now));
+                let name = key.and_then(|key| asserted(field("assertion"), key, client_id, audiences, now));
                 let mut users = self.records.users.values();
                 let user = name.and_then(|name| users.find(|user| user.username.eq_ignore_ascii_case(&name)));
                 user.and_then(|user| self.active(user.id)).map(|user| granted(user, scope))

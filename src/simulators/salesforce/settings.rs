@@ -78,7 +78,7 @@ pub struct Variants {
     pub scope: String,
     /// Where calls are to go, if not where the token was asked for.
     pub instance_url: Option<String>,
-    /// For whom an assertion may be: login hosts. It may always be for the host that it is given to.
+    /// For whom an assertion may be: login hosts, and not the org's own.
     pub jwt_audiences: Vec<String>,
 }
 

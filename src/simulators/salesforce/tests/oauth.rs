@@ -89,7 +89,6 @@ fn an_assertion_has_a_signature_an_audience_and_an_end() {
         claims
     };
     for (name, value) in [
-        ("aud", json!(BASE)),
         ("aud", json!("https://test.salesforce.com/")),
         ("exp", json!(now + 300)),
         ("sub", json!("agent.293001@example.com.simulated")),
@@ -99,6 +98,7 @@ fn an_assertion_has_a_signature_an_audience_and_an_end() {
     let failure = ("invalid_grant".to_owned(), "authentication failure".to_owned());
     for (name, value) in [
         ("aud", json!("https://elsewhere.example.com")),
+        ("aud", json!(BASE)),
         ("exp", json!(now + 301)),
         ("exp", json!(now)),
         ("exp", json!(i64::MAX)),
