@@ -126,12 +126,12 @@ impl AsyncWrite for Secure {
     }
 }
 
-/// A server's end of a connection, with TLS or without.
-pub enum Channel {
+/// An end of a connection, with TLS or without; the server's, where nothing else is said.
+pub enum Channel<S = Secure> {
     /// Without.
     Plain(TcpStream),
     /// With.
-    Secure(Box<Secure>),
+    Secure(Box<S>),
 }
 
 impl Channel {
@@ -144,7 +144,7 @@ impl Channel {
     }
 }
 
-impl AsyncRead for Channel {
+impl<S: AsyncRead + Unpin> AsyncRead for Channel<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -157,7 +157,7 @@ impl AsyncRead for Channel {
     }
 }
 
-impl AsyncWrite for Channel {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Channel<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Channel::Plain(stream) => Pin::new(stream).poll_write(context, bytes),

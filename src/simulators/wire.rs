@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::{DurationMs, TimeMs};
-use crate::listen::Tls;
+use crate::listen::{Channel, Tls};
 
 /// A body may have so many bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -340,14 +340,9 @@ struct Cuttable {
     tls: Option<Tls>,
 }
 
-/// A connection with TLS or without.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 /// A connection that can be cut. Bytes of answers count, not those of TLS: half a record of it is nothing.
 struct Wire {
-    stream: Box<dyn Stream>,
+    channel: Channel,
     allowance: Allowance,
 }
 
@@ -358,11 +353,8 @@ impl Listener for Cuttable {
     async fn accept(&mut self) -> (Wire, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let _ = stream.set_nodelay(true);
-        let stream: Box<dyn Stream> = match &self.tls {
-            Some(tls) => Box::new(tls.accept(stream)),
-            None => Box::new(stream),
-        };
-        (Wire { stream, allowance: Allowance(Arc::new(AtomicUsize::new(usize::MAX))) }, address)
+        let channel = Channel::accept(stream, self.tls.as_ref());
+        (Wire { channel, allowance: Allowance(Arc::new(AtomicUsize::new(usize::MAX))) }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -382,7 +374,7 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        Pin::new(&mut self.channel).poll_read(context, buffer)
     }
 }
 
@@ -396,7 +388,7 @@ impl AsyncWrite for Wire {
         let Some(bytes) = bytes.get(..bytes.len().min(allowed)).filter(|_| allowed > 0) else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = Pin::new(&mut self.channel).poll_write(context, bytes);
         if let (Poll::Ready(Ok(count)), true) = (&written, allowed < usize::MAX) {
             self.allowance.0.store(allowed - count, Ordering::Relaxed);
         }
@@ -404,10 +396,10 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(&mut self.channel).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.channel).poll_shutdown(context)
     }
 }

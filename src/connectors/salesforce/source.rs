@@ -244,14 +244,14 @@ impl edge::Source for Source {
         let org = Arc::clone(&self.attached.org);
         let at = now();
         let there = at + self.offset();
-        let cursor = self.known.cursor().filter(|cursor| *cursor >= there - ENDED_LATELY);
-        if asked == Asked::All {
-            self.known.asks_for_all();
-        }
-        let since = match (asked, cursor.filter(|_| self.known.has_seen_all() || asked == Asked::Changes)) {
-            (_, Some(cursor)) => cursor - OVERLAP,
-            (Asked::Changes, None) => there - OVERLAP,
-            (Asked::All, None) => there - ENDED_LATELY,
+        let oldest = there - ENDED_LATELY;
+        let cursor = self.known.cursor().filter(|cursor| *cursor >= oldest);
+        let since = match asked {
+            Asked::Changes => cursor.unwrap_or(there) - OVERLAP,
+            Asked::All => {
+                self.known.asks_for_all();
+                cursor.filter(|_| self.known.has_seen_all()).map_or(oldest, |cursor| cursor - OVERLAP)
+            }
         };
         Some(async move {
             let presence = match asked {

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::channel::Channel;
+use super::channel::{self, Channel};
 use super::{Gateway, Heard, Reach, Unreached, heard};
 use crate::simulators::salesforce::consoles::message::{SUBPROTOCOL, Up};
 
@@ -23,7 +23,7 @@ pub(in crate::simulators::salesforce::consoles) struct Socket(Box<WebSocketStrea
 impl Socket {
     /// Connects, as a browser does.
     pub(super) async fn open(reach: &Reach, gateway: &Gateway) -> Result<Socket, Unreached> {
-        let channel = Channel::open(reach, gateway).await.map_err(|_| Unreached::Failed)?;
+        let channel = channel::open(reach, gateway).await.map_err(|_| Unreached::Failed)?;
         let uri: Uri = gateway.socket.parse().map_err(|_| Unreached::Failed)?;
         let request = ClientRequestBuilder::new(uri)
             .with_sub_protocol(SUBPROTOCOL)
