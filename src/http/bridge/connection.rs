@@ -47,12 +47,6 @@ pub(super) trait Transport: Send {
     fn send(&mut self, down: &Down) -> impl Future<Output = bool> + Send;
 }
 
-/// Why a first message lets nobody in.
-pub(super) enum Unwelcome {
-    /// The connection ends so.
-    Bye(Reason),
-}
-
 /// Who has been let in.
 pub(super) struct Guest {
     pub(super) connection: ConnectionId,
@@ -69,30 +63,29 @@ impl Drop for Guest {
     }
 }
 
-/// Looks at a first message, and tells the hub who comes.
+/// Looks at a first message, and tells the hub who comes. What lets nobody in ends the connection with a reason.
 pub(super) fn admit(
     bridge: &Arc<Bridge>,
     hello: Hello,
     session: Option<String>,
     is_admitted: &AtomicBool,
-) -> Result<Guest, Unwelcome> {
-    let refuse = |reason| Err(Unwelcome::Bye(reason));
+) -> Result<Guest, Reason> {
     if hello.protocol != VERSION || !hello.has_name() {
-        return refuse(Reason::Protocol);
+        return Err(Reason::Protocol);
     }
     let Admitted { account, user } = match bridge.door.admit(&hello.token, now()) {
         Ok(admitted) => admitted,
         Err(why) => {
             bridge.metrics.refused(why.name());
             tracing::warn!(page = hello.page, "a token lets nobody in: {why}");
-            return refuse(Reason::Token);
+            return Err(Reason::Token);
         }
     };
     let Some(port) = bridge.ports.get(&account).filter(|port| port.is_open()) else {
-        return refuse(Reason::ShuttingDown);
+        return Err(Reason::ShuttingDown);
     };
     if !bridge.enter() {
-        return refuse(Reason::TooMany);
+        return Err(Reason::TooMany);
     }
     is_admitted.store(true, Ordering::Release);
     let connection = bridge.next_connection();

@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 
-use super::connection::{HELLO_WITHIN, Received, Transport, Unwelcome, admit, carry};
+use super::connection::{HELLO_WITHIN, Received, Transport, admit, carry};
 use super::message::{Down, Reason, Up};
 use super::server::Bridge;
 
@@ -62,11 +62,11 @@ pub(super) async fn serve(socket: WebSocket, bridge: Arc<Bridge>, is_admitted: A
     let admitted = match first {
         Ok(Received::Message(Up::Hello(hello))) => admit(&bridge, hello, None, &is_admitted),
         Ok(Received::Closed { .. }) => return,
-        Ok(_) | Err(_) => Err(Unwelcome::Bye(Reason::Protocol)),
+        Ok(_) | Err(_) => Err(Reason::Protocol),
     };
     match admitted {
         Ok(guest) => carry(guest, socket).await,
-        Err(Unwelcome::Bye(reason)) => {
+        Err(reason) => {
             bridge.metrics.ended(reason.name());
             let _ = socket.send(&Down::bye(reason, bridge.next_connection().0)).await;
         }

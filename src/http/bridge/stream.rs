@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use futures_util::stream::unfold;
 use tokio::sync::mpsc;
 
-use super::connection::{Received, Transport, Unwelcome, admit, carry};
+use super::connection::{Received, Transport, admit, carry};
 use super::gateway::WAITING_MAX;
 use super::message::{Down, Reason, Up};
 use super::server::Bridge;
@@ -81,11 +81,11 @@ pub(super) fn open(bridge: &Arc<Bridge>, body: &Bytes, is_admitted: &AtomicBool)
     let session = bridge.sessions.name();
     let admitted = match serde_json::from_slice(body) {
         Ok(Up::Hello(hello)) => admit(bridge, hello, Some(session.clone()), is_admitted),
-        _ => Err(Unwelcome::Bye(Reason::Protocol)),
+        _ => Err(Reason::Protocol),
     };
     let guest = match admitted {
         Ok(guest) => guest,
-        Err(Unwelcome::Bye(reason)) => {
+        Err(reason) => {
             bridge.metrics.ended(reason.name());
             let text = format!("data: {}\n\n", Down::bye(reason, bridge.next_connection().0).text());
             return events(Body::from(text));
