@@ -17,5 +17,6 @@ mod world;
 
 pub use check::{Finding, Override};
 pub use crowd::Crowd;
+pub use random::Random;
 pub use rules::Mapping;
 pub use world::{Record, Report, run};

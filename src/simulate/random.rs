@@ -4,14 +4,16 @@ use crate::domain::DurationMs;
 
 /// A stream of numbers that follows from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// The stream of a seed.
+    pub const fn new(seed: u64) -> Self {
         Random(seed.wrapping_mul(0xD134_2543_DE82_EF95).wrapping_add(0x2545_F491_4F6C_DD1D))
     }
 
-    pub(super) const fn number(&mut self) -> u64 {
+    /// The next number.
+    pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -20,23 +22,23 @@ impl Random {
     }
 
     /// From `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.saturating_sub(low).unsigned_abs().saturating_add(1);
         low.saturating_add_unsigned(self.number() % span)
     }
 
     /// A length of time from `low` to `high` ms.
-    pub(super) fn ms(&mut self, low: i64, high: i64) -> DurationMs {
+    pub fn ms(&mut self, low: i64, high: i64) -> DurationMs {
         DurationMs::from_ms(self.between(low, high))
     }
 
     /// True in so many of a hundred cases.
-    pub(super) fn percent(&mut self, of_hundred: i64) -> bool {
+    pub fn percent(&mut self, of_hundred: i64) -> bool {
         self.between(1, 100) <= of_hundred
     }
 
     /// One of them.
-    pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+    pub fn pick<T: Copy>(&mut self, all: &[T]) -> Option<T> {
         let last = i64::try_from(all.len()).ok()?.checked_sub(1).filter(|last| *last >= 0)?;
         let index = usize::try_from(self.between(0, last)).ok()?;
         all.get(index).copied()

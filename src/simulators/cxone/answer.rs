@@ -26,6 +26,7 @@ impl World {
     /// Answers a call, and notes it once it is answered.
     pub(super) fn answer(&mut self, request: &Request, now: TimeMs) -> Reply {
         self.go_on(now);
+        self.called.calls += 1;
         let met = self.faults.meet(&request.path);
         let mut done = Done::default();
         let failed = |status| Reply::error(status, "simulated", "a fault that was asked for");
@@ -67,6 +68,7 @@ impl World {
             return Reply::error(401, "unauthorized", "the token is missing, or none any more");
         }
         if let Some(Err(wait)) = self.budget.as_mut().map(|budget| budget.take(Instant::now())) {
+            self.called.too_many += 1;
             let seconds = wait.as_secs() + 1;
             let reply = Reply::error(429, "too_many_requests", "too many calls");
             return reply.with("retry-after", seconds.to_string());

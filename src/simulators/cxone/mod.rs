@@ -3,6 +3,7 @@
 
 mod answer;
 mod control;
+mod floor;
 mod people;
 mod server;
 mod sessions;
@@ -13,6 +14,8 @@ mod views;
 mod world;
 
 pub use super::wire::Addresses;
+pub use floor::Floor;
 pub use server::{Simulator, serve};
 pub use settings::{Credentials, Settings};
-pub use tenant::{Agent, Code, Refusal, Shown, Team, Tenant, Variant};
+pub use tenant::{Agent, By, Changed, Code, Refusal, Shown, Team, Tenant, Variant};
+pub use world::Called;

@@ -2,11 +2,16 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::super::wire::{self, Addresses, Listening, Reply, Request, system_time};
+use super::floor::Floor;
 use super::settings::Settings;
 use super::world::World;
 use crate::domain::{DurationMs, TimeMs};
+
+/// So often what is due happens where nobody calls: who watches is told of it.
+const GOES_ON_EVERY: Duration = Duration::from_millis(50);
 
 /// A simulated tenant that listens.
 pub struct Simulator(Listening<World>);
@@ -30,6 +35,11 @@ impl Simulator {
         self.0.addresses()
     }
 
+    /// The tenant, for agents' clients in this process.
+    pub fn floor(&self) -> Floor {
+        Floor::new(Arc::clone(&self.0.world))
+    }
+
     /// The issuer: where one begins.
     ///
     /// # Errors
@@ -44,20 +54,41 @@ impl Simulator {
 /// # Errors
 /// A listener fails.
 pub async fn serve(simulator: Simulator, until: impl Future<Output = ()>) -> io::Result<()> {
+    let floor = simulator.floor();
+    let goes_on = async {
+        let mut due = tokio::time::interval(GOES_ON_EVERY);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            due.tick().await;
+            floor.go_on();
+        }
+    };
+    let until = async {
+        tokio::select! {
+            () = goes_on => {}
+            () = until => {}
+        }
+    };
     simulator.0.serve(until).await
 }
 
 impl wire::World for World {
     fn answer(&mut self, request: &Request, now: TimeMs) -> Reply {
-        World::answer(self, request, now)
+        let reply = World::answer(self, request, now);
+        self.tell();
+        reply
     }
 
     fn answer_again(&mut self, request: &Request, so_far: Reply, now: TimeMs) -> Reply {
-        World::answer_again(self, request, so_far, now)
+        let reply = World::answer_again(self, request, so_far, now);
+        self.tell();
+        reply
     }
 
     fn control(&mut self, request: &Request, now: TimeMs) -> Reply {
-        World::control(self, request, now)
+        let reply = World::control(self, request, now);
+        self.tell();
+        reply
     }
 
     fn clock_offset(&self) -> DurationMs {

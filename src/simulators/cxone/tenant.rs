@@ -143,6 +143,30 @@ pub enum Refusal {
     AfterCallWork,
 }
 
+/// Who or what put an agent where he is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// He himself, in his own client; or who stands in for him.
+    Agent,
+    /// A call of a program.
+    Program,
+    /// The platform: a contact that is over, a code that has timed out.
+    Platform,
+}
+
+/// An agent is in something from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// His number.
+    pub agent: u32,
+    /// In what.
+    pub shown: Shown,
+    /// Who did it.
+    pub by: By,
+    /// When, by the tenant's clock.
+    pub at: TimeMs,
+}
+
 /// A tenant.
 #[derive(Clone, Debug, Default)]
 pub struct Tenant {
@@ -158,6 +182,8 @@ pub struct Tenant {
     changed: BTreeSet<(TimeMs, u32)>,
     /// When who is in a code is logged out.
     timeouts: BTreeSet<(TimeMs, u32)>,
+    /// What has changed since somebody took it.
+    news: Vec<Changed>,
     now: TimeMs,
 }
 
@@ -192,8 +218,13 @@ impl Tenant {
         let now = self.at(now);
         while let Some((at, id)) = self.timeouts.first().copied().filter(|(at, _)| *at <= now) {
             self.timeouts.remove(&(at, id));
-            self.put(id, Shown::LOGGED_OUT, at);
+            self.show(id, Shown::LOGGED_OUT, By::Platform, at);
         }
+    }
+
+    /// What has changed since this was asked last.
+    pub fn take_news(&mut self) -> Vec<Changed> {
+        std::mem::take(&mut self.news)
     }
 
     fn at(&mut self, now: TimeMs) -> TimeMs {
@@ -214,8 +245,13 @@ impl Tenant {
         if is_reserved && !self.variant.shows_reserved { agent.before } else { agent.shown }
     }
 
-    /// He is in something from now on, whoever did it.
+    /// He puts himself into something.
     pub fn put(&mut self, id: u32, shown: Shown, now: TimeMs) {
+        self.show(id, shown, By::Agent, now);
+    }
+
+    /// He is in something from now on.
+    fn show(&mut self, id: u32, shown: Shown, by: By, now: TimeMs) {
         let now = self.at(now);
         let timeout = shown.out_state.and_then(|code| self.codes.get(&code)).map(|code| code.timeout);
         let Some(agent) = self.agents.get_mut(&id) else { return };
@@ -232,6 +268,7 @@ impl Tenant {
             agent.logged_in = now;
         }
         (agent.shown, agent.since, agent.updated) = (shown, now, now);
+        self.news.push(Changed { agent: id, shown, by, at: now });
         self.changed.insert((now, id));
         if let Some(timeout) = timeout.filter(|_| !shown.is_acw && shown.state == 2) {
             self.timeouts.insert((now + timeout, id));
@@ -248,8 +285,11 @@ impl Tenant {
     /// It ends: what was queued is set, else he is where he was.
     pub fn end_contact(&mut self, id: u32, now: TimeMs) {
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.shown.is_contact()) else { return };
-        let next = agent.queued.take().unwrap_or(agent.before);
-        self.put(id, next, now);
+        let (next, by) = match agent.queued.take() {
+            Some(queued) => (queued, By::Program),
+            None => (agent.before, By::Platform),
+        };
+        self.show(id, next, by, now);
     }
 
     /// What an agent is to be in by an admin call, or by that of a session.
@@ -301,7 +341,7 @@ impl Tenant {
         } else if agent.shown != Shown::LOGGED_OUT
             && (agent.shown != wanted || self.variant.set_again_restarts)
         {
-            self.put(id, wanted, now);
+            self.show(id, wanted, By::Program, now);
         }
     }
 

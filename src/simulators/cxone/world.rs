@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
 use super::super::faults::Faults;
 use super::answer::Done;
 use super::people::People;
 use super::sessions::Session;
 use super::settings::Settings;
-use super::tenant::{Code, Shown, Team, Tenant};
+use super::tenant::{Changed, Code, Shown, Team, Tenant};
 use super::tokens::Tokens;
 use super::views::{self, iso};
 use crate::connectors::http::Budget;
@@ -18,6 +19,8 @@ use crate::domain::{DurationMs, TimeMs};
 
 /// So many calls are remembered.
 const LOG_MAX: usize = 1_000_000;
+/// So many changes may be told that nobody has read.
+const UNREAD_MAX: usize = 65_536;
 /// The number of the first agent.
 pub(super) const AGENT_FIRST: u32 = 293_001;
 /// The names of teams, which have numbers from 1 on.
@@ -37,6 +40,15 @@ const CODES: [Made; 9] = [
     (1_024, "Pause für Gespräche", true, false, 120, &[]),
 ];
 
+/// How often the API was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Called {
+    /// All calls, log-ins among them.
+    pub calls: u64,
+    /// Calls that were refused because there were too many.
+    pub too_many: u64,
+}
+
 /// A tenant with everything around it.
 pub(super) struct World {
     pub(super) settings: Settings,
@@ -46,6 +58,8 @@ pub(super) struct World {
     /// By name.
     pub(super) sessions: HashMap<String, Session>,
     pub(super) budget: Option<Budget>,
+    pub(super) changes: broadcast::Sender<Changed>,
+    pub(super) called: Called,
     /// What was accepted and is done later.
     late: BTreeMap<(TimeMs, u64), (u32, Shown)>,
     people: People,
@@ -77,6 +91,8 @@ impl World {
             faults: Faults::default(),
             sessions: HashMap::new(),
             budget,
+            changes: broadcast::Sender::new(UNREAD_MAX),
+            called: Called::default(),
             late: BTreeMap::new(),
             people,
             log: VecDeque::new(),
@@ -96,6 +112,14 @@ impl World {
         self.tenant.go_on(now);
         if self.settings.behaves {
             self.people.go_on(&mut self.tenant, now);
+        }
+    }
+
+    /// Tells what has changed.
+    pub(super) fn tell(&mut self) {
+        for changed in self.tenant.take_news() {
+            // Nobody may listen.
+            let _ = self.changes.send(changed);
         }
     }
 

@@ -71,6 +71,21 @@ impl Org {
         self.at_now(|world, _| world.records.people().cloned().collect())
     }
 
+    /// The statuses that there are, with their developer names and labels.
+    pub fn statuses(&self) -> Vec<(PresenceStatusId, String, String)> {
+        self.at_now(|world, _| {
+            let there_is = world.records.statuses.values().filter(|status| !status.is_deleted);
+            there_is
+                .map(|status| (status.id, status.developer_name.clone(), status.label.clone()))
+                .collect()
+        })
+    }
+
+    /// How many calls of its API were made this day.
+    pub fn calls(&self) -> u64 {
+        lock(&self.world).used()
+    }
+
     /// In what a user is; one who is unknown is offline.
     pub fn current(&self, user: UserId) -> Current {
         self.at_now(|world, now| {
