@@ -1,12 +1,17 @@
 //! Reading a compacted topic as a whole.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::{Bus, Error, From, Reader, Records, TopicName, Until};
+use super::{Bus, Error, From, Reader, Records, TopicName, TopicPartition, Until};
 
 /// How long it is waited for records before it is looked whether the end has come.
 const WAIT: Duration = Duration::from_millis(100);
+/// A commit is told to its writer before everybody sees it: a Kafka marks each partition afterwards. Whoever reads what he has
+/// just written, or another has, waits for that; and so long for one who is still writing.
+const DECIDED_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The last value of each key that is wanted; what was deleted is not there. For topics of one partition.
 ///
@@ -17,7 +22,9 @@ pub fn latest<B: Bus>(
     topic: &TopicName,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let mut reader = bus.reader(&[(topic.partition(0), From::Beginning)], Until::End)?;
+    let partition = topic.partition(0);
+    wait_until_decided(bus, &partition)?;
+    let mut reader = bus.reader(&[(partition, From::Beginning)], Until::End)?;
     let mut all = BTreeMap::new();
     loop {
         let records = reader.read(WAIT)?;
@@ -34,5 +41,17 @@ pub fn latest<B: Bus>(
         if records.is_empty() && reader.is_at_end() {
             return Ok(all);
         }
+    }
+}
+
+fn wait_until_decided<B: Bus>(bus: &B, partition: &TopicPartition) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        let seen = bus.bounds(partition)?.end;
+        let is_decided = bus.log_ends(std::slice::from_ref(partition))?.iter().all(|end| *end <= seen);
+        if is_decided || begun.elapsed() >= DECIDED_WITHIN {
+            return Ok(());
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
