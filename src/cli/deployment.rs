@@ -59,8 +59,15 @@ impl Configured {
 
     /// What it resolves to, with every mistake in it.
     pub(super) fn read(&self, document: &Document) -> (Option<Config>, Mistakes) {
+        self.read_with(document, &[])
+    }
+
+    fn read_with(&self, document: &Document, env: &[(&str, String)]) -> (Option<Config>, Mistakes) {
         let folder = self.file().parent().unwrap_or(Path::new(""));
-        let env = |name: &str| std::env::var_os(name);
+        let env = |name: &str| {
+            let given = env.iter().find(|(known, _)| *known == name);
+            given.map(|(_, value)| value.into()).or_else(|| std::env::var_os(name))
+        };
         let mut mistakes = Mistakes::new();
         let config = Config::read(document, &SecretStore { folder, env: &env }, &mut mistakes);
         (config, mistakes)
@@ -71,8 +78,16 @@ impl Configured {
     /// # Errors
     /// It cannot be used.
     pub(super) fn load(&self) -> anyhow::Result<Deployment> {
+        self.load_with(&[])
+    }
+
+    /// The same with these variables, as if they were in the environment.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub(super) fn load_with(&self, env: &[(&str, String)]) -> anyhow::Result<Deployment> {
         let document = self.document()?;
-        let (config, mistakes) = self.read(&document);
+        let (config, mistakes) = self.read_with(&document, env);
         output::aside(&report::text(&document, &mistakes));
         let config = config.ok_or_else(|| {
             let count = report::count(mistakes.errors(), mistakes.warnings());

@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod copy;
+mod demo;
 mod deployment;
 mod directory;
 mod files;
@@ -11,6 +12,7 @@ mod operator;
 mod org;
 mod output;
 mod report;
+mod rsa_key;
 mod rules;
 mod run;
 mod signals;
@@ -43,6 +45,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// See two simulated platforms kept in step, with people who behave, in one command
+    #[command(after_help = "\
+Everything is on this machine and in one folder: a simulated Salesforce and a simulated CXone over
+their real protocols, people with their browsers, and Lockstep between them as an operator runs it.
+On a terminal it is a live table: choose somebody, change his status on either side, let something go
+wrong and watch it heal. Elsewhere it is plain lines. Ctrl-C ends it with a summary; again, at once.
+With --for both sides come to rest in the end, 180 s at most. The exit code is 0 when both platforms
+then show the same of everybody, by what they say themselves, and nothing was lost.
+
+Examples:
+  lockstep demo
+  lockstep demo --agents 500 --for 20s --faults hell --json
+  lockstep demo --for 1m --seed 7 --data ./look        # leaves its log and what processes said
+  lockstep demo --bus kafka --split                    # at KAFKA_BOOTSTRAP_SERVERS, three processes")]
+    Demo(Box<demo::Demo>),
     /// Begin, look at and describe a configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -74,6 +91,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Demo(command) => demo::run(&command),
         Command::Config(command) => config::run(command),
         Command::Login(command) => login::run(command),
         Command::Rules(command) => rules::run(command),

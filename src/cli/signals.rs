@@ -1,11 +1,16 @@
 //! What ends a process that runs until it is told.
 
-use anyhow::Context;
+use std::io::Read;
+use std::thread;
 
-/// SIGTERM and SIGINT.
+use anyhow::Context;
+use tokio::sync::oneshot;
+
+/// SIGTERM and SIGINT; and the end of standard input, for who is to end with whoever has started him.
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    stdin: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
@@ -15,13 +20,41 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context(wrong)?,
             interrupt: signal(SignalKind::interrupt()).context(wrong)?,
+            stdin: None,
         })
     }
 
+    /// The end of standard input is one, too, once.
+    pub(super) fn watch_stdin(&mut self) -> anyhow::Result<()> {
+        let (tell, told) = oneshot::channel();
+        let read = move || {
+            let mut dropped = [0; 256];
+            // What cannot be read has ended as well.
+            while std::io::stdin().lock().read(&mut dropped).is_ok_and(|count| count > 0) {}
+            // Who waited for it may have ended before.
+            let _ = tell.send(());
+        };
+        thread::Builder::new().name("stdin".to_owned()).spawn(read).context("the system gives no thread")?;
+        self.stdin = Some(told);
+        Ok(())
+    }
+
     pub(super) async fn next(&mut self) {
+        let Signals { terminate, interrupt, stdin } = self;
+        let ended = async {
+            match stdin {
+                Some(told) => {
+                    // A thread that is gone has nothing more to tell, either.
+                    let _ = told.await;
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            () = ended => {}
         }
+        self.stdin = None;
     }
 }

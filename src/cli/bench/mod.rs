@@ -5,7 +5,7 @@ mod bus;
 mod codec;
 mod engine;
 mod loaded;
-mod own;
+pub(super) mod own;
 mod processor;
 mod rules;
 mod sink;

@@ -89,7 +89,8 @@ pub(super) fn delete(deployment: &Deployment, topics: &[TopicName]) {
     }
 }
 
-fn delete_topics(properties: &ClientConfig, names: &[TopicName]) -> anyhow::Result<()> {
+/// Deletes topics of a cluster.
+pub(in crate::cli) fn delete_topics(properties: &ClientConfig, names: &[TopicName]) -> anyhow::Result<()> {
     let names: Vec<&str> = names.iter().map(TopicName::as_str).collect();
     let admin: AdminClient<DefaultClientContext> = properties.create()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -58,6 +58,9 @@ pub(super) struct Run {
     /// The name of this process among the processors; default: `name` of [processor], else the host's name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// End as on SIGTERM when standard input ends: with whoever has started this, whatever ends him
+    #[arg(long)]
+    end_with_stdin: bool,
     /// What is logged: a level, or levels for its parts
     #[arg(long, value_name = "FILTER", default_value = "info,librdkafka=error")]
     log: String,
@@ -166,6 +169,9 @@ async fn serve(
     let config = &deployment.config;
     let stop = Stop::default();
     let mut signals = Signals::new()?;
+    if command.end_with_stdin {
+        signals.watch_stdin()?;
+    }
     let ops = Ops {
         metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
         readiness: Arc::new(Readiness::default()),

@@ -1,0 +1,161 @@
+//! What is shown while a demo runs: a live table on a terminal, else plain lines.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use lockstep::domain::{CxoneStatus, SalesforceStatus, Status};
+use lockstep::simulators::cxone::Shown;
+
+use super::choices::{self, CHOICES, Pair};
+use super::running::Running;
+use super::screen::{Asked, Fault, Lines, Person, Screen, Standing, Totals, View};
+use super::watch::Times;
+
+/// A frame on the screen, and a line.
+const FRAME_EACH: Duration = Duration::from_millis(250);
+const LINE_EACH: Duration = Duration::from_secs(5);
+
+/// Where it is shown.
+enum Place {
+    Screen(Screen),
+    Lines(Lines),
+    /// It is over.
+    Nowhere,
+}
+
+/// What is shown while it runs.
+pub(super) struct Live {
+    place: Place,
+    shown: Option<Instant>,
+    is_asked_to_end: bool,
+}
+
+impl Live {
+    /// A table where there is a terminal, and nobody wants JSON of it.
+    pub(super) fn new(is_json: bool) -> anyhow::Result<Live> {
+        let is_terminal = !is_json && io::stdout().is_terminal() && io::stdin().is_terminal();
+        let place = if is_terminal {
+            Place::Screen(Screen::begin(CHOICES.iter().map(|choice| choice.salesforce.to_owned()).collect())?)
+        } else {
+            Place::Lines(Lines::new(LINE_EACH))
+        };
+        Ok(Live { place, shown: None, is_asked_to_end: false })
+    }
+
+    pub(super) const fn is_asked_to_end(&self) -> bool {
+        self.is_asked_to_end
+    }
+
+    /// Something happened.
+    pub(super) fn news(&mut self, what: &str) {
+        if let Place::Lines(lines) = &mut self.place {
+            lines.news(what);
+        }
+    }
+
+    /// Nothing is shown any more.
+    pub(super) fn end(&mut self) -> anyhow::Result<()> {
+        self.place = Place::Nowhere;
+        Ok(())
+    }
+
+    /// Whether it is time to show something again.
+    fn is_due(&self) -> bool {
+        let each = match self.place {
+            Place::Screen(_) => FRAME_EACH,
+            Place::Lines(_) => LINE_EACH,
+            Place::Nowhere => return false,
+        };
+        self.shown.is_none_or(|shown| shown.elapsed() >= each)
+    }
+
+    /// What is to be shown now, if something is.
+    pub(super) fn view(running: &Running, now: Duration) -> Option<View> {
+        running.live.is_due().then(|| view(running, now, matches!(running.live.place, Place::Screen(_))))
+    }
+
+    /// Shows it. Tells what somebody has asked for at the keyboard.
+    pub(super) fn show(&mut self, view: &Option<View>) -> anyhow::Result<Vec<Asked>> {
+        if view.is_some() {
+            self.shown = Some(Instant::now());
+        }
+        let asked = match (&mut self.place, view) {
+            (Place::Screen(screen), view) => {
+                if let Some(view) = view {
+                    screen.show(view)?;
+                }
+                screen.asked()?
+            }
+            (Place::Lines(lines), Some(view)) => {
+                lines.show(view)?;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        self.is_asked_to_end |= asked.contains(&Asked::Quit);
+        Ok(asked)
+    }
+}
+
+fn view(running: &Running, now: Duration, has_people: bool) -> View {
+    let decided = running.decisions.so_far();
+    let watch = &running.watch;
+    let name = |status: Status| match status {
+        Status::Salesforce(status) => watch.statuses().name(status),
+        Status::Cxone(status) => cxone_name(status),
+    };
+    let person = |place: usize, one: &super::platforms::Person| {
+        let seen = watch.seen(place);
+        let salesforce = seen.map_or(SalesforceStatus::Offline, |seen| seen.salesforce);
+        let cxone = seen.map_or(Shown::LOGGED_OUT, |seen| seen.cxone);
+        Person {
+            number: one.number,
+            salesforce: watch.statuses().name(salesforce),
+            cxone: choices::name_in_cxone(cxone),
+            standing: match watch.pair(place) {
+                Pair::InStep => Standing::InStep,
+                Pair::OnContact => Standing::Busy,
+                Pair::Off => Standing::Out,
+                Pair::Apart => Standing::Waiting,
+            },
+            decision: decided.last.get(&one.agent).map(|last| last.words(name)).unwrap_or_default(),
+        }
+    };
+    let people = running.platforms.people.iter().enumerate().filter(|_| has_people);
+    let [(_, salesforce), (_, cxone)] = running.calls();
+    let sync = Times::figures(watch.all_times()).map(|[p50, p99, _]| (p50.into(), p99.into()));
+    View {
+        elapsed: now,
+        people: people.map(|(place, one)| person(place, one)).collect(),
+        totals: Totals {
+            agents: running.platforms.people.len() as u64,
+            in_step: watch.in_step() as u64,
+            changes: watch.changes(),
+            commands: decided.commands,
+            echoes: decided.echoes,
+            corrections: decided.corrections,
+            apart: watch.apart().count() as u64,
+            dead_letters: decided.dead_letters,
+            sync_ms: sync,
+            calls: (salesforce, cxone),
+        },
+        faults: running
+            .offered()
+            .filter_map(|fault| Some(Fault { key: fault.key?, name: fault.name, is_on: running.trouble.is_on(fault.kind) }))
+            .collect(),
+        news: running.news.iter().cloned().collect(),
+    }
+}
+
+fn cxone_name(status: CxoneStatus) -> String {
+    let shown = match status {
+        CxoneStatus::LoggedOut => Shown::LOGGED_OUT,
+        CxoneStatus::Available => Shown::AVAILABLE,
+        CxoneStatus::Unavailable => Shown::UNAVAILABLE,
+        CxoneStatus::Code(code) => Shown::code(code.get().cast_signed()),
+        CxoneStatus::Contact(state) => return state.name().to_owned(),
+        CxoneStatus::AfterCallWork(_) => return "after-call work".to_owned(),
+        _ => return "reserved".to_owned(),
+    };
+    choices::name_in_cxone(shown)
+}
