@@ -320,6 +320,7 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
                 return Ok(None);
             }
             Err(Error::Bus(bus::Error::Fenced { .. })) => return Ok(Some(Ended::Lost)),
+                    self.connector.observer.note(Noted::WaitsForBus(false));
             Err(Error::Bus(error)) if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) => {
                 return Err(error.into());
             }
@@ -332,6 +333,7 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
         // Who has lost the account must not become its writer again.
         if !self.has_lease()? {
             return Ok(Some(Ended::Lost));
+            self.connector.observer.note(Noted::WaitsForBus(true));
         }
         match self.writer.abort() {
             Err(bus::Error::Fenced { .. }) => Ok(Some(Ended::Lost)),

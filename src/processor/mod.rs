@@ -17,6 +17,7 @@ mod restore;
 mod revisions;
 mod snapshot;
 mod stage;
+mod syncs;
 mod tally;
 mod trouble;
 mod wake_ups;

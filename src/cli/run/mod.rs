@@ -19,8 +19,9 @@ use tracing_subscriber::EnvFilter;
 use lockstep::bus::{self, AnyBus, Bus, Severity, TopicsPlan};
 use lockstep::codec::{self, Codec};
 use lockstep::config::{Config, Processor};
+use lockstep::connectors::http;
 use lockstep::domain::Remedy;
-use lockstep::http::{Ops, Readiness};
+use lockstep::http::{BUS, Ops, Process, Readiness};
 use lockstep::metrics::Metrics;
 use lockstep::processor::Stop;
 
@@ -39,7 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 #[command(after_help = "\
-Metrics are at http://127.0.0.1:9464/metrics, health at /healthz, readiness at /readyz; [ops] moves them.
+Metrics are at http://127.0.0.1:9464/metrics, beside them /health, /ready and /status; [ops] moves them.
 SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one ends it at once.
 
 Examples:
@@ -48,7 +49,7 @@ Examples:
   lockstep run --roles bridge                 # several of these, too: a browser connects to any of them
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
-  lockstep run --log-format json 2>> lockstep.log")]
+  curl -s http://127.0.0.1:9464/status        # what it has, and how it stands")]
 pub(super) struct Run {
     #[command(flatten)]
     configured: Configured,
@@ -79,9 +80,18 @@ enum Role {
     Bridge,
 }
 
+impl Role {
+    /// Its name, as `--roles` takes it.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
+    /// Text where stderr is a terminal, JSON otherwise
+    Auto,
     /// For people
     Text,
     /// One JSON object a line
@@ -166,17 +176,53 @@ async fn serve(
     let config = &deployment.config;
     let stop = Stop::default();
     let mut signals = Signals::new()?;
-    let ops = Ops {
+    let ops = ops(command, name)?;
+/// What the process answers at its ops endpoints, from now on: nothing of it has begun.
+fn ops(command: &Run, name: &str) -> anyhow::Result<Ops> {
+    let roles: Vec<String> = command.roles.iter().map(|role| role.name()).collect();
+    let readiness = Readiness::default();
+    for part in roles.iter().map(String::as_str).chain([BUS]) {
+        readiness.set(part, false);
+    }
+    Ok(Ops {
+        process: Arc::new(Process { name: name.to_owned(), roles, since: http::now() }),
         metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
-        readiness: Arc::new(Readiness::default()),
-    };
+        readiness: Arc::new(readiness),
+    })
+}
+
+/// Starts what the roles have to do.
+fn start(
+    command: &Run,
+    begun: &Begun,
+    deployment: &Arc<Deployment>,
+    calls: &Handle,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let config = &deployment.config;
+    let mut threads = Vec::new();
+    if command.has(Role::Processor) {
+        threads.extend(processor::start(begun, config)?);
+        begun.has_begun(Role::Processor);
+    }
+    if command.has(Role::Source) {
+        threads.extend(accounts::start(begun, deployment, calls)?);
+        begun.has_begun(Role::Source);
+        begun.has_begun(Role::Sink);
+    }
+    if command.has(Role::Bridge) {
+        threads.extend(bridge::start(begun, config)?);
+        begun.has_begun(Role::Bridge);
+    }
+    Ok(threads)
+}
+
     let listener = Ops::bind(config.ops.listen).await.with_context(|| {
         format!("{} cannot be listened on: another process may; change `listen` of [ops]", config.ops.listen)
     })?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         name,
-        roles = ?command.roles,
+        roles = ops.process.roles.join(","),
         ops = %config.ops.listen,
         "lockstep begins"
     );
@@ -190,16 +236,8 @@ async fn serve(
     };
     let (failed, mut failures) = mpsc::unbounded_channel();
     let begun = Begun { reached, name: name.to_owned(), ops, stop: stop.clone(), failed };
-    let mut threads = Vec::new();
-    if command.has(Role::Processor) {
-        threads.extend(processor::start(&begun, config)?);
-    }
-    if command.has(Role::Source) {
-        threads.extend(accounts::start(&begun, deployment, calls)?);
-    }
-    if command.has(Role::Bridge) {
-        threads.extend(bridge::start(&begun, config)?);
-    }
+    begun.ops.readiness.set(BUS, true);
+    let threads = start(command, &begun, deployment, calls)?;
     let end = tokio::select! {
         () = signals.next() => End::Asked,
         Some(failed) = failures.recv() => End::Failed(failed),
@@ -291,6 +329,11 @@ impl Begun {
             Err(error) => guard.tell(Some(error)),
         };
         thread::Builder::new().name(part.replace(' ', "-")).spawn(run).context("the system gives no thread")
+    /// All parts of a role have begun; what each of them waits for it says itself.
+    fn has_begun(&self, role: Role) {
+        self.ops.readiness.set(&role.name(), true);
+    }
+
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url, tls};
 
 use super::breaker::{Breaker, Limits, Turned};
-use super::budget::{Budget, Rate};
+use super::budget::{Budget, Left, Rate};
 use super::clock::{ClockOffset, http_date, retry_after};
 use super::error::Error;
 use super::observer::{CallClass, Observer};
@@ -148,6 +148,12 @@ impl Platform {
     }
 
     /// Whether calls pass, or it is left alone.
+    /// What is left of the budget now.
+    pub fn budget(&self) -> Left {
+        let calls = self.gate().budget.left(Instant::now());
+        Left { calls, calls_per_minute: self.settings.rate.calls_per_minute }
+    }
+
     pub fn is_left_alone(&self) -> bool {
         !self.gate().breaker.is_closed()
     }

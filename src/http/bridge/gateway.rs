@@ -84,7 +84,7 @@ pub struct Port {
 
 impl Port {
     /// Whether browsers may come.
-    pub(super) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.is_ready.load(Ordering::Acquire) && !self.is_full.load(Ordering::Acquire)
     }
 
@@ -116,6 +116,7 @@ where
     ) -> Gateway<B> {
         let (tell, inputs) = channel();
         let port = Port { inputs: tell, is_ready: Arc::default(), is_full: Arc::default() };
+        metrics.held(&label(&settings), 0, 0);
         Gateway { reached, settings, metrics, inputs, port }
     }
 
@@ -138,6 +139,7 @@ where
                     }
                     is_told = true;
                     thread::sleep(TICK);
+                    self.metrics.waiting(&label(&self.settings), true);
                 }
                 ended => return ended,
             }
@@ -152,8 +154,10 @@ where
         let unwritten = Arc::new(AtomicUsize::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
         let (publish, published) = channel();
-        let writer =
-            writing::Writing::begin(reached, settings, (Arc::clone(&unwritten), Arc::clone(&is_ending)))?;
+        let account = label(settings);
+        let ends = (Arc::clone(&unwritten), Arc::clone(&is_ending));
+        let watched = (metrics.clone(), account.clone());
+        let writer = writing::Writing::begin(reached, settings, watched, ends)?;
         let reader = reading::Reading::begin(reached, settings.account)?;
         let failed = port.clone();
         let writing = thread::Builder::new().name("bridge-writer".to_owned()).spawn(move || {
@@ -169,7 +173,6 @@ where
         });
         let hub = Hub::new(settings.name.clone(), settings.connections_per_user_max);
         let connections = HashMap::new();
-        let account = Account { platform: Platform::Salesforce, name: settings.account }.to_string();
         let (metrics, is_full, actions) = (metrics.clone(), Arc::clone(&port.is_full), Vec::new());
         let mut work = Work { account, hub, connections, publish, unwritten, is_full, metrics, actions };
         let ended = work.run(inputs, is_asked);
@@ -195,6 +198,11 @@ where
 struct Work {
     account: String,
     hub: Hub,
+/// The platform and name of its org, as metrics have it.
+fn label(settings: &Settings) -> String {
+    Account { platform: Platform::Salesforce, name: settings.account }.to_string()
+}
+
     connections: HashMap<ConnectionId, mpsc::Sender<Out>>,
     publish: Sender<(AgentId, What<'static>)>,
     unwritten: Arc<AtomicUsize>,

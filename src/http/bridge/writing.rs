@@ -12,6 +12,7 @@ use crate::codec::{Codec, What};
 use crate::connectors::http::now;
 use crate::connectors::{Author, Error, Outbox};
 use crate::domain::{Account, AgentId, Platform, Remedy};
+use crate::metrics::BridgeMetrics;
 
 /// What comes within this goes into one transaction.
 const GATHERED: Duration = Duration::from_millis(5);
@@ -26,6 +27,9 @@ const LEFT_WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Writing<B: Bus> {
     writer: B::Writer,
     outbox: Outbox,
+    /// The org, as metrics have it.
+    account: String,
+    metrics: BridgeMetrics,
     unwritten: Arc<AtomicUsize>,
     /// Nobody waits any more for as long as it takes.
     is_ending: Arc<AtomicBool>,
@@ -36,6 +40,7 @@ impl<B: Bus> Writing<B> {
     pub(super) fn begin(
         (bus, codec, plan): &(Arc<B>, Arc<Codec>, TopicsPlan),
         settings: &Settings,
+        (metrics, label): (BridgeMetrics, String),
         (unwritten, is_ending): (Arc<AtomicUsize>, Arc<AtomicBool>),
     ) -> Result<Writing<B>, Error> {
         let account = Account { platform: Platform::Salesforce, name: settings.account };
@@ -48,7 +53,7 @@ impl<B: Bus> Writing<B> {
             keeps_payload: settings.keeps_payload,
         };
         let outbox = Outbox::new(Arc::clone(codec), plan.clone(), author);
-        Ok(Writing { writer, outbox, unwritten, is_ending })
+        Ok(Writing { writer, outbox, account: label, metrics, unwritten, is_ending })
     }
 
     /// Writes until nobody can tell it anything any more.
@@ -98,6 +103,7 @@ impl<B: Bus> Writing<B> {
             }
             if !is_told {
                 tracing::warn!("{error}; it is tried again until it works");
+                self.metrics.waiting(&self.account, true);
             }
             is_told = true;
             match self.writer.abort() {
@@ -107,6 +113,7 @@ impl<B: Bus> Writing<B> {
         }
         if is_told {
             tracing::info!("the bus takes what is written again");
+            self.metrics.waiting(&self.account, false);
         }
         self.unwritten.fetch_sub(events, Ordering::AcqRel);
         Ok(true)
