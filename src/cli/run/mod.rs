@@ -63,7 +63,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILTER", default_value = "info,librdkafka=error")]
     log: String,
     /// How it is logged, on stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
     log_format: LogFormat,
 }
 
@@ -96,6 +96,17 @@ enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl LogFormat {
+    /// Whether lines are JSON, by whether stderr is a terminal.
+    const fn is_json(self, is_terminal: bool) -> bool {
+        match self {
+            LogFormat::Auto => !is_terminal,
+            LogFormat::Text => false,
+            LogFormat::Json => true,
+        }
+    }
 }
 
 pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
@@ -135,9 +146,11 @@ fn log(command: &Run) -> anyhow::Result<()> {
         format!("--log {:?} is no filter: write a level such as info, or PART=LEVEL,...", command.log)
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match command.log_format {
-        LogFormat::Text => builder.with_ansi(anstream::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+    let is_terminal = anstream::stderr().is_terminal();
+    if command.log_format.is_json(is_terminal) {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
+    } else {
+        builder.with_ansi(is_terminal).init();
     }
     Ok(())
 }
@@ -167,16 +180,6 @@ enum End {
     Failed(Failed),
 }
 
-async fn serve(
-    command: &Run,
-    deployment: &Arc<Deployment>,
-    name: &str,
-    calls: &Handle,
-) -> anyhow::Result<Outcome> {
-    let config = &deployment.config;
-    let stop = Stop::default();
-    let mut signals = Signals::new()?;
-    let ops = ops(command, name)?;
 /// What the process answers at its ops endpoints, from now on: nothing of it has begun.
 fn ops(command: &Run, name: &str) -> anyhow::Result<Ops> {
     let roles: Vec<String> = command.roles.iter().map(|role| role.name()).collect();
@@ -216,6 +219,16 @@ fn start(
     Ok(threads)
 }
 
+async fn serve(
+    command: &Run,
+    deployment: &Arc<Deployment>,
+    name: &str,
+    calls: &Handle,
+) -> anyhow::Result<Outcome> {
+    let config = &deployment.config;
+    let stop = Stop::default();
+    let mut signals = Signals::new()?;
+    let ops = ops(command, name)?;
     let listener = Ops::bind(config.ops.listen).await.with_context(|| {
         format!("{} cannot be listened on: another process may; change `listen` of [ops]", config.ops.listen)
     })?;
@@ -316,6 +329,11 @@ impl Drop for Guard {
 }
 
 impl Begun {
+    /// All parts of a role have begun; what each of them waits for it says itself.
+    fn has_begun(&self, role: Role) {
+        self.ops.readiness.set(&role.name(), true);
+    }
+
     /// Runs a part on a thread of its own.
     fn spawn(
         &self,
@@ -329,11 +347,6 @@ impl Begun {
             Err(error) => guard.tell(Some(error)),
         };
         thread::Builder::new().name(part.replace(' ', "-")).spawn(run).context("the system gives no thread")
-    /// All parts of a role have begun; what each of them waits for it says itself.
-    fn has_begun(&self, role: Role) {
-        self.ops.readiness.set(&role.name(), true);
-    }
-
     }
 }
 
@@ -405,4 +418,19 @@ fn check_topics(bus: &AnyBus, plan: &TopicsPlan) -> anyhow::Result<()> {
         wrong.join("\n  ")
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_the_log_decides_how_it_looks() {
+        for (format, at_a_terminal, elsewhere) in
+            [(LogFormat::Auto, false, true), (LogFormat::Text, false, false), (LogFormat::Json, true, true)]
+        {
+            let found = (format.is_json(true), format.is_json(false));
+            assert_eq!(found, (at_a_terminal, elsewhere), "{format:?}");
+        }
+    }
 }
