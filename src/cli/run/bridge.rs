@@ -49,8 +49,8 @@ pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHa
         let gateway = Gateway::new(begun.reached.clone(), settings, begun.ops.metrics.bridge());
         begun.ops.readiness.set(&part(name), false);
         ports.insert(name, gateway.port());
-        threads.push(begun.spawn(format!("bridge {name}"), move |stop| {
-            let span = tracing::info_span!("bridge", %name);
+        threads.push(begun.spawn(part(name), move |stop| {
+            let span = tracing::info_span!("bridge", account = %name);
             let _inside = span.enter();
             Ok(gateway.run(&|| stop.is_asked())?)
         })?);

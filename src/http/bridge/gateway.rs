@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use super::hub::{Action, Came, Hub, Now};
 use super::message::{Done, Down, Reason, Told};
@@ -115,8 +116,8 @@ where
         metrics: BridgeMetrics,
     ) -> Gateway<B> {
         let (tell, inputs) = channel();
-        let port = Port { inputs: tell, is_ready: Arc::default(), is_full: Arc::default() };
         metrics.held(&label(&settings), 0, 0);
+        let port = Port { inputs: tell, is_ready: Arc::default(), is_full: Arc::default() };
         Gateway { reached, settings, metrics, inputs, port }
     }
 
@@ -138,8 +139,8 @@ where
                         tracing::warn!("{error}; it is tried again until it works");
                     }
                     is_told = true;
-                    thread::sleep(TICK);
                     self.metrics.waiting(&label(&self.settings), true);
+                    thread::sleep(TICK);
                 }
                 ended => return ended,
             }
@@ -159,14 +160,17 @@ where
         let watched = (metrics.clone(), account.clone());
         let writer = writing::Writing::begin(reached, settings, watched, ends)?;
         let reader = reading::Reading::begin(reached, settings.account)?;
-        let failed = port.clone();
+        metrics.waiting(&account, false);
+        let (failed, span) = (port.clone(), Span::current());
         let writing = thread::Builder::new().name("bridge-writer".to_owned()).spawn(move || {
+            let _inside = span.enter();
             if let Err(error) = writer.run(&published) {
                 failed.say(Input::Failed(error));
             }
         });
-        let (failed, over) = (port.clone(), Arc::clone(&is_over));
+        let (failed, over, span) = (port.clone(), Arc::clone(&is_over), Span::current());
         let reading = thread::Builder::new().name("bridge-reader".to_owned()).spawn(move || {
+            let _inside = span.enter();
             if let Err(error) = reader.run(&over, &failed) {
                 failed.say(Input::Failed(error));
             }
@@ -194,15 +198,15 @@ where
     }
 }
 
-/// What the thread that decides has.
-struct Work {
-    account: String,
-    hub: Hub,
 /// The platform and name of its org, as metrics have it.
 fn label(settings: &Settings) -> String {
     Account { platform: Platform::Salesforce, name: settings.account }.to_string()
 }
 
+/// What the thread that decides has.
+struct Work {
+    account: String,
+    hub: Hub,
     connections: HashMap<ConnectionId, mpsc::Sender<Out>>,
     publish: Sender<(AgentId, What<'static>)>,
     unwritten: Arc<AtomicUsize>,

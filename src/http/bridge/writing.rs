@@ -90,6 +90,7 @@ impl<B: Bus> Writing<B> {
     /// Commits what waits, for as long as it takes; at the end not for ever. Whether it was done.
     fn commit(&mut self) -> Result<bool, Error> {
         let (events, mut ending) = (self.outbox.len(), None);
+        let _inside = tracing::info_span!("commit", events).entered();
         let mut is_told = false;
         while let Err(error) = self.outbox.commit::<B>(&mut self.writer, None) {
             if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) {
@@ -102,8 +103,8 @@ impl<B: Bus> Writing<B> {
                 }
             }
             if !is_told {
-                tracing::warn!("{error}; it is tried again until it works");
                 self.metrics.waiting(&self.account, true);
+                tracing::warn!("{error}; it is tried again until it works");
             }
             is_told = true;
             match self.writer.abort() {
@@ -112,8 +113,8 @@ impl<B: Bus> Writing<B> {
             }
         }
         if is_told {
-            tracing::info!("the bus takes what is written again");
             self.metrics.waiting(&self.account, false);
+            tracing::info!("the bus takes what is written again");
         }
         self.unwritten.fetch_sub(events, Ordering::AcqRel);
         Ok(true)
