@@ -248,12 +248,13 @@ fn label_of<'m>(metric: &'m Metric, label: &str) -> Option<&'m str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
     use crate::bus::Offset;
     use crate::codec::HeldCause;
-    use crate::connectors::http::{CallClass, Observer as _};
+    use crate::connectors::http::{self, CallClass, Limits, Observer as _, Rate, Settings};
     use crate::connectors::{Noted, Observer as _};
     use crate::domain::{Account, Platform};
     use crate::processor::{Observer as _, Tally};
@@ -321,6 +322,38 @@ mod tests {
         one.note(Noted::Lease(false));
         let gone = metrics.reading().accounts.remove(0);
         assert_eq!((gone.has_lease, gone.held, gone.commands_waiting), (false, None, 0));
+    }
+
+    #[test]
+    fn the_budget_is_asked_for_when_somebody_looks() {
+        let metrics = Metrics::new().unwrap();
+        let name = "emea".parse().unwrap();
+        let one = metrics.account(Account { platform: Platform::Cxone, name });
+        let settings = Settings {
+            rate: Rate { calls_per_minute: 1, burst: 3 },
+            limits: Limits::default(),
+            connect_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(1),
+            proxy: None,
+            ca_file: None,
+            shows_answers: false,
+        };
+        let platform = Arc::new(http::Platform::new(settings, Arc::new(one.clone())).unwrap());
+        let budget = || metrics.reading().accounts.remove(0).budget;
+        assert_eq!(budget(), None, "nobody has said which platform it is");
+        one.watch(&platform);
+        assert_eq!(budget(), Some(Left { calls: 3, calls_per_minute: 1 }));
+        platform.turn().unwrap();
+        assert_eq!(budget(), Some(Left { calls: 2, calls_per_minute: 1 }));
+        let text = metrics.text().unwrap();
+        for line in [
+            "lockstep_budget_calls{account=\"cxone/emea\"} 2",
+            "lockstep_budget_calls_per_minute{account=\"cxone/emea\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+        drop(platform);
+        assert_eq!(budget(), None, "it is gone");
     }
 
     #[test]
