@@ -2,6 +2,7 @@
 //! what is decided, in memory only: what was under way when a partition was restored is not measured.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::agents::Place;
 use super::tally::Tally;
@@ -11,7 +12,7 @@ use crate::engine::{AgentState, Effects, Standing};
 /// Choices that a platform has yet to show.
 #[derive(Debug, Default)]
 pub(super) struct Syncs {
-    open: HashMap<Place, Choice>,
+    open: HashMap<Place, Choice, BuildHasherDefault<PlaceHasher>>,
 }
 
 /// A choice that is on its way.
@@ -63,6 +64,24 @@ impl Syncs {
         if Platform::ALL.iter().all(|platform| *choice.ways.of(*platform) == Way::Over) {
             self.open.remove(&place);
         }
+    }
+}
+
+/// Places are small numbers that nobody chooses: spreading them is enough, and this is asked with every event.
+#[derive(Default)]
+struct PlaceHasher(u64);
+
+impl Hasher for PlaceHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
