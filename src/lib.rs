@@ -16,7 +16,7 @@
 //! | [`connectors`] | the way to the platforms: sources and sinks, calls within a budget | `bus`, `codec`, `domain`, `engine` |
 //! | [`metrics`] | every name and help text of what operators watch | `connectors`, `processor`, and what they tell |
 //! | [`listen`] | a server's end: TLS, and which pages may come | only packages |
-//! | [`http`] | the ops endpoints: metrics, health, readiness; the bridge to browsers | `connectors`, `metrics`, and what they use |
+//! | [`http`] | the ops endpoints: metrics, health, readiness, status; the bridge to browsers | `connectors`, `metrics`, and what they use |
 //! | [`config`] | configuration file -> valid values | `domain`, `document`, `listen` |
 //! | [`simulate`] | the platforms, a person and their faults around the engine, in virtual time | all but `document`, `config` |
 //! | [`simulators`] | the platforms as servers that speak their real protocols | `connectors`, `domain`, `listen` |

@@ -93,6 +93,7 @@ impl<B: Bus, E: Edge> Connector<B, E> {
                         tracing::warn!("{error}; it is tried again until it works");
                     }
                     is_told = true;
+                    self.observer.note(Noted::WaitsForBus(true));
                     std::thread::sleep(AGAIN_AFTER);
                 }
             }
@@ -134,6 +135,7 @@ impl<B: Bus, E: Edge> Connector<B, E> {
     ) -> Result<Ended, Error> {
         let mut holding = Holding::begin(self, member, place)?;
         self.observer.note(Noted::Lease(true));
+        self.observer.note(Noted::WaitsForBus(false));
         holding.run(is_asked)
     }
 

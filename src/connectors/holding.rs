@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tracing::Instrument;
+
 use super::connector::{Connector, Ended, LEASE_HOLDS_FOR, start};
 use super::edge::{Edge, Source};
 use super::sink::{Before, Called, Next, Sink};
@@ -275,7 +277,8 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
         }
         if let Some(question) = self.source.ask() {
             let teller = Teller(Some(self.tell.clone()));
-            self.connector.calls.spawn(async move { teller.tell(Came::Polled(question.await)) });
+            let call = async move { teller.tell(Came::Polled(question.await)) };
+            self.connector.calls.spawn(call.in_current_span());
         }
     }
 
@@ -287,7 +290,8 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
             match self.sink.next(now, &mut self.outbox)? {
                 Next::Call(call) => {
                     let teller = Teller(Some(self.tell.clone()));
-                    self.connector.calls.spawn(async move { teller.tell(Came::Called(call.await)) });
+                    let call = async move { teller.tell(Came::Called(call.await)) };
+                    self.connector.calls.spawn(call.in_current_span());
                 }
                 Next::Wait(wait) => self.next_call = now + wait,
                 Next::Nothing => break,
@@ -312,9 +316,11 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
 
     /// Commits what waits. None where it did not work, and is to be tried again.
     fn try_commit(&mut self, lease: &str) -> Result<Option<Ended>, Error> {
+        let _inside = tracing::info_span!("commit", records = self.outbox.len()).entered();
         let error = match self.commit(lease) {
             Ok(()) => {
                 if self.again.take().is_some() {
+                    self.connector.observer.note(Noted::WaitsForBus(false));
                     tracing::info!("the bus takes what is written again");
                 }
                 return Ok(None);
@@ -327,6 +333,7 @@ impl<'c, B: Bus, E: Edge> Holding<'c, B, E> {
             Err(error) => return Err(error),
         };
         if self.again.replace(Instant::now() + AGAIN_AFTER).is_none() {
+            self.connector.observer.note(Noted::WaitsForBus(true));
             tracing::warn!("{error}; it is tried again until it works");
         }
         // Who has lost the account must not become its writer again.

@@ -47,6 +47,8 @@ pub enum Noted {
         /// How many are under way.
         under_way: usize,
     },
+    /// Whether what is written waits for the bus to come back.
+    WaitsForBus(bool),
     /// Why the account is held; none where it is not.
     Held(Option<HeldCause>),
 }

@@ -1,7 +1,10 @@
-//! What operators and their machines ask over HTTP: metrics, whether the process lives, and whether it is ready. And the bridge
-//! to the browsers of agents.
+//! What operators and their machines ask over HTTP: metrics, whether the process lives, whether it is ready, and how it stands. And
+//! the bridge to the browsers of agents.
 
 pub mod bridge;
+mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,9 +17,13 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::domain::TimeMs;
 use crate::metrics::Metrics;
 
-/// What a process says of itself.
+/// The part that is ready once the bus is reached.
+pub const BUS: &str = "bus";
+
+/// Which parts of a process are ready.
 #[derive(Debug, Default)]
 pub struct Readiness {
     parts: Mutex<BTreeMap<String, bool>>,
@@ -50,23 +57,37 @@ impl Readiness {
     }
 }
 
+/// Which process it is.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub roles: Vec<String>,
+    /// When it began.
+    pub since: TimeMs,
+}
+
 /// The ops endpoints.
 #[derive(Clone, Debug)]
 pub struct Ops {
+    /// Which process it is.
+    pub process: Arc<Process>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
-    /// What `/readyz` says.
+    /// What `/ready` says.
     pub readiness: Arc<Readiness>,
 }
 
 impl Ops {
-    /// `/metrics`, `/healthz`, `/readyz`.
+    /// `/metrics`, `/health`, `/ready`, `/status`.
     pub fn router(self) -> Router {
         Router::new()
             .route("/", get(index))
             .route("/metrics", get(metrics))
-            .route("/healthz", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready))
+            .route("/health", get(|| async { "ok\n" }))
+            .route("/ready", get(ready))
+            .route("/status", get(status::status))
             .with_state(self)
     }
 
@@ -92,7 +113,7 @@ impl Ops {
 }
 
 async fn index() -> &'static str {
-    "lockstep\n\n/metrics  for Prometheus\n/healthz  200 while the process lives\n/readyz   200 once every partition it has is worked on\n"
+    "lockstep\n\n/metrics  for Prometheus\n/health   200 while the process lives\n/ready    200 once all it does has begun, and every partition it has is worked on\n/status   what it has and how it stands, as JSON\n"
 }
 
 async fn metrics(State(ops): State<Ops>) -> impl IntoResponse {

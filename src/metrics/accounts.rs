@@ -1,36 +1,72 @@
 //! What operators watch of sources and sinks: an account is a label, of which there are few.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
 
-use super::{SECONDS, registered};
+use super::SECONDS;
+use super::maker::Maker;
 use crate::codec::HeldCause;
 use crate::connectors::http::{self, CallClass, Usage};
 use crate::connectors::{Noted, Observer};
 use crate::domain::{Account, Feed};
 use crate::engine::Verdict;
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The metrics of all accounts.
 #[derive(Clone, Debug)]
 pub(super) struct Accounts {
-    lease: IntGaugeVec,
+    pub(super) lease: IntGaugeVec,
     calls: IntCounterVec,
     call_seconds: HistogramVec,
-    clock_offset: IntGaugeVec,
-    api_usage: IntGaugeVec,
-    api_limit: IntGaugeVec,
+    pub(super) clock_offset: GaugeVec,
+    pub(super) api_usage: IntGaugeVec,
+    pub(super) api_limit: IntGaugeVec,
     polls: IntCounterVec,
     poll_seconds: HistogramVec,
-    last_poll: IntGaugeVec,
+    pub(super) last_poll: IntGaugeVec,
     observations: IntCounterVec,
-    drift: IntCounterVec,
+    pub(super) drift: IntCounterVec,
     unlinked: IntCounterVec,
     unreadable: IntCounterVec,
-    linked: IntGaugeVec,
+    pub(super) linked: IntGaugeVec,
     outcomes: IntCounterVec,
-    commands: IntGaugeVec,
-    held: IntGaugeVec,
+    pub(super) commands: IntGaugeVec,
+    pub(super) held: IntGaugeVec,
+    pub(super) last_call: GaugeVec,
+    pub(super) waiting: IntGaugeVec,
+    budget: IntGaugeVec,
+    budget_rate: IntGaugeVec,
+    pub(super) watched: Arc<Mutex<BTreeMap<String, Watched>>>,
+}
+
+/// What is asked for when somebody looks, because it changes by itself.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// When calls of the last minute were made, the oldest first.
+    calls: VecDeque<Instant>,
+    platform: Weak<http::Platform>,
+}
+
+impl Watched {
+    pub(super) fn called(&mut self, now: Instant) {
+        self.calls.push_back(now);
+        self.calls_last_minute(now);
+    }
+
+    /// How many calls were made in the minute before that time.
+    pub(super) fn calls_last_minute(&mut self, now: Instant) -> usize {
+        while self.calls.pop_front_if(|at| *at + MINUTE < now).is_some() {}
+        self.calls.len()
+    }
+
+    /// What is left of the budget.
+    pub(super) fn budget(&self) -> Option<http::Left> {
+        self.platform.upgrade().map(|platform| platform.budget())
+    }
 }
 
 /// The metrics of one account.
@@ -41,105 +77,134 @@ pub struct AccountMetrics {
 }
 
 impl Accounts {
-    pub(super) fn new(registry: &Registry) -> prometheus::Result<Accounts> {
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
-        };
-        let seconds = |name: &str, help: &str, labels: &[&str]| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            registered(registry, HistogramVec::new(options, labels)?)
-        };
+    pub(super) fn new(maker: &mut Maker) -> prometheus::Result<Accounts> {
         let account = &["account"];
         Ok(Accounts {
-            lease: gauges(
+            lease: maker.gauges(
                 "lockstep_account_lease",
                 "Whether this process has an account (1) or stands by (0). Over all processes it should be 1.",
                 account,
             )?,
-            calls: counters(
+            calls: maker.counters(
                 "lockstep_calls_total",
                 "Calls to a platform, by what became of them.",
                 &["account", "call", "class"],
             )?,
-            call_seconds: seconds(
+            call_seconds: maker.histograms(
                 "lockstep_call_seconds",
                 "How long calls to a platform took.",
                 &["account", "call"],
+                &SECONDS,
             )?,
-            clock_offset: gauges(
-                "lockstep_clock_offset_milliseconds",
+            clock_offset: maker.fractions(
+                "lockstep_clock_offset_seconds",
                 "How far the platform's clock is ahead of ours.",
                 account,
             )?,
-            api_usage: gauges(
+            api_usage: maker.gauges(
                 "lockstep_api_usage",
                 "API calls that all programs of an organisation made in the last 24 hours, as the platform tells.",
                 account,
             )?,
-            api_limit: gauges(
+            api_limit: maker.gauges(
                 "lockstep_api_limit",
                 "API calls that an organisation may make in 24 hours, as the platform tells.",
                 account,
             )?,
-            polls: counters(
+            polls: maker.counters(
                 "lockstep_polls_total",
                 "Times that a platform was asked what agents are in: answered, failed, or odd and asked again.",
                 &["account", "outcome"],
             )?,
-            poll_seconds: seconds(
+            poll_seconds: maker.histograms(
                 "lockstep_poll_seconds",
                 "How long it took until all pages were there.",
                 &["account", "found_by"],
+                &SECONDS,
             )?,
-            last_poll: gauges(
+            last_poll: maker.gauges(
                 "lockstep_last_poll_timestamp_seconds",
                 "When the platform answered last: now minus this is how old our view is.",
                 account,
             )?,
-            observations: counters(
+            observations: maker.counters(
                 "lockstep_observations_total",
                 "Changes of linked agents that were published, by how they were found.",
                 &["account", "found_by"],
             )?,
-            drift: counters(
+            drift: maker.counters(
                 "lockstep_drift_total",
                 "Changes that a snapshot found and the feed had not told.",
                 account,
             )?,
-            unlinked: counters(
+            unlinked: maker.counters(
                 "lockstep_unlinked_changes_total",
                 "Changes of people who are not linked: they are not published.",
                 account,
             )?,
-            unreadable: counters(
+            unreadable: maker.counters(
                 "lockstep_unreadable_entries_total",
                 "Different entries of the feed that could not be read and were set aside in presence.dead-letters.",
                 account,
             )?,
-            linked: gauges("lockstep_linked_agents", "People of an account who are linked.", account)?,
-            outcomes: counters(
+            linked: maker.gauges("lockstep_linked_agents", "People of an account who are linked.", account)?,
+            outcomes: maker.counters(
                 "lockstep_outcomes_total",
                 "What became of commands.",
                 &["account", "verdict"],
             )?,
-            commands: gauges(
+            commands: maker.gauges(
                 "lockstep_sink_commands",
                 "Commands that a sink has to do: waiting, or under_way.",
                 &["account", "state"],
             )?,
-            held: gauges(
+            held: maker.gauges(
                 "lockstep_platform_held",
                 "Whether commands of a whole account are held, and why.",
                 &["account", "cause"],
             )?,
+            last_call: maker.fractions(
+                "lockstep_last_call_timestamp_seconds",
+                "When a call to the platform was done last.",
+                account,
+            )?,
+            waiting: maker.gauges(
+                "lockstep_account_waiting_for_bus",
+                "Whether source and sink of an account wait for the bus to come back.",
+                account,
+            )?,
+            budget: maker.gauges(
+                "lockstep_budget_calls",
+                "Calls to a platform that this process could make at once.",
+                account,
+            )?,
+            budget_rate: maker.gauges(
+                "lockstep_budget_calls_per_minute",
+                "How many calls are added to the budget in a minute.",
+                account,
+            )?,
+            watched: Arc::default(),
         })
+    }
+
+    pub(super) fn watched(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {
+        // A panic while it was held leaves a map that is still one.
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what changes by itself.
+    pub(super) fn look(&self) {
+        for (account, watched) in &*self.watched() {
+            if let Some(left) = watched.budget() {
+                self.budget.with_label_values(&[account]).set(left.calls.into());
+                self.budget_rate.with_label_values(&[account]).set(left.calls_per_minute.into());
+            }
+        }
     }
 
     pub(super) fn of(&self, account: Account) -> AccountMetrics {
         let one = AccountMetrics { account: account.to_string(), all: self.clone() };
+        self.watched().entry(one.account.clone()).or_default();
         // What an alert asks for is there from the beginning.
         one.note(Noted::Lease(false));
         one.note(Noted::Drift(0));
@@ -207,16 +272,26 @@ impl AccountMetrics {
     pub fn has_lease(&self) -> bool {
         self.all.lease.with_label_values(&[&self.account]).get() == 1
     }
+
+    /// From now on the budget of calls over this way is watched.
+    pub fn watch(&self, platform: &Arc<http::Platform>) {
+        self.all.watched().entry(self.account.clone()).or_default().platform = Arc::downgrade(platform);
+    }
 }
 
 impl http::Observer for AccountMetrics {
     fn called(&self, call: &'static str, class: CallClass, took: Duration) {
         self.all.calls.with_label_values(&[&*self.account, call, class.name()]).inc();
         self.all.call_seconds.with_label_values(&[&*self.account, call]).observe(took.as_secs_f64());
+        if class == CallClass::Done {
+            let now = http::now().as_unix_ms() as f64 / 1e3;
+            self.all.last_call.with_label_values(&[&self.account]).set(now);
+        }
+        self.all.watched().entry(self.account.clone()).or_default().called(Instant::now());
     }
 
     fn clock(&self, offset_ms: i64) {
-        self.all.clock_offset.with_label_values(&[&self.account]).set(offset_ms);
+        self.all.clock_offset.with_label_values(&[&self.account]).set(offset_ms as f64 / 1e3);
     }
 
     fn usage(&self, usage: Usage) {
@@ -240,14 +315,14 @@ impl Observer for AccountMetrics {
                     self.note(Noted::Held(None));
                     self.note(Noted::Backlog { waiting: 0, under_way: 0 });
                     self.note(Noted::Linked(0));
+                    self.note(Noted::WaitsForBus(false));
                 }
             }
             Noted::Polled { found_by, took } => {
                 all.polls.with_label_values(&[account, "answered"]).inc();
                 let seconds = took.as_secs_f64();
                 all.poll_seconds.with_label_values(&[account, feed_name(found_by)]).observe(seconds);
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                all.last_poll.with_label_values(&[account]).set(now.as_secs().cast_signed());
+                all.last_poll.with_label_values(&[account]).set(http::now().as_unix_ms() / 1_000);
             }
             Noted::PollFailed => all.polls.with_label_values(&[account, "failed"]).inc(),
             Noted::PollOdd => all.polls.with_label_values(&[account, "odd"]).inc(),
@@ -265,6 +340,9 @@ impl Observer for AccountMetrics {
             Noted::Backlog { waiting, under_way } => {
                 all.commands.with_label_values(&[account, "waiting"]).set(waiting as i64);
                 all.commands.with_label_values(&[account, "under_way"]).set(under_way as i64);
+            }
+            Noted::WaitsForBus(is_waiting) => {
+                all.waiting.with_label_values(&[account]).set(is_waiting.into());
             }
             Noted::Held(cause) => {
                 for one in HELD_CAUSES {

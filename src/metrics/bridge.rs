@@ -1,17 +1,18 @@
 //! What operators watch of the bridge.
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::accounts::{VERDICTS, verdict_name};
-use super::registered;
+use super::maker::Maker;
 use crate::codec::EventKind;
 use crate::engine::Verdict;
 
 /// The metrics of all gateways of a process.
 #[derive(Clone, Debug)]
 pub struct BridgeMetrics {
-    held: IntGaugeVec,
-    connections: IntGaugeVec,
+    pub(super) held: IntGaugeVec,
+    pub(super) connections: IntGaugeVec,
+    pub(super) waiting: IntGaugeVec,
     refused: IntCounterVec,
     ended: IntCounterVec,
     messages: IntCounter,
@@ -22,36 +23,48 @@ pub struct BridgeMetrics {
 }
 
 impl BridgeMetrics {
-    pub(super) fn new(registry: &Registry) -> prometheus::Result<BridgeMetrics> {
-        let counter = |name: &str, help: &str| registered(registry, IntCounter::new(name, help)?);
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-        };
-        let gauge = |name: &str, help: &str| {
-            registered(registry, IntGaugeVec::new(Opts::new(name, help), &["account"])?)
-        };
+    pub(super) fn new(maker: &mut Maker) -> prometheus::Result<BridgeMetrics> {
+        let account = &["account"];
         let one = BridgeMetrics {
-            held: gauge("lockstep_bridge_agents", "Agents whose browser this gateway holds.")?,
-            connections: gauge("lockstep_bridge_connections", "Browsers that are connected.")?,
-            refused: counters(
+            held: maker.gauges(
+                "lockstep_bridge_agents",
+                "Agents whose browser this gateway holds.",
+                account,
+            )?,
+            connections: maker.gauges(
+                "lockstep_bridge_connections",
+                "Browsers that are connected.",
+                account,
+            )?,
+            waiting: maker.gauges(
+                "lockstep_bridge_waiting_for_bus",
+                "Whether a gateway waits for the bus to come back.",
+                account,
+            )?,
+            refused: maker.counters(
                 "lockstep_bridge_refused_total",
                 "Browsers that were not let in, by what was wrong with the token, or the origin.",
                 &["why"],
             )?,
-            ended: counters(
+            ended: maker.counters(
                 "lockstep_bridge_ended_total",
                 "Connections that this side has ended, and why.",
                 &["reason"],
             )?,
-            messages: counter("lockstep_bridge_messages_total", "Messages of browsers.")?,
-            commands: counter("lockstep_bridge_commands_total", "Commands that were sent to browsers.")?,
-            outcomes: counters("lockstep_bridge_outcomes_total", "What became of commands.", &["verdict"])?,
-            events: counters(
+            messages: maker.counter("lockstep_bridge_messages_total", "Messages of browsers.")?,
+            commands: maker
+                .counter("lockstep_bridge_commands_total", "Commands that were sent to browsers.")?,
+            outcomes: maker.counters(
+                "lockstep_bridge_outcomes_total",
+                "What became of commands.",
+                &["verdict"],
+            )?,
+            events: maker.counters(
                 "lockstep_bridge_events_total",
                 "Events that were published, by their kind.",
                 &["kind"],
             )?,
-            foreign: counter(
+            foreign: maker.counter(
                 "lockstep_bridge_foreign_outcomes_total",
                 "Outcomes of commands that were for somebody else: they were not taken.",
             )?,
@@ -66,6 +79,11 @@ impl BridgeMetrics {
     pub fn held(&self, account: &str, agents: usize, connections: usize) {
         self.held.with_label_values(&[account]).set(agents as i64);
         self.connections.with_label_values(&[account]).set(connections as i64);
+    }
+
+    /// The gateway of an org waits for the bus, or no more.
+    pub fn waiting(&self, account: &str, is_waiting: bool) {
+        self.waiting.with_label_values(&[account]).set(is_waiting.into());
     }
 
     /// Somebody was not let in.

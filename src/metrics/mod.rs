@@ -3,12 +3,15 @@
 
 mod accounts;
 mod bridge;
+mod maker;
+#[cfg(test)]
+mod page;
+mod reading;
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder,
 };
 
 use crate::bus::Offset;
@@ -18,17 +21,14 @@ use crate::processor::{Observer, Tally};
 
 pub use accounts::AccountMetrics;
 pub use bridge::BridgeMetrics;
+pub use reading::{AccountReading, GatewayReading, PartitionReading, Phase, Reading, WorkerReading};
+
+use maker::Maker;
 
 /// Buckets of a transaction's times, in seconds.
 const SECONDS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
-
-/// Where a partition is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Gone,
-    Restoring,
-    Ready,
-}
+/// Buckets of the time from a choice to the platform that shows it, in seconds.
+const SYNC_SECONDS: [f64; 11] = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0];
 
 /// All metrics of a process.
 #[derive(Debug)]
@@ -48,19 +48,14 @@ pub struct Metrics {
     agents: IntGaugeVec,
     standings: IntGaugeVec,
     phases: IntGaugeVec,
-    restore_ms: IntGaugeVec,
+    restore: GaugeVec,
     next: IntGaugeVec,
     lag: IntGaugeVec,
-    clock: IntGaugeVec,
+    clock: GaugeVec,
+    sync: HistogramVec,
     trouble: IntGaugeVec,
     accounts: accounts::Accounts,
     bridge: BridgeMetrics,
-}
-
-/// Registers a collector.
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 impl Metrics {
@@ -69,100 +64,111 @@ impl Metrics {
     /// # Errors
     /// Two have the same name, which a test excludes.
     pub fn new() -> prometheus::Result<Metrics> {
-        let registry = Registry::new();
-        let counter = |name: &str, help: &str| registered(&registry, IntCounter::new(name, help)?);
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
-        };
-        let seconds = |name: &str, help: &str| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            registered(&registry, Histogram::with_opts(options)?)
-        };
+        let mut maker = Maker::default();
+        let metrics = Metrics::make(&mut maker)?.with_zeros();
+        for collector in maker.made() {
+            metrics.registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    fn make(maker: &mut Maker) -> prometheus::Result<Metrics> {
+        #[cfg(target_os = "linux")]
+        maker.take(prometheus::process_collector::ProcessCollector::for_self());
+        maker.info(
+            "lockstep_build_info",
+            "Always 1: its label is the version that runs.",
+            ("version", env!("CARGO_PKG_VERSION")),
+        )?;
         let partition = &["partition"];
         Ok(Metrics {
-            events: counters(
+            events: maker.counters(
                 "lockstep_events_total",
                 "Records of presence.events that were dealt with and committed.",
                 partition,
             )?,
-            decisions: counters(
+            decisions: maker.counters(
                 "lockstep_decisions_total",
                 "Decisions by their reason, as presence.decisions has it.",
                 &["reason"],
             )?,
-            commands: counters(
+            commands: maker.counters(
                 "lockstep_commands_total",
                 "Commands to the sinks of a platform.",
                 &["platform"],
             )?,
-            states: counter("lockstep_states_total", "Records written to presence.state.")?,
-            wake_ups: counter("lockstep_wake_ups_total", "Timers that came due.")?,
-            dead_letters: counter(
+            states: maker.counter("lockstep_states_total", "Records written to presence.state.")?,
+            wake_ups: maker.counter("lockstep_wake_ups_total", "Timers that came due.")?,
+            dead_letters: maker.counter(
                 "lockstep_dead_letters_total",
                 "Records that could not be read and were set aside in presence.dead-letters.",
             )?,
-            given_up: counter(
+            given_up: maker.counter(
                 "lockstep_given_up_total",
                 "Times that a platform was given up on for an agent, or his commands were held because there were too many.",
             )?,
-            transactions: counters(
+            transactions: maker.counters(
                 "lockstep_transactions_total",
                 "Transactions of the processor by how they ended: committed or aborted.",
                 &["outcome"],
             )?,
-            transaction_open: seconds(
+            transaction_open: maker.histogram(
                 "lockstep_transaction_open_seconds",
                 "How long a transaction was open, from its first record to its end.",
+                &SECONDS,
             )?,
-            transaction_commit: seconds(
+            transaction_commit: maker.histogram(
                 "lockstep_transaction_commit_seconds",
                 "How long a commit took: records drained, offsets and the end of the transaction.",
+                &SECONDS,
             )?,
-            violations: counters(
+            violations: maker.counters(
                 "lockstep_invariant_violations_total",
                 "Violations of a numbered invariant. Every one is a bug or a damaged log: it never should be above 0.",
                 &["invariant"],
             )?,
-            agents: gauges("lockstep_agents", "Agents of a partition.", partition)?,
-            standings: gauges(
+            agents: maker.gauges("lockstep_agents", "Agents of a partition.", partition)?,
+            standings: maker.gauges(
                 "lockstep_agents_by_standing",
                 "Agents by how a platform stands to its target: in_step, waiting, unreachable or diverged.",
                 &["partition", "platform", "standing"],
             )?,
-            phases: gauges(
+            phases: maker.gauges(
                 "lockstep_partition_ready",
                 "Whether a partition of this process is worked on (1) or being restored (0).",
                 partition,
             )?,
-            restore_ms: gauges(
-                "lockstep_restore_milliseconds",
+            restore: maker.fractions(
+                "lockstep_restore_seconds",
                 "How long the last restore of a partition took.",
                 partition,
             )?,
-            next: gauges("lockstep_next_offset", "The next event that will be dealt with.", partition)?,
-            lag: gauges(
+            next: maker.gauges("lockstep_next_offset", "The next event that will be dealt with.", partition)?,
+            lag: maker.gauges(
                 "lockstep_lag_records",
                 "Records of presence.events that were not dealt with yet.",
                 partition,
             )?,
-            clock: gauges(
-                "lockstep_clock_timestamp_milliseconds",
+            clock: maker.fractions(
+                "lockstep_clock_timestamp_seconds",
                 "The append time of the last event that was dealt with: where the lag is above 0, now minus this is the lag in time.",
                 partition,
             )?,
-            trouble: gauges(
+            sync: maker.histograms(
+                "lockstep_sync_seconds",
+                "From an agent's choice, by the log's time, until the platform that had to be set shows it. Without those out of reach.",
+                &["platform"],
+                &SYNC_SECONDS,
+            )?,
+            trouble: maker.gauges(
                 "lockstep_waiting_for_bus",
                 "Whether a worker waits for the bus or the schema registry to come back.",
                 &["worker"],
             )?,
-            accounts: accounts::Accounts::new(&registry)?,
-            bridge: BridgeMetrics::new(&registry)?,
-            registry,
-        }
-        .with_zeros())
+            accounts: accounts::Accounts::new(maker)?,
+            bridge: BridgeMetrics::new(maker)?,
+            registry: Registry::new(),
+        })
     }
 
     /// What an alert asks for is there from the beginning.
@@ -172,6 +178,7 @@ impl Metrics {
         }
         for platform in Platform::ALL {
             self.commands.with_label_values(&[platform.name()]);
+            self.sync.with_label_values(&[platform.name()]);
         }
         for invariant in ["I1", "I2", "I4", "I5", "I7", "I8"] {
             self.violations.with_label_values(&[invariant]);
@@ -184,6 +191,7 @@ impl Metrics {
     /// # Errors
     /// One cannot be written, which no value of ours does.
     pub fn text(&self) -> prometheus::Result<String> {
+        self.accounts.look();
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
@@ -204,37 +212,20 @@ impl Metrics {
         self.lag.with_label_values(&[&partition.to_string()]).set(records as i64);
     }
 
-    /// The partitions that are worked on, and the next event of each.
-    pub fn nexts(&self) -> Vec<(u32, u64)> {
-        let all = self.next.collect();
-        let metrics = all.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
-        let next = |metric: &prometheus::proto::Metric| {
-            let partition = metric.get_label().first()?.value().parse().ok()?;
-            // An offset is far below what a float tells apart.
-            Some((partition, metric.get_gauge().get_value() as u64))
-        };
-        metrics.filter_map(next).collect()
-    }
-
-    fn set_phase(&self, partition: u32, phase: Phase) {
+    /// What is another process's is told by that one.
+    fn forget(&self, partition: u32) {
         let label = partition.to_string();
         let labels = &[label.as_str()];
-        match phase {
-            Phase::Restoring => self.phases.with_label_values(labels).set(0),
-            Phase::Ready => self.phases.with_label_values(labels).set(1),
-            Phase::Gone => {
-                // What is another process's is told by that one.
-                for gauge in
-                    [&self.phases, &self.agents, &self.restore_ms, &self.next, &self.lag, &self.clock]
-                {
-                    let _ = gauge.remove_label_values(labels);
-                }
-                for platform in Platform::ALL {
-                    for standing in Standing::ALL {
-                        let labels = &[label.as_str(), platform.name(), standing.name()];
-                        let _ = self.standings.remove_label_values(labels);
-                    }
-                }
+        for gauge in [&self.phases, &self.agents, &self.next, &self.lag] {
+            let _ = gauge.remove_label_values(labels);
+        }
+        for gauge in [&self.restore, &self.clock] {
+            let _ = gauge.remove_label_values(labels);
+        }
+        for platform in Platform::ALL {
+            for standing in Standing::ALL {
+                let labels = &[label.as_str(), platform.name(), standing.name()];
+                let _ = self.standings.remove_label_values(labels);
             }
         }
     }
@@ -242,18 +233,18 @@ impl Metrics {
 
 impl Observer for Metrics {
     fn restoring(&self, partition: u32) {
-        self.set_phase(partition, Phase::Restoring);
+        self.phases.with_label_values(&[&partition.to_string()]).set(0);
     }
 
     fn ready(&self, partition: u32, agents: usize, took: Duration) {
-        self.set_phase(partition, Phase::Ready);
         let label = partition.to_string();
+        self.phases.with_label_values(&[&label]).set(1);
         self.agents.with_label_values(&[&label]).set(agents as i64);
-        self.restore_ms.with_label_values(&[&label]).set(took.as_millis() as i64);
+        self.restore.with_label_values(&[&label]).set(took.as_secs_f64());
     }
 
     fn gone(&self, partition: u32) {
-        self.set_phase(partition, Phase::Gone);
+        self.forget(partition);
     }
 
     fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset) {
@@ -271,7 +262,11 @@ impl Observer for Metrics {
         self.dead_letters.inc_by(tally.dead_letters);
         self.given_up.inc_by(tally.given_up);
         self.agents.with_label_values(labels).set(tally.agents as i64);
-        self.clock.with_label_values(labels).set(clock.as_unix_ms());
+        self.clock.with_label_values(labels).set(clock.as_unix_ms() as f64 / 1e3);
+        for platform in Platform::ALL {
+            let sync = self.sync.with_label_values(&[platform.name()]);
+            tally.synced.of(platform).iter().for_each(|took| sync.observe(took.as_ms() as f64 / 1e3));
+        }
         self.next.with_label_values(labels).set(next.0.cast_signed());
     }
 

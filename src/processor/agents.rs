@@ -12,8 +12,14 @@ use crate::domain::{
 use crate::engine::{AgentState, Epoch};
 
 /// Where an agent is, among those of his partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place(u32);
+
+#[cfg(test)]
+impl Place {
+    /// Where the first agent of a partition is.
+    pub(super) const FIRST: Place = Place(0);
+}
 
 /// What is known of an agent beside what the engine remembers.
 #[derive(Clone, Copy, Debug)]

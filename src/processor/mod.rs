@@ -17,6 +17,8 @@ mod restore;
 mod revisions;
 mod snapshot;
 mod stage;
+mod stop;
+mod syncs;
 mod tally;
 mod trouble;
 mod wake_ups;
@@ -33,8 +35,9 @@ use crate::fail;
 pub use check::{States, states};
 pub use error::Error;
 pub use observer::{Observer, Silent};
+pub use stop::Stop;
 pub use tally::Tally;
-pub use worker::{Stop, Worker};
+pub use worker::Worker;
 
 /// For so many events at once states are brought near.
 const AHEAD: usize = 32;

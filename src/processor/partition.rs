@@ -10,6 +10,7 @@ use super::checkpoint::Checkpoint;
 use super::in_force::{Compiled, InForce};
 use super::snapshot::Snapshot;
 use super::stage::Stage;
+use super::syncs::Syncs;
 use super::tally::Tally;
 use super::wake_ups::WakeUps;
 use super::{Error, Now};
@@ -42,6 +43,7 @@ pub(super) struct Worked {
     /// Something of it is in the transaction that is open.
     pub(super) is_open: bool,
     pub(super) tally: Tally,
+    syncs: Syncs,
     /// The last snapshot that is whole, or will be with the transaction that is open.
     last_snapshot: i64,
     snapshot: Option<Snapshot>,
@@ -80,6 +82,7 @@ impl Worked {
             gone: Vec::new(),
             is_open: false,
             tally: Tally::default(),
+            syncs: Syncs::default(),
             last_snapshot: checkpoint.snapshot,
             snapshot: None,
         }
@@ -182,6 +185,7 @@ impl Worked {
             None => engine::apply(&mut None, &happened, &compiled.tables),
         };
         let agent = known.map_or_else(|| AgentId::from_bytes([0; 16]), |known| known.agent);
+        self.syncs.note((place, at), &effects, self.agents.state(place), &mut self.tally);
         if effects.gone {
             if self.agents.remove(agent).is_some_and(|known| known.hash.is_some()) {
                 self.gone.push(agent);
@@ -323,6 +327,7 @@ impl Worked {
             let Some(slot) = self.agents.slot(place) else { continue };
             let effects = engine::apply(slot, &event, &compiled.tables);
             self.set_timer(place, &effects, happened.now, now);
+            self.syncs.note((place, happened.now), &effects, self.agents.state(place), &mut self.tally);
             let key = known.agent.text();
             let is_told = effects.decision.retargeted
                 || effects.commands.salesforce.is_some()

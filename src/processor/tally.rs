@@ -1,7 +1,7 @@
 //! What happened since it was looked at last, counted where it costs nothing.
 
 use crate::codec::DecidedAs;
-use crate::domain::Both;
+use crate::domain::{Both, DurationMs};
 use crate::engine::Effects;
 
 /// Counts of one partition.
@@ -21,6 +21,8 @@ pub struct Tally {
     pub dead_letters: u64,
     /// Agents that were given up on, flapping ones among them.
     pub given_up: u64,
+    /// How long it took, each time that a platform came to show what an agent had chosen and a command was needed for it.
+    pub synced: Both<Vec<DurationMs>>,
     /// Agents there are.
     pub agents: usize,
 }

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::ingest::Then;
 use super::partition::Worked;
 use super::restore::{Known, restore};
 use super::revisions::Cache;
 use super::stage::{OUTPUTS, Stage};
+use super::stop::Stop;
 use super::trouble::Trouble;
 use super::{Context, Error, Now, Observer, Settings};
 use crate::bus::{
@@ -48,22 +51,6 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(28);
 /// How often it is counted how far the agents are from their targets.
 const STANDINGS_EVERY: Duration = Duration::from_secs(5);
 
-/// Asks a worker to stop.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Asks it.
-    pub fn ask(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether it was asked.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// One thread's share of the processor.
 pub struct Worker<B: Bus> {
     context: Context,
@@ -92,6 +79,8 @@ pub struct Worker<B: Bus> {
     is_aborting: bool,
     /// Since when a transaction is open, and how many events are in it.
     open: Option<(Instant, usize)>,
+    /// The number of the transaction that is open or will be, and what its lines of the log stand in.
+    transaction: (u64, Span),
     /// So many events are the most in a transaction now: fewer than the settings say where one was not over in time.
     events_max: usize,
     /// So many transactions were given up since the last that was committed.
@@ -143,6 +132,7 @@ impl<B: Bus> Worker<B> {
             failed_restores: 0,
             is_aborting: false,
             open: None,
+            transaction: (1, span_of(1)),
             last_commit: Instant::now(),
             standings_told: Instant::now(),
             trouble: Trouble::default(),
@@ -346,7 +336,8 @@ impl<B: Bus> Worker<B> {
             };
             let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
             let run = (records, at..end);
-            let taken = worked.take(&self.context, run, (&mut stage, now))?;
+            let span = &self.transaction.1;
+            let taken = span.in_scope(|| worked.take(&self.context, run, (&mut stage, now)))?;
             self.note_open(taken.rows);
             at += taken.rows;
             match taken.then {
@@ -424,6 +415,9 @@ impl<B: Bus> Worker<B> {
     /// Commits what is open, if anything is.
     fn commit(&mut self) -> Result<(), Error> {
         let Some((since, events)) = self.open else { return Ok(()) };
+        let span = self.transaction.1.clone();
+        let _inside = span.enter();
+        span.record("events", events);
         let mut progress: Vec<Progress> = Vec::new();
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             let mut stage = stage_of(&self.context, &mut self.writer, &mut self.buffer);
@@ -442,6 +436,7 @@ impl<B: Bus> Worker<B> {
         self.given_up = 0;
         self.observer.transaction(since.elapsed(), begun.elapsed());
         self.open = None;
+        self.next_transaction();
         for worked in self.partitions.values_mut().filter(|worked| worked.is_open) {
             worked.committed(&self.context.codec, self.context.settings.snapshot_interval)?;
             self.committed.insert(worked.number, worked.next);
@@ -456,9 +451,17 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
+    fn next_transaction(&mut self) {
+        let number = self.transaction.0 + 1;
+        self.transaction = (number, span_of(number));
+    }
+
     /// The transaction failed: what is in memory of its partitions was never committed, and goes.
     fn give_up(&mut self, why: &Error) {
-        tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
+        self.transaction.1.in_scope(|| {
+            tracing::warn!("a transaction is given up, and done again from what was committed: {why}");
+        });
+        self.next_transaction();
         self.is_aborting = true;
         self.blocked_until = None;
         // Brokers that are slow take a small one in time. A full one that is over soon doubles it again.
@@ -589,6 +592,11 @@ impl<B: Bus> Worker<B> {
             self.observer.waiting(self.context.settings.number, false);
         }
     }
+}
+
+/// What the lines of the log about a transaction stand in.
+fn span_of(transaction: u64) -> Span {
+    tracing::info_span!("transaction", transaction, events = Empty)
 }
 
 fn stage_of<'s, W: Writer>(context: &'s Context, writer: &'s mut W, buffer: &'s mut Buffer) -> Stage<'s, W> {

@@ -31,7 +31,7 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = config.parent().unwrap().join(format!("{name}-{number}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args(["run", "--name", name, "--config"])
+            .args(["run", "--name", name, "--log-format", "text", "--config"])
             .arg(config)
             .args(arguments)
             .envs(env.iter().copied())

@@ -36,6 +36,7 @@ pub(super) fn start(
         let (observer, watched) = watched(begun, account);
         let platform = org::platform(configured, shows_answers, watched)?;
         let org = Arc::new(org::org(configured, platform));
+        observer.watch(org.platform());
         refreshed.push(Refreshed::new(account, Asked::Org(Arc::clone(&org)), Arc::clone(&observer)));
         let connected = of_org(begun, account, shows_answers);
         threads.push(begin(begun, attached_org(*name, org, configured), connected, observer, calls)?);
@@ -44,6 +45,7 @@ pub(super) fn start(
         let account = Account { platform: Platform::Cxone, name: *name };
         let (observer, watched) = watched(begun, account);
         let tenant = Arc::new(tenant::tenant(configured, shows_answers, watched)?);
+        observer.watch(tenant.platform());
         let asked = Asked::Tenant(Arc::clone(&tenant));
         refreshed.push(Refreshed::new(account, asked, Arc::clone(&observer)));
         let connected = of_tenant(begun, account, configured, shows_answers);
@@ -72,8 +74,11 @@ fn begin<E: Edge + 'static>(
     let account = connected.account;
     let observer: Arc<dyn Observer> = observer;
     let connector = Connector::new(begun.reached.clone(), edge, connected, observer, calls.clone());
-    begun.ops.readiness.set(&account.to_string(), true);
-    begun.spawn(account.to_string(), move |stop| {
+    let (part, readiness) = (account.to_string(), Arc::clone(&begun.ops.readiness));
+    readiness.set(&part, false);
+    begun.spawn(part.clone(), move |stop| {
+        // Who stands by is as ready as who works.
+        readiness.set(&part, true);
         let span = tracing::info_span!("account", %account);
         let _inside = span.enter();
         Ok(connector.run(&|| stop.is_asked())?)

@@ -9,7 +9,8 @@ use anyhow::Context;
 
 use lockstep::config::{self, Config, DeadLetterPayload};
 use lockstep::domain::AccountName;
-use lockstep::http::bridge::{Bridge, Door, Gateway, Settings, Trusted};
+use lockstep::http::Readiness;
+use lockstep::http::bridge::{Bridge, Door, Gateway, Port, Settings, Trusted};
 use lockstep::listen::{Origins, Tls};
 use tokio::net::TcpListener;
 
@@ -46,9 +47,10 @@ pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHa
             keeps_payload: config.privacy.dead_letter_payload == DeadLetterPayload::Full,
         };
         let gateway = Gateway::new(begun.reached.clone(), settings, begun.ops.metrics.bridge());
+        begun.ops.readiness.set(&part(name), false);
         ports.insert(name, gateway.port());
-        threads.push(begun.spawn(format!("bridge {name}"), move |stop| {
-            let span = tracing::info_span!("bridge", %name);
+        threads.push(begun.spawn(part(name), move |stop| {
+            let span = tracing::info_span!("bridge", account = %name);
             let _inside = span.enter();
             Ok(gateway.run(&|| stop.is_asked())?)
         })?);
@@ -61,10 +63,30 @@ pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHa
     let connections_max = bridge.connections_max.into();
     look_at_files(bridge.connections_max);
     let metrics = begun.ops.metrics.bridge();
+    let doors = Doors { ports: ports.clone(), readiness: Arc::clone(&begun.ops.readiness) };
     let served = Bridge::new(Door::new(trusted), ports, origins, connections_max, metrics)
         .context("the system gives nothing that is by chance")?;
-    threads.push(serve(begun, bridge, Arc::new(served))?);
+    threads.push(serve(begun, bridge, Arc::new(served), doors)?);
     Ok(threads)
+}
+
+/// What is ready once the browsers of an org may come.
+fn part(name: AccountName) -> String {
+    format!("bridge {name}")
+}
+
+/// The ways into the gateways, and who is told whether they are open.
+struct Doors {
+    ports: HashMap<AccountName, Port>,
+    readiness: Arc<Readiness>,
+}
+
+impl Doors {
+    fn look(&self) {
+        for (name, port) in &self.ports {
+            self.readiness.set(&part(*name), port.is_open());
+        }
+    }
 }
 
 /// Each connection is an open file, and systems let a process have few of them unless it asks for more.
@@ -92,7 +114,12 @@ fn trusted(name: AccountName, tokens: &config::Trusted) -> anyhow::Result<Truste
 }
 
 /// Lets browsers connect, on a thread that does nothing else.
-fn serve(begun: &Begun, configured: &config::Bridge, served: Arc<Bridge>) -> anyhow::Result<JoinHandle<()>> {
+fn serve(
+    begun: &Begun,
+    configured: &config::Bridge,
+    served: Arc<Bridge>,
+    doors: Doors,
+) -> anyhow::Result<JoinHandle<()>> {
     let files = configured.tls_certificate_file.as_deref().zip(configured.tls_key_file.as_deref());
     let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
     let tls = tls.context("tls_certificate_file and tls_key_file of [bridge]")?;
@@ -113,6 +140,7 @@ fn serve(begun: &Begun, configured: &config::Bridge, served: Arc<Bridge>) -> any
             let until = async {
                 let mut looks = 0;
                 while !stop.is_asked() {
+                    doors.look();
                     tokio::time::sleep(LOOK_AGAIN).await;
                     looks += 1;
                     if looks % TIDIED_EACH == 0 {

@@ -19,8 +19,9 @@ use tracing_subscriber::EnvFilter;
 use lockstep::bus::{self, AnyBus, Bus, Severity, TopicsPlan};
 use lockstep::codec::{self, Codec};
 use lockstep::config::{Config, Processor};
+use lockstep::connectors::http;
 use lockstep::domain::Remedy;
-use lockstep::http::{Ops, Readiness};
+use lockstep::http::{BUS, Ops, Process, Readiness};
 use lockstep::metrics::Metrics;
 use lockstep::processor::Stop;
 
@@ -39,7 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 #[command(after_help = "\
-Metrics are at http://127.0.0.1:9464/metrics, health at /healthz, readiness at /readyz; [ops] moves them.
+Metrics are at http://127.0.0.1:9464/metrics, beside them /health, /ready and /status; [ops] moves them.
 SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one ends it at once.
 
 Examples:
@@ -48,7 +49,7 @@ Examples:
   lockstep run --roles bridge                 # several of these, too: a browser connects to any of them
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
-  lockstep run --log-format json 2>> lockstep.log")]
+  curl -s http://127.0.0.1:9464/status        # what it has, and how it stands")]
 pub(super) struct Run {
     #[command(flatten)]
     configured: Configured,
@@ -65,7 +66,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILTER", default_value = "info,librdkafka=error")]
     log: String,
     /// How it is logged, on stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
     log_format: LogFormat,
 }
 
@@ -82,13 +83,33 @@ enum Role {
     Bridge,
 }
 
+impl Role {
+    /// Its name, as `--roles` takes it.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
+    /// Text where stderr is a terminal, JSON otherwise
+    Auto,
     /// For people
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl LogFormat {
+    /// Whether lines are JSON, by whether stderr is a terminal.
+    const fn is_json(self, is_terminal: bool) -> bool {
+        match self {
+            LogFormat::Auto => !is_terminal,
+            LogFormat::Text => false,
+            LogFormat::Json => true,
+        }
+    }
 }
 
 pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
@@ -128,9 +149,11 @@ fn log(command: &Run) -> anyhow::Result<()> {
         format!("--log {:?} is no filter: write a level such as info, or PART=LEVEL,...", command.log)
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match command.log_format {
-        LogFormat::Text => builder.with_ansi(anstream::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+    let is_terminal = anstream::stderr().is_terminal();
+    if command.log_format.is_json(is_terminal) {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
+    } else {
+        builder.with_ansi(is_terminal).init();
     }
     Ok(())
 }
@@ -160,6 +183,45 @@ enum End {
     Failed(Failed),
 }
 
+/// What the process answers at its ops endpoints, from now on: nothing of it has begun.
+fn ops(command: &Run, name: &str) -> anyhow::Result<Ops> {
+    let roles: Vec<String> = command.roles.iter().map(|role| role.name()).collect();
+    let readiness = Readiness::default();
+    for part in roles.iter().map(String::as_str).chain([BUS]) {
+        readiness.set(part, false);
+    }
+    Ok(Ops {
+        process: Arc::new(Process { name: name.to_owned(), roles, since: http::now() }),
+        metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
+        readiness: Arc::new(readiness),
+    })
+}
+
+/// Starts what the roles have to do.
+fn start(
+    command: &Run,
+    begun: &Begun,
+    deployment: &Arc<Deployment>,
+    calls: &Handle,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let config = &deployment.config;
+    let mut threads = Vec::new();
+    if command.has(Role::Processor) {
+        threads.extend(processor::start(begun, config)?);
+        begun.has_begun(Role::Processor);
+    }
+    if command.has(Role::Source) {
+        threads.extend(accounts::start(begun, deployment, calls)?);
+        begun.has_begun(Role::Source);
+        begun.has_begun(Role::Sink);
+    }
+    if command.has(Role::Bridge) {
+        threads.extend(bridge::start(begun, config)?);
+        begun.has_begun(Role::Bridge);
+    }
+    Ok(threads)
+}
+
 async fn serve(
     command: &Run,
     deployment: &Arc<Deployment>,
@@ -172,17 +234,14 @@ async fn serve(
     if command.end_with_stdin {
         signals.watch_stdin()?;
     }
-    let ops = Ops {
-        metrics: Arc::new(Metrics::new().context("the metrics cannot be made")?),
-        readiness: Arc::new(Readiness::default()),
-    };
+    let ops = ops(command, name)?;
     let listener = Ops::bind(config.ops.listen).await.with_context(|| {
         format!("{} cannot be listened on: another process may; change `listen` of [ops]", config.ops.listen)
     })?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         name,
-        roles = ?command.roles,
+        roles = ops.process.roles.join(","),
         ops = %config.ops.listen,
         "lockstep begins"
     );
@@ -196,16 +255,8 @@ async fn serve(
     };
     let (failed, mut failures) = mpsc::unbounded_channel();
     let begun = Begun { reached, name: name.to_owned(), ops, stop: stop.clone(), failed };
-    let mut threads = Vec::new();
-    if command.has(Role::Processor) {
-        threads.extend(processor::start(&begun, config)?);
-    }
-    if command.has(Role::Source) {
-        threads.extend(accounts::start(&begun, deployment, calls)?);
-    }
-    if command.has(Role::Bridge) {
-        threads.extend(bridge::start(&begun, config)?);
-    }
+    begun.ops.readiness.set(BUS, true);
+    let threads = start(command, &begun, deployment, calls)?;
     let end = tokio::select! {
         () = signals.next() => End::Asked,
         Some(failed) = failures.recv() => End::Failed(failed),
@@ -284,6 +335,11 @@ impl Drop for Guard {
 }
 
 impl Begun {
+    /// All parts of a role have begun; what each of them waits for it says itself.
+    fn has_begun(&self, role: Role) {
+        self.ops.readiness.set(&role.name(), true);
+    }
+
     /// Runs a part on a thread of its own.
     fn spawn(
         &self,
@@ -368,4 +424,19 @@ fn check_topics(bus: &AnyBus, plan: &TopicsPlan) -> anyhow::Result<()> {
         wrong.join("\n  ")
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_the_log_decides_how_it_looks() {
+        for (format, at_a_terminal, elsewhere) in
+            [(LogFormat::Auto, false, true), (LogFormat::Text, false, false), (LogFormat::Json, true, true)]
+        {
+            let found = (format.is_json(true), format.is_json(false));
+            assert_eq!(found, (at_a_terminal, elsewhere), "{format:?}");
+        }
+    }
 }

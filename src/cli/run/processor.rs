@@ -40,6 +40,7 @@ fn work(begun: &Begun, settings: Settings) -> anyhow::Result<JoinHandle<()>> {
     let (bus, codec, plan) = begun.reached.clone();
     let observer = Arc::new(Watched { ops: begun.ops.clone() });
     begun.ops.readiness.set(&part, false);
+    begun.ops.metrics.waiting(number, false);
     let readiness = Arc::clone(&begun.ops.readiness);
     begun.spawn(part.clone(), move |stop| {
         let span = tracing::info_span!("worker", number);

@@ -161,7 +161,7 @@ impl Tenant {
     }
 
     /// How it is reached.
-    pub fn platform(&self) -> &Platform {
+    pub const fn platform(&self) -> &Arc<Platform> {
         &self.platform
     }
 

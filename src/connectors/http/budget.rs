@@ -11,6 +11,15 @@ pub struct Rate {
     pub burst: u32,
 }
 
+/// What is left of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// So many calls could be made at once.
+    pub calls: u32,
+    /// So many are added in a minute.
+    pub calls_per_minute: u32,
+}
+
 /// A token bucket: it holds `burst` calls when it is full, and fills at the rate.
 #[derive(Clone, Debug)]
 pub struct Budget {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url, tls};
+use tracing::Instrument;
 
 use super::breaker::{Breaker, Limits, Turned};
-use super::budget::{Budget, Rate};
+use super::budget::{Budget, Left, Rate};
 use super::clock::{ClockOffset, http_date, retry_after};
 use super::error::Error;
 use super::observer::{CallClass, Observer};
@@ -147,6 +148,12 @@ impl Platform {
         self.gate().offset.ms()
     }
 
+    /// What is left of the budget now.
+    pub fn budget(&self) -> Left {
+        let calls = self.gate().budget.left(Instant::now());
+        Left { calls, calls_per_minute: self.settings.rate.calls_per_minute }
+    }
+
     /// Whether calls pass, or it is left alone.
     pub fn is_left_alone(&self) -> bool {
         !self.gate().breaker.is_closed()
@@ -157,6 +164,10 @@ impl Platform {
     /// # Errors
     /// Nothing was sent, or it is not known what became of it.
     pub async fn send(&self, call: &'static str, request: RequestBuilder) -> Result<Answer, Error> {
+        self.send_within(call, request).instrument(tracing::info_span!("call", call)).await
+    }
+
+    async fn send_within(&self, call: &'static str, request: RequestBuilder) -> Result<Answer, Error> {
         let asked = (Instant::now(), now());
         let sent = self.exchange(call, request, asked.1).await;
         let took = asked.0.elapsed();

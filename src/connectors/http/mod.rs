@@ -11,7 +11,7 @@ mod read;
 mod sessions;
 
 pub use breaker::{Breaker, Limits, Turned};
-pub use budget::{Budget, Rate};
+pub use budget::{Budget, Left, Rate};
 pub use client::{Answer, Platform, Settings, now};
 pub use clock::{ClockOffset, http_date, moved, retry_after};
 pub use error::Error;

@@ -49,7 +49,7 @@ impl Org {
     }
 
     /// How it is reached.
-    pub fn platform(&self) -> &Platform {
+    pub const fn platform(&self) -> &Arc<Platform> {
         &self.platform
     }
 

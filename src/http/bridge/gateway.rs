@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use super::hub::{Action, Came, Hub, Now};
 use super::message::{Done, Down, Reason, Told};
@@ -84,7 +85,7 @@ pub struct Port {
 
 impl Port {
     /// Whether browsers may come.
-    pub(super) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.is_ready.load(Ordering::Acquire) && !self.is_full.load(Ordering::Acquire)
     }
 
@@ -115,6 +116,7 @@ where
         metrics: BridgeMetrics,
     ) -> Gateway<B> {
         let (tell, inputs) = channel();
+        metrics.held(&label(&settings), 0, 0);
         let port = Port { inputs: tell, is_ready: Arc::default(), is_full: Arc::default() };
         Gateway { reached, settings, metrics, inputs, port }
     }
@@ -137,6 +139,7 @@ where
                         tracing::warn!("{error}; it is tried again until it works");
                     }
                     is_told = true;
+                    self.metrics.waiting(&label(&self.settings), true);
                     thread::sleep(TICK);
                 }
                 ended => return ended,
@@ -152,24 +155,28 @@ where
         let unwritten = Arc::new(AtomicUsize::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
         let (publish, published) = channel();
-        let writer =
-            writing::Writing::begin(reached, settings, (Arc::clone(&unwritten), Arc::clone(&is_ending)))?;
+        let account = label(settings);
+        let ends = (Arc::clone(&unwritten), Arc::clone(&is_ending));
+        let watched = (metrics.clone(), account.clone());
+        let writer = writing::Writing::begin(reached, settings, watched, ends)?;
         let reader = reading::Reading::begin(reached, settings.account)?;
-        let failed = port.clone();
+        metrics.waiting(&account, false);
+        let (failed, span) = (port.clone(), Span::current());
         let writing = thread::Builder::new().name("bridge-writer".to_owned()).spawn(move || {
+            let _inside = span.enter();
             if let Err(error) = writer.run(&published) {
                 failed.say(Input::Failed(error));
             }
         });
-        let (failed, over) = (port.clone(), Arc::clone(&is_over));
+        let (failed, over, span) = (port.clone(), Arc::clone(&is_over), Span::current());
         let reading = thread::Builder::new().name("bridge-reader".to_owned()).spawn(move || {
+            let _inside = span.enter();
             if let Err(error) = reader.run(&over, &failed) {
                 failed.say(Input::Failed(error));
             }
         });
         let hub = Hub::new(settings.name.clone(), settings.connections_per_user_max);
         let connections = HashMap::new();
-        let account = Account { platform: Platform::Salesforce, name: settings.account }.to_string();
         let (metrics, is_full, actions) = (metrics.clone(), Arc::clone(&port.is_full), Vec::new());
         let mut work = Work { account, hub, connections, publish, unwritten, is_full, metrics, actions };
         let ended = work.run(inputs, is_asked);
@@ -189,6 +196,11 @@ where
         });
         ended.and(late.map_or(Ok(()), Err))
     }
+}
+
+/// The platform and name of its org, as metrics have it.
+fn label(settings: &Settings) -> String {
+    Account { platform: Platform::Salesforce, name: settings.account }.to_string()
 }
 
 /// What the thread that decides has.

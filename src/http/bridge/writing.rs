@@ -12,6 +12,7 @@ use crate::codec::{Codec, What};
 use crate::connectors::http::now;
 use crate::connectors::{Author, Error, Outbox};
 use crate::domain::{Account, AgentId, Platform, Remedy};
+use crate::metrics::BridgeMetrics;
 
 /// What comes within this goes into one transaction.
 const GATHERED: Duration = Duration::from_millis(5);
@@ -26,6 +27,9 @@ const LEFT_WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Writing<B: Bus> {
     writer: B::Writer,
     outbox: Outbox,
+    /// The org, as metrics have it.
+    account: String,
+    metrics: BridgeMetrics,
     unwritten: Arc<AtomicUsize>,
     /// Nobody waits any more for as long as it takes.
     is_ending: Arc<AtomicBool>,
@@ -36,6 +40,7 @@ impl<B: Bus> Writing<B> {
     pub(super) fn begin(
         (bus, codec, plan): &(Arc<B>, Arc<Codec>, TopicsPlan),
         settings: &Settings,
+        (metrics, label): (BridgeMetrics, String),
         (unwritten, is_ending): (Arc<AtomicUsize>, Arc<AtomicBool>),
     ) -> Result<Writing<B>, Error> {
         let account = Account { platform: Platform::Salesforce, name: settings.account };
@@ -48,7 +53,7 @@ impl<B: Bus> Writing<B> {
             keeps_payload: settings.keeps_payload,
         };
         let outbox = Outbox::new(Arc::clone(codec), plan.clone(), author);
-        Ok(Writing { writer, outbox, unwritten, is_ending })
+        Ok(Writing { writer, outbox, account: label, metrics, unwritten, is_ending })
     }
 
     /// Writes until nobody can tell it anything any more.
@@ -85,6 +90,7 @@ impl<B: Bus> Writing<B> {
     /// Commits what waits, for as long as it takes; at the end not for ever. Whether it was done.
     fn commit(&mut self) -> Result<bool, Error> {
         let (events, mut ending) = (self.outbox.len(), None);
+        let _inside = tracing::info_span!("commit", events).entered();
         let mut is_told = false;
         while let Err(error) = self.outbox.commit::<B>(&mut self.writer, None) {
             if matches!(error.remedy(), Remedy::Stop | Remedy::Reject) {
@@ -97,6 +103,7 @@ impl<B: Bus> Writing<B> {
                 }
             }
             if !is_told {
+                self.metrics.waiting(&self.account, true);
                 tracing::warn!("{error}; it is tried again until it works");
             }
             is_told = true;
@@ -106,6 +113,7 @@ impl<B: Bus> Writing<B> {
             }
         }
         if is_told {
+            self.metrics.waiting(&self.account, false);
             tracing::info!("the bus takes what is written again");
         }
         self.unwritten.fetch_sub(events, Ordering::AcqRel);

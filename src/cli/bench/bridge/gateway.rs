@@ -68,7 +68,9 @@ impl Gateway {
                 taskset
             }
         };
-        command.args(["run", "--roles", "bridge", "--name", "bench", "--data"]).arg(data);
+        command
+            .args(["run", "--roles", "bridge", "--name", "bench", "--log-format", "text", "--data"])
+            .arg(data);
         command.arg("--config").arg(config_file).env(SECRET, "none");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let process = command.spawn().context("starting the gateway (taskset is of util-linux)")?;
