@@ -59,14 +59,14 @@ enum Command {
     /// Make and check the topics
     #[command(subcommand)]
     Topics(topics::Topics),
-    /// Look whether everything is there and fits together: bus, platforms, people, rules, gateway
+    /// Look whether everything is there and fits together, and say what to do
     #[command(after_help = "\
-Nothing is changed anywhere. Each row is ok, a warning, failed or unknown, with what to do. What could
-not be asked because something else failed is unknown. The exit code is 1 where something failed, and
-0 with warnings alone.
+Nothing is changed anywhere. Each row is ok, a warning, failed or unknown, with what to do. What
+could not be asked because something else failed is unknown. The exit code is 1 where something
+failed, and 0 with warnings alone.
 
-Calls are made at a tenth of each account's rate, beside those of `lockstep run`. With --agents N only
-N linked users of each org are asked for; agents of CXone are listed all the same.
+Calls are made at a tenth of each account's rate, beside those of `lockstep run`. With --agents N
+only N linked users of each org are asked for; agents of CXone are listed all the same.
 
 Examples:
   lockstep check

@@ -100,7 +100,10 @@ async fn reached(bridge: &config::Bridge, report: &mut Report) {
     let at = asked_at(bridge.listen);
     let connected = tokio::time::timeout(ANSWERS_WITHIN, TcpStream::connect(at)).await;
     let why = match connected {
-        Ok(Ok(_)) => None,
+        Ok(Ok(stream)) => {
+            drop(stream);
+            None
+        }
         Ok(Err(why)) if why.kind() == ErrorKind::ConnectionRefused => Some("nobody listens".to_owned()),
         Ok(Err(why)) => Some(why.to_string()),
         Err(_) => Some("nobody answers in time".to_owned()),

@@ -61,11 +61,10 @@ pub(super) async fn look(
         }
     };
     clock(&about, watching.offset_ms(), report);
-    if read.is_some() {
-        let because = "a status is set to try it, and nothing is changed here";
-        let mend = "see in CXone that the role of the service user may set agents' states and log agents out";
-        report.unknown("setting", &about, because, mend);
-    }
+    budget(&about, &configured.calls, report);
+    let because = "it is tried by setting somebody's status, and nothing is changed here";
+    let mend = "see in CXone that the role of the service user may set agents' states and log agents out";
+    report.unknown("setting", &about, because, mend);
     read
 }
 

@@ -93,7 +93,7 @@ pub(super) fn look(directory: Result<&Directory, &str>, config: &Config, seen: &
     for (name, found) in &seen.orgs {
         let about = format!("salesforce.{name}");
         let linked = directory.people.iter().map(|person| person.link.salesforce);
-        let linked: Vec<SalesforceUser> = linked.filter(|user| user.account == *name).collect();
+        let linked: BTreeSet<SalesforceUser> = linked.filter(|user| user.account == *name).collect();
         let Some((users, asked)) = found else {
             report.unknown("users-active", &about, "its users could not be asked for", "see above");
             continue;
@@ -106,7 +106,8 @@ pub(super) fn look(directory: Result<&Directory, &str>, config: &Config, seen: &
     for (name, found) in &seen.tenants {
         let about = format!("cxone.{name}");
         let linked = directory.people.iter().map(|person| person.link.cxone);
-        let linked: Vec<CxoneAgent> = linked.filter(|agent| agent.account == *name).collect();
+        let linked: BTreeSet<CxoneAgent> = linked.filter(|agent| agent.account == *name).collect();
+        let linked = Vec::from_iter(linked);
         let Some(agents) = found else {
             report.unknown("agents-active", &about, "its agents could not be asked for", "see above");
             continue;

@@ -63,9 +63,7 @@ pub(super) async fn look(
         }
     };
     clock(&about, watching.offset_ms(), report);
-    if read.is_some() {
-        nobody_tells(&about, configured, report);
-    }
+    nobody_tells(&about, configured, report);
     read
 }
 
