@@ -22,6 +22,7 @@ use lockstep::domain::TeamId;
 
 use super::deployment::{Configured, Deployment};
 use super::output::{self, Outcome};
+use super::unwatched::seconds_between;
 use people::Seen;
 use report::{Report, Verdict};
 
@@ -127,7 +128,9 @@ fn look(deployment: &Deployment, agents: HowMany, report: &mut Report) -> anyhow
         report.warning("log-in", "salesforce", what, "write one: `lockstep config init` shows how it looks");
     }
     for (name, configured) in &config.salesforce {
-        progress.tell(&format!("asking salesforce.{name}"));
+        let wait_s = seconds_between(configured.calls.per_minute);
+        progress
+            .tell(&format!("asking salesforce.{name}, a call each {wait_s:.1} s, one for each 2,000 users"));
         let linked = directory.as_ref().map_or_else(|_| Vec::new(), |known| people::users_of(known, *name));
         let wanted = match agents {
             HowMany::All => None,
@@ -143,10 +146,13 @@ fn look(deployment: &Deployment, agents: HowMany, report: &mut Report) -> anyhow
     }
     for (name, configured) in &config.cxone {
         let teams: BTreeSet<TeamId> = match &in_force {
-            Ok(Some((_, revision))) => rules::teams_of(revision, *name),
+            Ok(Some((_, revision))) => rules::teams_of(revision, directory.as_ref().ok(), *name),
             Ok(None) | Err(_) => BTreeSet::new(),
         };
-        progress.tell(&format!("asking cxone.{name}: its agents, and the codes of {} teams", teams.len()));
+        let wait_s = seconds_between(configured.calls.per_minute);
+        let count = teams.len();
+        progress
+            .tell(&format!("asking cxone.{name}, a call each {wait_s:.1} s, one for each of {count} teams"));
         let read = runtime.block_on(cxone::look(*name, configured, &teams, report));
         seen.take_tenant(*name, read, directory.as_mut().ok());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep::directory::Directory;
 use lockstep::document::Severity;
-use lockstep::domain::{AccountName, TeamId};
+use lockstep::domain::{AccountName, AgentId, TeamId};
 use lockstep::rules::{Misfit, Revision, check_again};
 
 use super::bus::InForce;
@@ -23,10 +23,20 @@ const FITS: [(&str, &[&str], &str); 3] = [
     ),
 ];
 
-/// The teams of a tenant whose codes matter: those that have a rule.
-pub(super) fn teams_of(revision: &Revision, tenant: AccountName) -> BTreeSet<TeamId> {
+/// The teams of a tenant whose codes matter: those that have a rule, and those of agents who have one of their own.
+pub(super) fn teams_of(
+    revision: &Revision,
+    directory: Option<&Directory>,
+    tenant: AccountName,
+) -> BTreeSet<TeamId> {
     let teams = revision.rules.iter().flat_map(|rule| &rule.teams);
-    teams.filter(|team| team.account == tenant).map(|team| team.team).collect()
+    let mut all: BTreeSet<TeamId> =
+        teams.filter(|team| team.account == tenant).map(|team| team.team).collect();
+    let agents: BTreeSet<AgentId> = revision.rules.iter().flat_map(|rule| &rule.agents).copied().collect();
+    let people = directory.into_iter().flat_map(|directory| &directory.people);
+    let theirs = people.filter(|one| one.link.cxone.account == tenant && agents.contains(&one.agent));
+    all.extend(theirs.filter_map(|one| one.team));
+    all
 }
 
 /// Looks at them. `unasked` names accounts that are known only as the log has them.
