@@ -169,6 +169,22 @@ async fn every_schema_is_registered_under_its_topic_and_record() {
     }
 }
 
+/// Who only looks whether all schemas are there registers none, and reads what others write.
+#[tokio::test]
+async fn who_only_looks_registers_nothing() {
+    let server = Server::start(&[]);
+    let registry = || server.registry();
+    let (known, all) = Codec::registered_at(&registry(), "presence").await.unwrap();
+    assert_eq!(known, 0);
+    assert_eq!(server.asked("POST /subjects/presence.positions-lockstep.Position/versions").await, 0);
+    let writer = server.codec("presence").await;
+    assert_eq!(Codec::registered_at(&registry(), "presence").await.unwrap(), (all, all));
+    assert_eq!(Codec::registered_at(&registry(), "elsewhere").await.unwrap(), (0, all));
+    let message = written(&writer);
+    let id = i32::from_be_bytes(message[1..5].try_into().unwrap());
+    read(&Codec::reading(registry()).unwrap(), id, &message[5..]).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_one_process_writes_another_one_reads() {
     let server = Server::start(&[]);

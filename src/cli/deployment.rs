@@ -216,13 +216,18 @@ fn settings(data: &config::Data) -> Settings {
 
 /// How records of a configuration are written and read.
 pub(super) async fn codec(config: &Config) -> anyhow::Result<Codec> {
-    let Some(known) = &config.bus.schema_registry else { return Ok(Codec::single_object()?) };
+    let Some(registry) = registry(config)? else { return Ok(Codec::single_object()?) };
+    Ok(Codec::registered(registry, &config.bus.prefix).await?)
+}
+
+/// The schema registry of a configuration, where there is one. Nobody has asked it yet.
+pub(super) fn registry(config: &Config) -> anyhow::Result<Option<Registry>> {
+    let Some(known) = &config.bus.schema_registry else { return Ok(None) };
     let credentials = known.login.as_ref().map(|login| Credentials {
         user: login.user.clone(),
         password: SecretString::from(login.password.expose()),
     });
-    let registry = Registry::new(known.url.clone(), credentials, config.bus.allow_plaintext)?;
-    Ok(Codec::registered(registry, &config.bus.prefix).await?)
+    Ok(Some(Registry::new(known.url.clone(), credentials, config.bus.allow_plaintext)?))
 }
 
 /// The same for who has a thread of his own, and waits.

@@ -2,6 +2,11 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// How many files a process of this user and system may have open at most; none where there is no limit.
+pub(super) fn most() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// Lets this process, and those that it starts, have as many files open as the system allows it at most. Tells how many that are;
 /// none where there is no limit.
 pub(super) fn allow_all() -> Option<u64> {

@@ -1,6 +1,7 @@
 //! The command line: a file for each command, and the only place where everything meets.
 
 mod bench;
+mod check;
 mod config;
 mod copy;
 mod demo;
@@ -75,6 +76,20 @@ Examples:
     /// Make and check the topics
     #[command(subcommand)]
     Topics(topics::Topics),
+    /// Look whether everything is there and fits together, and say what to do
+    #[command(after_help = "\
+Nothing is changed anywhere. Each row is ok, a warning, failed or unknown, with what to do. What
+could not be asked because something else failed is unknown. The exit code is 1 where something
+failed, and 0 with warnings alone.
+
+Calls are made at a tenth of each account's rate, beside those of `lockstep run`. With --agents N
+only N linked users of each org are asked for; agents of CXone are listed all the same.
+
+Examples:
+  lockstep check
+  lockstep check --json | jq '.checks[] | select(.result == \"failed\")'
+  lockstep check --data ./site --agents 500")]
+    Check(check::Check),
     /// Move a deployment between Kafka and a directory, with its history and its states
     Copy(copy::Copy),
     /// Run Lockstep: everything, or some of its roles
@@ -97,6 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Rules(command) => rules::run(command),
         Command::Directory(command) => directory::run(command),
         Command::Topics(command) => topics::run(command),
+        Command::Check(command) => check::run(&command),
         Command::Copy(command) => copy::run(&command),
         Command::Run(command) => run::run(&command),
         Command::Simulate(command) => simulate::run(command),

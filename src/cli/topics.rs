@@ -123,12 +123,20 @@ const fn holds(topic: Topic) -> &'static str {
 }
 
 /// A topic as it should be, and as it is.
-struct Seen {
+pub(super) struct Seen {
     topic: Topic,
-    spec: TopicSpec,
+    pub(super) spec: TopicSpec,
     was_there: bool,
-    found: Option<Found>,
-    differences: Vec<Difference>,
+    pub(super) found: Option<Found>,
+    pub(super) differences: Vec<Difference>,
+}
+
+/// Looks at all topics of a plan.
+///
+/// # Errors
+/// The bus does not answer.
+pub(super) fn look_at(bus: &AnyBus, plan: &TopicsPlan) -> anyhow::Result<Vec<Seen>> {
+    see(bus, &all_of(plan))
 }
 
 fn see(bus: &AnyBus, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>> {

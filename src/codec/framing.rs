@@ -162,6 +162,31 @@ impl Codec {
         Ok(codec)
     }
 
+    /// A codec that reads what was written with this registry, and registers nothing there. What it writes is in single-object
+    /// encoding.
+    ///
+    /// # Errors
+    /// Those of [`Codec::single_object`].
+    pub fn reading(registry: Registry) -> Result<Codec, Error> {
+        Ok(Codec { registry: Some(registry), ..Codec::single_object()? })
+    }
+
+    /// How many of our schemas for the topics with this prefix a registry has, and how many there are. Nothing is registered.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or does not let us ask.
+    pub async fn registered_at(registry: &Registry, prefix: &str) -> Result<(usize, usize), Error> {
+        let (mut known, mut all) = (0, 0);
+        for released in schema::RELEASED {
+            for topic in released.record.topics() {
+                let subject = format!("{prefix}.{topic}-lockstep.{}", released.record.name());
+                known += usize::from(registry.has(&subject, released.text).await?);
+                all += 1;
+            }
+        }
+        Ok((known, all))
+    }
+
     /// Appends a record as the value of a message, and tells how many bytes of framing stand before its Avro body.
     ///
     /// # Errors

@@ -207,6 +207,20 @@ impl Registry {
         Ok(id)
     }
 
+    /// Whether a schema is registered for a subject. Nothing is registered by it.
+    pub(super) async fn has(&self, subject: &str, schema: &str) -> Result<bool, RegistryError> {
+        let operation = format!("looking up the schema of {subject}");
+        let url = self.path(&["subjects", subject]);
+        let request = self.client.post(url.clone()).json(&Registration { schema });
+        let (status, body) = self.ask(&operation, &url, request).await?;
+        match status {
+            StatusCode::OK => parsed::<Registered>(&operation, &url, &body).map(|_| true),
+            // Neither the subject nor the schema is known: only a registry says that.
+            StatusCode::NOT_FOUND if Complaint::of(&body).is_some() => Ok(false),
+            status => Err(self.refused(operation, url, status, &body)),
+        }
+    }
+
     /// The schema with this id, if it was loaded.
     pub(super) fn loaded(&self, id: i32) -> Result<Arc<Writer>, Error> {
         match self.schemas.get(&id) {

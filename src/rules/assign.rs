@@ -42,7 +42,17 @@ pub(super) fn assign<'d>(
 ) -> Vec<Served<'d>> {
     let teams = teams(drafts, directory, document, mistakes);
     let agents = agents(drafts, directory, document, mistakes);
-    let mut served: Vec<Served<'d>> = drafts.iter().map(|_| Served::default()).collect();
+    serve(drafts.len(), teams, agents, directory)
+}
+
+/// Whom each of so many rules serves, where it is known which teams and agents each has.
+pub(super) fn serve(
+    rules: usize,
+    teams: BTreeMap<Team, (usize, Place)>,
+    agents: BTreeMap<AgentId, (usize, Place)>,
+    directory: &Directory,
+) -> Vec<Served<'_>> {
+    let mut served: Vec<Served<'_>> = std::iter::repeat_with(Served::default).take(rules).collect();
     for person in &directory.people {
         let team = person.team.map(|team| Team { account: person.link.cxone.account, team });
         let own = agents.get(&person.agent);

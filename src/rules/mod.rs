@@ -16,7 +16,7 @@ mod tests;
 mod trips;
 mod vocabulary;
 
-pub use check::check;
+pub use check::{Misfit, check, check_again};
 pub use revision::{
     OnConflict, OnLogin, Options, PublisherRow, Revision, Rule, SubscriberRow, WhileOnContact,
 };

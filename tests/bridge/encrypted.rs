@@ -1,5 +1,6 @@
 //! TLS, with a certificate that a browser trusts.
 
+use std::fs;
 use std::io;
 
 use serde_json::json;
@@ -67,4 +68,32 @@ fn what_is_said_is_encrypted() {
         assert!(RUNTIME.block_on(from_origin(call, Some(ORIGIN)).send()).is_err(), "{address:?}");
     }
     gateway.end();
+}
+
+/// `lockstep check` finds the gateway and looks at what it shows, and the gateway takes note of nobody.
+#[test]
+fn a_check_finds_the_gateway_and_its_certificate() {
+    let site = Site::new(On::Directory, "check", 1);
+    let ((shown, key), (other, other_key)) = (certificate(&site, "bridge"), certificate(&site, "other"));
+    let further = format!("tls_certificate_file = \"{shown}\"\ntls_key_file = \"{key}\"");
+    let gateway = site.gateway_with("g", "bridge", &further);
+    let config = gateway.config.clone();
+    // A row, how it is, and what it says.
+    let is = |id: &str, result: &str, says: &str| {
+        let (found, what) = site.checked(&config, id);
+        assert!(found == result && what.contains(says), "{id}: {found}: {what}");
+    };
+    is("gateway", "ok", "by https");
+    is("gateway-certificate", "ok", "fit");
+    is("certificate", "warning", "holds until");
+    is("token-keys", "ok", "1 can be read");
+    is("log-in", "failed", "not reached");
+    assert_eq!(gateway.refused("origin"), 0);
+    fs::copy(&other, &shown).unwrap();
+    is("gateway-certificate", "failed", "with the key of");
+    fs::copy(&other_key, &key).unwrap();
+    is("gateway-certificate", "ok", "fit");
+    is("gateway", "warning", "another certificate");
+    gateway.end();
+    is("gateway", "warning", "no gateway runs there");
 }

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,6 +83,8 @@ pub(crate) struct Site {
 pub(crate) struct Gateway {
     pub(crate) process: Process,
     pub(crate) address: Address,
+    /// The configuration that it has.
+    pub(crate) config: PathBuf,
     ops: SocketAddr,
 }
 
@@ -220,6 +222,7 @@ password = {{ secret_env = "TEST_PASSWORD" }}
 client_id = "app"
 client_secret = {{ secret_env = "TEST_CLIENT" }}
 admin_email = "admin@example.com"
+login_url = "http://127.0.0.1:9"
 [salesforce.emea.bridge]
 issuer = "{ISSUER}"
 audience = "{AUDIENCE}"
@@ -232,6 +235,21 @@ origins = ["{ORIGIN}"]
         );
         fs::write(&config, text).unwrap();
         config
+    }
+
+    /// What `lockstep check` tells of the gateway that has this configuration: a row, and what it found.
+    pub(crate) fn checked(&self, config: &Path, id: &str) -> (String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args(["check", "--json", "--config"]).arg(config);
+        if let Ground::Directory(folder) = &self.ground {
+            command.arg("--data").arg(&folder.path);
+        }
+        let output = command.env("TEST_PASSWORD", PASSWORD).env("TEST_CLIENT", PASSWORD).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = told["checks"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{told:#}"));
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        (text("result"), text("what"))
     }
 
     /// Starts a gateway, and waits until browsers may come.
@@ -256,10 +274,11 @@ origins = ["{ORIGIN}"]
             arguments.extend([OsStr::new("--data"), folder.path.as_os_str()]);
         }
         let env = [("TEST_PASSWORD", PASSWORD), ("TEST_CLIENT", PASSWORD)];
-        let process = Process::run(&self.config(name, listen, ops, further), name, arguments, &env);
+        let config = self.config(name, listen, ops, further);
+        let process = Process::run(&config, name, arguments, &env);
         process.says_one_of(&[LISTENS, "cannot be listened on"], 1);
         let listens = process.log().contains(LISTENS);
-        listens.then(|| Gateway { process, address: Address::plain(listen), ops })
+        listens.then(|| Gateway { process, address: Address::plain(listen), config, ops })
     }
 }
 

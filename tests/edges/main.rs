@@ -12,6 +12,7 @@
 
 mod accounts;
 mod centre;
+mod check;
 #[path = "../processor/child.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod child;

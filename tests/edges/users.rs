@@ -22,25 +22,29 @@ use crate::simulated::Simulated;
 use crate::simulated_org::SimulatedOrg;
 use crate::waiting::now_ms;
 
-const PEOPLE: u32 = 12;
+pub(crate) const PEOPLE: u32 = 12;
 /// All of them, and the integration user.
 const USERS: usize = PEOPLE as usize + 1;
-const WHY: [&str; 2] = ["--reason", "a test"];
+pub(crate) const WHY: [&str; 2] = ["--reason", "a test"];
 const NOTHING: [(&str, u64); 5] =
     [("written", 0), ("removed", 0), ("linked", 0), ("unlinked", 0), ("moved", 0)];
 
 /// An org and a tenant, both called `emea`, and a log of which nobody has said anything.
-struct Site {
+pub(crate) struct Site {
     ground: Ground,
     plan: TopicsPlan,
     codec: Codec,
-    org: SimulatedOrg,
-    tenant: Simulated,
-    password: String,
+    pub(crate) org: SimulatedOrg,
+    pub(crate) tenant: Simulated,
+    pub(crate) password: String,
+    /// Which organisation the org is taken for.
+    pub(crate) organisation: &'static str,
+    /// What else the configuration has, at its end.
+    pub(crate) further: String,
 }
 
 impl Site {
-    fn new(test: &str) -> Site {
+    pub(crate) fn new(test: &str) -> Site {
         let ground = Ground::Directory(Folder::new(test));
         let plan = TopicsPlan {
             prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
@@ -53,11 +57,12 @@ impl Site {
         let tenant = Simulated::new(CxoneSettings { agents: PEOPLE, ..CxoneSettings::default() });
         let Credentials { password, security_token, .. } = Credentials::default();
         let codec = Codec::single_object().unwrap();
-        Site { ground, plan, codec, org, tenant, password: password + &security_token }
+        let (organisation, further) = ("00D5g0000000001", String::new());
+        Site { ground, plan, codec, org, tenant, password: password + &security_token, organisation, further }
     }
 
     /// A file of the test, with this in it.
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.plan.prefix);
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join(name);
@@ -65,7 +70,8 @@ impl Site {
         file
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
+        let (organisation, further) = (self.organisation, &self.further);
         let (prefix, org, tenant) = (&self.plan.prefix, self.org.addresses.api, self.tenant.addresses.api);
         let Credentials { client_id: app, username, .. } = Credentials::default();
         let CxoneCredentials { client_id, access_key_id, .. } = CxoneCredentials::default();
@@ -85,7 +91,7 @@ refresh_minutes = 1
 [salesforce.emea]
 environment = "production"
 login_url = "http://{org}"
-organisation_id = "00D5g0000000001"
+organisation_id = "{organisation}"
 user_name = "{username}"
 password = {{ secret_env = "TEST_PASSWORD" }}
 client_id = "{app}"
@@ -102,12 +108,13 @@ client_id = "{client_id}"
 client_secret = {{ secret_env = "TEST_CLIENT" }}
 [cxone.emea.calls]
 per_minute = 3000
+{further}
 "#
         );
         self.file("lockstep.toml", &text)
     }
 
-    fn data(&self) -> &OsStr {
+    pub(crate) fn data(&self) -> &OsStr {
         let Ground::Directory(folder) = &self.ground else { panic!("it is in a directory") };
         folder.path.as_os_str()
     }
@@ -124,19 +131,23 @@ per_minute = 3000
     }
 
     /// `lockstep directory`.
-    fn directory(&self, words: &[&str]) -> Output {
+    pub(crate) fn directory(&self, words: &[&str]) -> Output {
+        self.command(&[&["directory"], words].concat(), self.data())
+    }
+
+    /// Any command of the program, with this directory.
+    pub(crate) fn command(&self, words: &[&str], data: &OsStr) -> Output {
         Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .arg("directory")
             .args(words)
             .args([OsStr::new("--config"), self.config().as_os_str()])
-            .args([OsStr::new("--data"), self.data()])
+            .args([OsStr::new("--data"), data])
             .envs(self.secrets())
             .output()
             .unwrap()
     }
 
     /// What a refresh with these words tells.
-    fn refreshed(&self, words: &[&str]) -> Value {
+    pub(crate) fn refreshed(&self, words: &[&str]) -> Value {
         told(&self.directory(&[&["refresh", "--json"][..], &WHY, words].concat()))
     }
 
@@ -171,18 +182,18 @@ per_minute = 3000
         vocabulary.statuses().iter().find(|status| &*status.developer_name == name).cloned()
     }
 
-    fn change_user(&self, number: u32, change: &Value) {
+    pub(crate) fn change_user(&self, number: u32, change: &Value) {
         self.org.control("POST", &format!("/users/{}", user(number)), change);
     }
 
     /// These are all the faults of the org from now on.
-    fn faults(&self, faults: &[Value]) {
+    pub(crate) fn faults(&self, faults: &[Value]) {
         self.org.control("POST", "/faults", &json!(faults));
     }
 }
 
 /// The user who is this agent.
-fn user(agent: u32) -> String {
+pub(crate) fn user(agent: u32) -> String {
     let number = agent - FIRST + 1;
     assert!(number < 36, "the id has one digit");
     let digit = char::from_digit(number, 36).unwrap().to_ascii_uppercase();
@@ -190,13 +201,13 @@ fn user(agent: u32) -> String {
 }
 
 /// What a command printed as JSON.
-fn told(output: &Output) -> Value {
+pub(crate) fn told(output: &Output) -> Value {
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", said(output));
     serde_json::from_str(&out).unwrap_or_else(|why| panic!("{why}: {out}"))
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

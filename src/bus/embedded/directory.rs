@@ -55,6 +55,11 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Whether somebody has made it.
+    pub(super) fn is_made(&self) -> bool {
+        self.path.join("layout").is_file()
+    }
+
     pub(super) fn socket(&self) -> PathBuf {
         self.path.join("socket")
     }

@@ -139,6 +139,14 @@ impl Embedded {
         Ok(Embedded { directory: Arc::new(Directory::new(path)?), ours: None })
     }
 
+    /// Whether there is a directory of this kind at a path. Nothing is made.
+    ///
+    /// # Errors
+    /// The path cannot be one of a directory.
+    pub fn is_at(path: &Path) -> Result<bool, Error> {
+        Ok(Directory::new(path)?.is_made())
+    }
+
     fn take(
         directory: &Arc<Directory>,
         settings: Settings,

@@ -19,7 +19,7 @@ use crate::cli::operator::{Log, Said};
 use crate::cli::org::org_beside;
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
 use crate::cli::tenant::tenant_beside;
-use crate::cli::unwatched::{Unwatched, rate_beside};
+use crate::cli::unwatched::{Unwatched, seconds_between};
 
 #[derive(Args)]
 pub(in crate::cli) struct Refresh {
@@ -170,7 +170,7 @@ fn asked(account: Account, configured: Configured<'_>) -> anyhow::Result<Asked> 
             (Asked::Tenant(tenant), one.calls.per_minute, "one for each team")
         }
     };
-    let wait_s = 60.0 / f64::from(rate_beside(per_minute).calls_per_minute);
+    let wait_s = seconds_between(per_minute);
     output::aside(&format!("{account}: asking {}, a call each {wait_s:.1} s, {calls}\n", asked.platform()));
     Ok(asked)
 }

@@ -24,7 +24,7 @@ const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// After so many looks tokens that have ended are forgotten.
 const TIDIED_EACH: u32 = 300;
 /// A process has so many files open beside its connections, and those who are at the door.
-const FURTHER_FILES: u64 = 2_200;
+pub(in crate::cli) const FURTHER_FILES: u64 = 2_200;
 
 /// Starts a gateway for each org, and lets browsers connect.
 pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -101,7 +101,11 @@ fn look_at_files(connections_max: u16) {
     }
 }
 
-fn trusted(name: AccountName, tokens: &config::Trusted) -> anyhow::Result<Trusted> {
+/// The keys that sign tokens of an org's browsers.
+///
+/// # Errors
+/// A file cannot be read, or has no key in it.
+pub(in crate::cli) fn trusted(name: AccountName, tokens: &config::Trusted) -> anyhow::Result<Trusted> {
     let read = |(key_id, file): (&String, &std::path::PathBuf)| {
         let pem = std::fs::read(file).with_context(|| {
             format!("{}: the key {key_id:?} of [salesforce.{name}.bridge]", file.display())

@@ -1,7 +1,7 @@
 //! `lockstep run`.
 
 mod accounts;
-mod bridge;
+pub(super) mod bridge;
 mod processor;
 mod refresh;
 

@@ -165,6 +165,14 @@ impl Tenant {
         &self.platform
     }
 
+    /// Logs in, where nobody has yet.
+    ///
+    /// # Errors
+    /// The log-in failed.
+    pub async fn log_in(&self) -> Result<(), Error> {
+        self.sessions.get().await.map(drop)
+    }
+
     /// Who has changed since a poll, with its cursor; everybody without one.
     ///
     /// # Errors

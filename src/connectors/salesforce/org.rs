@@ -58,6 +58,14 @@ impl Org {
         self.meter.usage()
     }
 
+    /// Logs in, where nobody has yet.
+    ///
+    /// # Errors
+    /// The log-in failed.
+    pub async fn log_in(&self) -> Result<(), Error> {
+        self.sessions.get().await.map(drop)
+    }
+
     /// All rows that a query finds.
     ///
     /// # Errors

@@ -13,6 +13,10 @@ use crate::domain::{PresenceStatusId, RowId, TimeMs, UserId};
 const FIELDS: &str =
     "Id,UserId,ServicePresenceStatusId,IsCurrentState,StatusStartDate,StatusEndDate,SystemModstamp";
 
+const USERS_QUERY: &str = "SELECT Id,Username,Email,FederationIdentifier,IsActive FROM User";
+/// So many users are named in one query: an address may not be much longer.
+const USERS_AT_ONCE: usize = 200;
+
 /// A row of `UserServicePresence`: a stay of a user in a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -167,7 +171,23 @@ impl Org {
     /// # Errors
     /// A call failed.
     pub async fn users(&self) -> Result<Vec<UserEntry>, Error> {
-        let soql = "SELECT Id,Username,Email,FederationIdentifier,IsActive FROM User";
+        self.found_users(USERS_QUERY).await
+    }
+
+    /// Of these users those whom the service user may see. A call asks for 200 of them.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn users_of(&self, users: &[UserId]) -> Result<Vec<UserEntry>, Error> {
+        let mut all = Vec::with_capacity(users.len());
+        for some in users.chunks(USERS_AT_ONCE) {
+            let ids: Vec<String> = some.iter().map(|user| format!("'{user}'")).collect();
+            all.extend(self.found_users(&format!("{USERS_QUERY} WHERE Id IN ({})", ids.join(","))).await?);
+        }
+        Ok(all)
+    }
+
+    async fn found_users(&self, soql: &str) -> Result<Vec<UserEntry>, Error> {
         let user = |raw: Box<RawValue>| {
             let user: wire::User = serde_json::from_str(raw.get()).ok()?;
             Some(UserEntry {

@@ -1,5 +1,6 @@
 //! The whole check of a rules file: every mistake at once, and a revision where there is none.
 
+mod again;
 mod names;
 mod reach;
 
@@ -12,6 +13,8 @@ use super::{PublisherRow, Revision, Rule, SubscriberRow, Tables, trips, vocabula
 use crate::directory::{CxoneVocabulary, Directory, SalesforceVocabulary, Vocabulary};
 use crate::document::{Document, Mistakes};
 use crate::domain::AccountName;
+
+pub use again::{Misfit, check_again};
 
 /// Checks a rules file. Every mistake goes to `mistakes`; a revision comes of it only where there is a
 /// directory and no error.

@@ -33,6 +33,13 @@ struct Move {
     team_id: u32,
 }
 
+/// Whether he is an agent still.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Edit {
+    is_active: bool,
+}
+
 /// The codes that a team has from now on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +127,7 @@ impl World {
                 self.tenant.end_contact(id, now);
                 Reply::empty(204)
             }
+            ("POST", "active") => request.read(|Edit { is_active }| self.tenant.activate(id, is_active, now)),
             ("POST", "team") => request.read(|Move { team_id }| self.tenant.move_to(id, team_id, now)),
             _ => Reply::error(404, "not_found", "the control endpoint has no such thing"),
         }

@@ -345,6 +345,17 @@ impl Tenant {
         }
     }
 
+    /// He is one from now on, or one no more: then he is logged out.
+    pub fn activate(&mut self, id: u32, is_active: bool, now: TimeMs) {
+        let now = self.at(now);
+        if let Some(agent) = self.agents.get_mut(&id) {
+            (agent.is_active, agent.edited) = (is_active, now);
+        }
+        if !is_active {
+            self.put(id, Shown::LOGGED_OUT, now);
+        }
+    }
+
     /// He belongs to another team from now on.
     pub fn move_to(&mut self, id: u32, team: u32, now: TimeMs) {
         let now = self.at(now);
@@ -483,6 +494,16 @@ mod tests {
         tenant.put(7, Shown { state: 2, out_state: Some(-1), is_acw: false }, at(4));
         tenant.variant.shows_reserved = false;
         assert_eq!(tenant.shown(&tenant.agents[&7]), Shown::AVAILABLE);
+    }
+
+    #[test]
+    fn who_is_one_no_more_is_logged_out() {
+        let mut tenant = tenant();
+        tenant.activate(7, false, at(2));
+        assert_eq!((tenant.agents[&7].is_active, shown(&tenant)), (false, Shown::LOGGED_OUT));
+        assert_eq!(tenant.agents[&7].edited, at(2));
+        tenant.activate(7, true, at(3));
+        assert_eq!((tenant.agents[&7].is_active, shown(&tenant)), (true, Shown::LOGGED_OUT));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lockstep::connectors::salesforce::{Error, Org, StatusEntry, UserEntry};
 use lockstep::directory::{
     Contact, Directory, ListedUser, PresenceStatus, SalesforceVocabulary, StatusChange,
 };
-use lockstep::domain::{AccountName, PresenceKind};
+use lockstep::domain::{AccountName, PresenceKind, UserId};
 
 /// What an org has.
 pub(in crate::cli) struct Got {
@@ -101,18 +101,48 @@ impl Got {
     ///
     /// # Errors
     /// A call failed.
-    pub(super) async fn read(org: &Org) -> Result<Got, Error> {
+    pub(in crate::cli) async fn read(org: &Org) -> Result<Got, Error> {
         let mut missing = Vec::new();
-        let statuses = or_missing(org.statuses().await, "the statuses with their channels", &mut missing)?;
+        let statuses = statuses(org, &mut missing).await?;
         let users = or_missing(org.users().await, "the users", &mut missing)?;
-        let statuses = statuses.map(|statuses| statuses.into_iter().map(status).collect());
         let users = users.map(|users| users.into_iter().map(listed).collect());
         Ok(Got { statuses, users, missing })
     }
 
+    /// Asks the org for its statuses, and of its users for these alone: others stay as they are known. Tells the users, too; none
+    /// where they may not be read.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(in crate::cli) async fn read_of(
+        org: &Org,
+        users: &[UserId],
+    ) -> Result<(Got, Option<Vec<ListedUser>>), Error> {
+        let mut missing = Vec::new();
+        let statuses = statuses(org, &mut missing).await?;
+        let users = or_missing(org.users_of(users).await, "the users", &mut missing)?;
+        let users = users.map(|users| users.into_iter().map(listed).collect());
+        Ok((Got { statuses, users: None, missing }, users))
+    }
+
+    /// The users that it lists; none where they may not be read.
+    pub(in crate::cli) fn users(&self) -> Option<&[ListedUser]> {
+        self.users.as_deref()
+    }
+
+    /// What could not be read.
+    pub(in crate::cli) fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// Its statuses; none where they may not be read.
+    pub(in crate::cli) fn statuses(&self) -> Option<&[PresenceStatus]> {
+        self.statuses.as_deref()
+    }
+
     /// Puts it into a directory. What could not be read stays as it was known, as does who is granted a status: an org does not
     /// tell.
-    pub(super) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
+    pub(in crate::cli) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
         let Got { statuses, users, missing } = self;
         let known = directory.vocabulary.salesforce.get(&account).cloned().unwrap_or_default();
         let vocabulary = statuses.map_or_else(|| known.clone(), SalesforceVocabulary::new);
@@ -127,6 +157,11 @@ impl Got {
         let linked_and_not_listed = directory.replace_org(account, vocabulary, users);
         Put { users: count, online, busy, changed, linked_and_not_listed, missing }
     }
+}
+
+async fn statuses(org: &Org, missing: &mut Vec<String>) -> Result<Option<Vec<PresenceStatus>>, Error> {
+    let statuses = or_missing(org.statuses().await, "the statuses with their channels", missing)?;
+    Ok(statuses.map(|statuses| statuses.into_iter().map(status).collect()))
 }
 
 fn status(status: StatusEntry) -> PresenceStatus {

@@ -39,6 +39,17 @@ impl Got {
     /// # Errors
     /// A call failed.
     pub(super) async fn read(tenant: &Tenant) -> Result<Got, Error> {
+        Got::read_of(tenant, |_| true).await
+    }
+
+    /// Asks the tenant for all, but for codes of these teams alone: those of others stay as they are known.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(in crate::cli) async fn read_of(
+        tenant: &Tenant,
+        has_to_be_asked: impl Fn(TeamId) -> bool,
+    ) -> Result<Got, Error> {
         let agents = tenant.agents(None).await?;
         let mut missing = Vec::new();
         let codes = or_missing(tenant.codes().await, "the unavailable codes", &mut missing)?;
@@ -59,15 +70,30 @@ impl Got {
             };
             teams.into_iter().map(team).collect::<Vec<_>>()
         });
-        for team in teams.iter_mut().flatten() {
+        for team in teams.iter_mut().flatten().filter(|team| has_to_be_asked(team.id)) {
             team.codes = codes_of(tenant, team.id, &mut missing).await?;
         }
         let listed = agents.agents.into_iter().map(listed).collect();
         Ok(Got { codes, teams, listed, hidden: agents.hidden, missing })
     }
 
+    /// What could not be read.
+    pub(in crate::cli) fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    /// How many agents the service user may not see.
+    pub(in crate::cli) const fn hidden(&self) -> u64 {
+        self.hidden
+    }
+
+    /// The agents that it lists.
+    pub(in crate::cli) fn agents(&self) -> &[Listed] {
+        &self.listed
+    }
+
     /// Puts it into a directory. What could not be read stays as it was known.
-    pub(super) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
+    pub(in crate::cli) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
         let Got { codes, teams, listed, hidden, missing } = self;
         let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
         let codes = codes.unwrap_or_else(|| known.codes().to_vec());
