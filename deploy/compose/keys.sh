@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the key that the simulated org signs for the bridge with, once.
+#   keys.sh FOLDER
 set -eu
-cd /var/lib/lockstep
+cd "$1"
 if [ ! -s bridge.pem ]; then
     umask 077
     openssl genrsa -out bridge.key 2048
