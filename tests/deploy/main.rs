@@ -14,6 +14,9 @@ mod compose;
 mod dashboard;
 mod image;
 mod prometheus;
+#[path = "../registry/server.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod registry;
 mod rules;
 mod scraped;
 mod site;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::compose::compose;
+use crate::registry::Server;
 use crate::waiting::until;
 use crate::witness::{agrees, file, text, texts};
 
@@ -27,6 +28,7 @@ impl Drop for Process {
 pub(crate) struct Site {
     pub(crate) ops: SocketAddr,
     _processes: [Process; 3],
+    _registry: Server,
 }
 
 /// What the file has as the environment of Lockstep and the simulators.
@@ -55,7 +57,7 @@ fn simulator(compose: &Value, service: &str, ours: &[(&str, &str)]) -> (Process,
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let process = Process(child);
     let mut told = String::new();
-    while !told.ends_with("}\n") {
+    while told.lines().next_back() != Some("}") {
         told += &(lines.next().expect("it says where it is").unwrap() + "\n");
     }
     (process, serde_json::from_str(&told).unwrap())
@@ -95,9 +97,11 @@ impl Site {
         let (cxone, of_cxone) = simulator(&compose, "cxone", &ours);
         let (salesforce, of_salesforce) = simulator(&compose, "salesforce", &ours);
         let told = |of: &Value, key: &str| of[key].as_str().unwrap().to_owned();
+        let registry = Server::start(&[]);
         let config = configuration(
             folder,
             &[
+                ("http://schema-registry:8081", registry.url.to_string()),
                 ("0.0.0.0:9464", ops.to_string()),
                 ("127.0.0.1:8470", bridge.clone()),
                 ("/var/lib/lockstep", at.to_owned()),
@@ -147,7 +151,7 @@ impl Site {
             assert!(!said.contains("cannot"), "{said}");
             said.contains("browsers may come")
         });
-        Site { ops, _processes: [lockstep, cxone, salesforce] }
+        Site { ops, _processes: [lockstep, cxone, salesforce], _registry: registry }
     }
 
     /// Where Prometheus finds it.
