@@ -42,7 +42,9 @@ impl Prometheus {
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("Prometheus has ended:\n{said}")).unwrap();
             // From here on the port is the one that it was given.
-            if let Some((_, address)) = line.split_once("msg=\"Listening on\" address=") {
+            let address =
+                line.split_once(" address=").filter(|(before, _)| before.contains("\"Listening on\""));
+            if let Some((_, address)) = address {
                 break address.trim().to_owned();
             }
             said += &(line + "\n");

@@ -14,7 +14,8 @@ use crate::waiting::until;
 use crate::witness::{text, witness};
 
 /// Labels of things that do not happen where all is well: nobody is refused, and no connection ended.
-const NOT_WHERE_ALL_IS_WELL: [&str; 4] = [
+const NOT_WHERE_ALL_IS_WELL: [&str; 5] = [
+    r#"class!="done""#,
     r#"class=~"unauthorised|forbidden""#,
     r#"class="too_many""#,
     "lockstep_bridge_refused_total",
