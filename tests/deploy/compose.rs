@@ -17,7 +17,7 @@ fn services(compose: &Value) -> impl Iterator<Item = (&str, &Value)> {
 
 #[test]
 fn the_schema_of_the_specification_holds() {
-    let mut check = Command::new(witness("LOCKSTEP_TEST_LINTERS", "check-jsonschema"));
+    let mut check = Command::new(witness("LOCKSTEP_TEST_LINTERS").join("check-jsonschema"));
     agrees(check.args(["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]));
 }
 

@@ -1,11 +1,11 @@
 //! The dashboard, by the types that Grafana publishes, and what they do not know.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::witness::{agrees, text, witness, yaml};
+use crate::compose::compose;
+use crate::witness::{agrees, text, texts, witness, yaml};
 
 const DASHBOARD: &str = "deploy/grafana/dashboards/lockstep.json";
 
@@ -38,9 +38,7 @@ pub(crate) fn questions() -> Vec<Asked> {
 
 #[test]
 fn grafanas_own_types_take_it() {
-    let program = witness("LOCKSTEP_TEST_DASHBOARD", "");
-    // The variable names the program itself.
-    let program: PathBuf = program.components().collect();
+    let program = witness("LOCKSTEP_TEST_DASHBOARD");
     let panels: usize = agrees(Command::new(program).arg(DASHBOARD)).trim().parse().unwrap();
     let of_ours =
         dashboard()["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row").count();
@@ -70,8 +68,8 @@ fn every_panel_says_what_it_shows_and_has_a_place_of_its_own() {
 
 #[test]
 fn what_is_provisioned_is_what_compose_mounts() {
-    let compose = crate::compose::compose();
-    let mounted = crate::witness::texts(&compose["services"]["grafana"]["volumes"]);
+    let compose = compose();
+    let mounted = texts(&compose["services"]["grafana"]["volumes"]);
     let providers = yaml(&text("deploy/grafana/provisioning/dashboards/lockstep.yml"));
     let path = providers["providers"][0]["options"]["path"].as_str().unwrap();
     assert!(mounted.contains(&&*format!("./deploy/grafana/dashboards:{path}:ro")), "{mounted:?}");

@@ -28,7 +28,7 @@ impl Prometheus {
         assert_eq!((config.matches(target).count(), config.matches("1s").count()), (1, 2), "{config}");
         fs::write(folder.join("prometheus.yml"), config).unwrap();
         fs::write(folder.join("lockstep.rules.yml"), text("deploy/prometheus/lockstep.rules.yml")).unwrap();
-        let mut child = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS", "prometheus"))
+        let mut child = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS").join("prometheus"))
             .arg("--web.listen-address=127.0.0.1:0")
             .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))

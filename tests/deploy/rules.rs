@@ -18,7 +18,7 @@ pub(crate) fn alerts() -> Vec<Value> {
 }
 
 fn promtool(arguments: &[&str]) -> String {
-    agrees(Command::new(witness("LOCKSTEP_TEST_PROMETHEUS", "promtool")).args(arguments))
+    agrees(Command::new(witness("LOCKSTEP_TEST_PROMETHEUS").join("promtool")).args(arguments))
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn selectors(expression: &str) -> Vec<String> {
 }
 
 fn promtool_takes(metrics: &str) {
-    let mut child = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS", "promtool"))
+    let mut child = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS").join("promtool"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A program in the folder that a variable names, or the one that it names itself.
-pub(crate) fn witness(variable: &str, program: &str) -> PathBuf {
+/// The program that a variable names, or the folder of programs.
+pub(crate) fn witness(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable)
         .unwrap_or_else(|| panic!("{variable} is not set: run scripts/test, which gets the witness first"));
-    PathBuf::from(path).join(program)
+    PathBuf::from(path)
 }
 
 /// A file of this repository.
@@ -35,7 +35,7 @@ pub(crate) fn agrees(command: &mut Command) -> String {
 pub(crate) fn yaml(text: &str) -> Value {
     const READ: &str = "import json, sys; from ruamel.yaml import YAML; \
         json.dump(YAML(typ='safe').load(sys.stdin.buffer.read().decode()), sys.stdout)";
-    let mut python = Command::new(witness("LOCKSTEP_TEST_LINTERS", "python"))
+    let mut python = Command::new(witness("LOCKSTEP_TEST_LINTERS").join("python"))
         .args(["-c", READ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
