@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod copy;
+mod demo;
 mod deployment;
 mod directory;
 mod files;
