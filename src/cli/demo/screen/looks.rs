@@ -55,6 +55,7 @@ pub(super) struct Number {
 }
 
 impl Looks {
+    /// Everybody is looked at, and the first is selected.
     pub(super) fn new(choices: Vec<String>, is_coloured: bool) -> Looks {
         Looks { choices, is_coloured, page_rows: 1, is_only_out: false, asking: Asking::Nothing, selected: 0 }
     }

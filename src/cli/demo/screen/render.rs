@@ -22,6 +22,7 @@ const TOTALS_ROWS_MAX: usize = 4;
 const FAULTS_ROWS_MAX: usize = 2;
 /// For each so many rows of the terminal there is one of news.
 const ROWS_PER_NEWS: usize = 8;
+/// And no more than so many.
 const NEWS_ROWS_MAX: usize = 8;
 /// The column of whether somebody is in step.
 const STANDING_COLUMNS: usize = 8;
@@ -57,6 +58,7 @@ pub(super) fn render(view: &View, looks: &Looks, size: (u16, u16)) -> Vec<String
     lines.extend(table);
     lines.extend(parts.air());
     lines.extend(parts.below.iter().cloned());
+    lines.extend(parts.air());
     lines.push(parts.footer(looks));
     lines
 }
@@ -112,7 +114,7 @@ impl Parts {
         let faults: Vec<_> = view.faults.iter().map(words::fault).collect();
         parts.head.extend(parts.flow(&faults, FAULTS_ROWS_MAX));
         // The title, the table's header and the footer have a row each.
-        let room = rows.saturating_sub(3 + parts.head.len() + if is_airy { 2 } else { 0 });
+        let room = rows.saturating_sub(3 + parts.head.len() + if is_airy { 3 } else { 0 });
         parts.below = match &looks.asking {
             Asking::Choice(choice) => parts.choices(*choice, view, looks, room.saturating_sub(1)),
             Asking::Nothing | Asking::Number(_) => parts.news(view, rows),
@@ -125,7 +127,7 @@ impl Parts {
     fn flow(&self, things: &[(String, Style)], rows_max: usize) -> Vec<String> {
         let mut lines: Vec<Line> = Vec::new();
         for (words, style) in things {
-            if !lines.last().is_some_and(|line| line.has_room_for(words)) && lines.len() < rows_max {
+            if lines.last().is_none_or(|line| !line.has_room_for(words)) && lines.len() < rows_max {
                 lines.push(Line::new(self.columns, self.is_coloured));
             }
             if let Some(line) = lines.last_mut() {

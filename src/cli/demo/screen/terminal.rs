@@ -23,6 +23,9 @@ use super::view::{Asked, View};
 /// Whether the terminal is the demo's, and has to be given back.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Columns and rows of a terminal that does not know its size, as those of a container that was just begun.
+const SIZE_UNTOLD: (u16, u16) = (80, 24);
+
 /// The live table. There is at most one; the terminal is given back when it is dropped.
 pub(in crate::cli::demo) struct Screen {
     looks: Looks,
@@ -92,7 +95,10 @@ impl Screen {
     }
 
     fn refresh(&mut self) -> io::Result<()> {
-        let size = terminal::size()?;
+        let size = match terminal::size()? {
+            (0, 0) => SIZE_UNTOLD,
+            size => size,
+        };
         let mut text = String::new();
         if size != self.size {
             add(&mut text, Clear(ClearType::All));

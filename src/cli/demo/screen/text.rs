@@ -85,6 +85,7 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// An empty line that may get so wide.
     pub(super) fn new(columns_max: usize, is_coloured: bool) -> Line {
         Line { text: String::new(), columns: 0, columns_max, is_coloured }
     }

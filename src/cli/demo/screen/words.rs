@@ -56,7 +56,7 @@ pub(super) fn totals(totals: &Totals) -> Vec<(String, Style)> {
 /// A fault and whether it is on.
 pub(super) fn fault(fault: &Fault) -> (String, Style) {
     let (state, style) = if fault.is_on { ("ON", RED) } else { ("off", Style::new()) };
-    (format!("[{}] {} {state}", fault.key, fault.name), style)
+    (format!("[{}] {}: {state}", fault.key, fault.name), style)
 }
 
 /// Whether somebody is in step, in at most 8 columns.
