@@ -158,6 +158,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "anyhow",
             "apache_avro",
             "clap",
+            "crossterm",
             "jiff",
             "rdkafka",
             "reqwest",
@@ -169,6 +170,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "toml",
             "tracing",
             "tracing_subscriber",
+            "unicode_width",
         ],
     ),
 ];
