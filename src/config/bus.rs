@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use url::Host;
 
-use super::check::{Plaintext, filled, is_loopback, needs, web_address};
+use super::check::{Plaintext, file, filled, is_loopback, needs, web_address};
 use super::number::{Whole, within};
 use super::raw::{PARTITIONS_MAX, REPLICAS_MAX, RawBus, RawSecret};
 use super::secret::warn_if_open;
@@ -164,9 +164,7 @@ impl TlsKeys {
             mistakes,
         );
         let file = |raw: Field<String>, key, mistakes: &mut Mistakes| {
-            let place = raw.given()?.place;
-            let value = raw.into_given().and_then(|text| filled(text, key, mistakes))?;
-            secrets.file(key, Placed { place, value }, mistakes)
+            raw.into_given().and_then(|text| file(text, key, secrets, mistakes))
         };
         let key_place = key_file.given().map(|key| key.place);
         let ca_file = file(ca_file, "tls_ca_file", mistakes);

@@ -262,8 +262,27 @@ pub(super) fn web_address(
             "is not encrypted",
             "write https://, or allow_plaintext = true where you trust the network between",
         ),
+        (scheme, plaintext) if scheme != "http" => {
+            let mend = match plaintext {
+                Plaintext::Allowed => "write https://HOST, or http://HOST",
+                Plaintext::NotAllowed | Plaintext::Never => "write https://HOST",
+            };
+            wrong("is not an address of the web", mend)
+        }
         _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
     }
+}
+
+/// The path of a file that can be read now.
+pub(super) fn file(
+    text: Placed<String>,
+    key: &str,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<PathBuf> {
+    let place = text.place;
+    let value = filled(text, key, mistakes)?;
+    secrets.file(key, Placed { place, value }, mistakes)
 }
 
 /// A proxy, and a file of authorities: each may be absent.
@@ -274,8 +293,8 @@ pub(super) fn way_out(
     mistakes: &mut Mistakes,
 ) -> Option<(Option<Url>, Option<PathBuf>)> {
     let proxy = proxy.into_given().map(|text| web_address(text, "proxy", Plaintext::Allowed, mistakes));
-    let ca_file = ca_file.into_given().map(|text| filled(text, "ca_file", mistakes));
-    let ca_file = ca_file.map_or(Some(None), |file| file.map(|file| Some(secrets.path(&file))));
+    let ca_file = ca_file.into_given().map(|text| file(text, "ca_file", secrets, mistakes));
+    let ca_file = ca_file.map_or(Some(None), |file| file.map(Some));
     Some((proxy.map_or(Some(None), |proxy| proxy.map(Some))?, ca_file?))
 }
 

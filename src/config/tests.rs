@@ -384,7 +384,7 @@ fn each_field_wrong_in_turn() {
             "area = \"na1\"",
             "area = \"na1\"\n[bus]\nschema_registry = \"ftp://r\"\nallow_plaintext = true",
             17,
-            "is not encrypted",
+            "is not an address of the web",
             "https://",
         ),
         (
