@@ -77,7 +77,8 @@ fn number(min: i64, max: i64) -> Vec<Wrong> {
         ("[1]", "expected a whole number, found a list", "in digits"),
         ("{ a = 1 }", "expected a whole number, found a table", "in digits"),
     ]);
-    let ends = [min - 1, max + 1, i64::from(u16::MAX) + 1, i64::MIN, i64::MAX].map(|number| number.to_string());
+    let ends =
+        [min - 1, max + 1, i64::from(u16::MAX) + 1, i64::MIN, i64::MAX].map(|number| number.to_string());
     all.extend(ends.into_iter().map(out));
     // More than any number of this program can hold.
     all.push(out("99999999999999999999".to_owned()));
@@ -127,7 +128,11 @@ fn secret() -> Vec<Wrong> {
         ("{ secret_env = \"UNSET\" }", "is not set", "export it"),
         ("{ secret_env = \"EMPTY\" }", "is empty", "nothing else"),
         ("{ secret_env = \"\" }", "is not the name of an environment variable", "write the name"),
-        (&format!("{{ secret_env = {canary} }}"), "is not the name of an environment variable", "secret_file"),
+        (
+            &format!("{{ secret_env = {canary} }}"),
+            "is not the name of an environment variable",
+            "secret_file",
+        ),
         (&format!("{{ secret_file = {canary} }}"), "cannot read the file", "may read"),
         ("{ secret_file = \"files\" }", "is not a file", "name a file"),
         ("{ secret_file = \"files/bytes.secret\" }", "is not UTF-8 text", "as text"),

@@ -38,7 +38,8 @@ fn first_lines(keys: &Keys) -> Vec<(Line, Kind)> {
     let lines = lines();
     let first = |(path, kind): (&Path, &Kind)| {
         let found = lines.iter().find(|line| keys.general(&line.written) == *path);
-        let line = found.unwrap_or_else(|| panic!("{path:?} is not in good.toml: write it, and a row in rows.rs"));
+        let line =
+            found.unwrap_or_else(|| panic!("{path:?} is not in good.toml: write it, and a row in rows.rs"));
         (line.clone(), kind.clone())
     };
     keys.leaves.iter().map(first).collect()
@@ -183,7 +184,12 @@ fn a_section_by_a_wrong_name() {
         ("[bus.librdkafka]", "[bus.librdkaka]", "unknown key \"librdkaka\"", "write `librdkafka`"),
         ("[salesforce.emea]", "[salesforc.emea]", "unknown key \"salesforc\"", "write `salesforce`"),
         ("[salesforce.emea]", "[Salesforce.emea]", "unknown key \"Salesforce\"", "write `salesforce`"),
-        ("[salesforce.apac]", "[salesforce.APAC]", "\"APAC\": an account name has 1 to 31", "such as \"main\""),
+        (
+            "[salesforce.apac]",
+            "[salesforce.APAC]",
+            "\"APAC\": an account name has 1 to 31",
+            "such as \"main\"",
+        ),
         ("[salesforce.apac]", "[salesforce.2nd]", "\"2nd\": an account name has 1 to 31", "such as \"main\""),
         ("[salesforce.emea.calls]", "[salesforce.emea.call]", "unknown key \"call\"", "write `calls`"),
         ("[salesforce.emea.bridge]", "[salesforce.emea.brigde]", "unknown key \"brigde\"", "write `bridge`"),
@@ -256,7 +262,12 @@ fn every_command_says_the_same() {
     let lines = lines();
     let wrong = [
         ("bus.partitions", "partitions = \"eight\"", "`partitions`: expected a whole number", "in digits"),
-        ("salesforce.emea.password", "password = \"canary-5f1e-hunter2\"", "`password`: expected", "secret_file"),
+        (
+            "salesforce.emea.password",
+            "password = \"canary-5f1e-hunter2\"",
+            "`password`: expected",
+            "secret_file",
+        ),
         ("cxone.emea.user_name", "", "`user_name` is missing", "whose access key"),
     ];
     let commands: &[&[&str]] = &[

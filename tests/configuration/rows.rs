@@ -5,6 +5,7 @@
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// What is wrong with the cluster.
+#[rustfmt::skip]
 const BUS: &[Row] = &[
     ("bus.bootstrap_servers", "bootstrap_servers = []", "bus.bootstrap_servers", "`bootstrap_servers` is empty", "at least one"),
     ("bus.bootstrap_servers", "bootstrap_servers = [\"kafka-1\"]", "bus.bootstrap_servers", "an entry of `bootstrap_servers` is not a broker's address", "HOST:PORT"),
@@ -46,6 +47,7 @@ const BUS: &[Row] = &[
 ];
 
 /// What is wrong with an org.
+#[rustfmt::skip]
 const SALESFORCE: &[Row] = &[
     ("salesforce.emea.my_domain", "my_domain = \"https://acme.my.salesforce.com\"", "salesforce.emea.my_domain", "`my_domain` is not a host that ends in .my.salesforce.com", "the host alone"),
     ("salesforce.emea.my_domain", "my_domain = \"acme.lightning.force.com\"", "salesforce.emea.my_domain", "`my_domain` is not a host that ends in .my.salesforce.com", "My Domain"),
@@ -82,6 +84,7 @@ const SALESFORCE: &[Row] = &[
 ];
 
 /// What is wrong with a tenant.
+#[rustfmt::skip]
 const CXONE: &[Row] = &[
     ("cxone.emea.issuer", "issuer = \"cxone.example.com\"", "cxone.emea.issuer", "`issuer` is not an address", "https://HOST"),
     ("cxone.emea.issuer", "issuer = \"http://cxone.example.com\"", "cxone.emea.issuer", "`issuer` is not encrypted", "this machine only"),
@@ -98,6 +101,7 @@ const CXONE: &[Row] = &[
 ];
 
 /// What is wrong with everything else.
+#[rustfmt::skip]
 const REST: &[Row] = &[
     ("bridge.listen", "listen = \"8470\"", "bridge.listen", "`listen` is not an address with a port", "ADDRESS:PORT"),
     ("bridge.listen", "listen = \"localhost:8470\"", "bridge.listen", "`listen` is not an address with a port", "ADDRESS:PORT"),

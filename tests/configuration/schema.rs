@@ -12,7 +12,10 @@ pub(crate) type Path = Vec<String>;
 /// What a key may be.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    Number { min: i64, max: i64 },
+    Number {
+        min: i64,
+        max: i64,
+    },
     Boolean,
     Text,
     Choice(Vec<String>),
@@ -59,7 +62,8 @@ impl Keys {
     }
 
     fn resolved<'s>(&'s self, node: &'s Value) -> &'s Value {
-        let Some(name) = node["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) else {
+        let Some(name) = node["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"))
+        else {
             return node;
         };
         &self.schema["$defs"][name]
