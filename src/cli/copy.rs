@@ -20,13 +20,14 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 #[command(after_help = "\
-Everything that is kept is copied: the history with its offsets and times, the states, the rules, the directory. What a data
-directory has no settings for is taken from the configuration at the other end. Stop what runs at the source first, and do not
-start it again: two would go on, each for itself. The source is left as it is.
+Everything that is kept is copied: the history with its offsets and times, the states, the rules,
+the directory. What a data directory has no settings for is taken from the configuration at the
+other end. Stop what runs at the source first, and do not start it again: two would go on, each for
+itself. The source is left as it is.
 
 Examples:
   lockstep copy --from ./data --to lockstep.toml     # a small site moves to Kafka
-  lockstep copy --from lockstep.toml --to ./copy     # the history of a large one, to look into on a laptop")]
+  lockstep copy --from lockstep.toml --to ./copy     # the history of a large one, to look into")]
 pub(super) struct Copy {
     /// What is copied: a data directory, or the configuration of a deployment on Kafka
     #[arg(long, value_name = "DIR|FILE")]
@@ -78,6 +79,8 @@ pub(super) fn run(command: &Copy) -> anyhow::Result<Outcome> {
         "there is no {}: --from names a data directory, or the configuration of a deployment on Kafka",
         from.display()
     );
+    let is_one = from.canonicalize().ok().zip(to.canonicalize().ok()).is_some_and(|(from, to)| from == to);
+    anyhow::ensure!(!is_one, "--from and --to are both {}: name two", from.display());
     let from = End::source(from, to)?;
     let to = End::target(to, &from)?;
     let mut told = Instant::now();

@@ -28,6 +28,10 @@ impl Why {
             !self.reason.trim().is_empty(),
             "--reason is empty: write a sentence, whoever looks later will thank you"
         );
+        anyhow::ensure!(
+            self.actor.as_ref().is_none_or(|actor| !actor.trim().is_empty()),
+            "--actor is empty: write who says so, or leave it away for the login name"
+        );
         let named = self.actor.clone().or_else(|| std::env::var("USER").ok());
         let actor = named.or_else(|| std::env::var("LOGNAME").ok()).unwrap_or_else(|| "unknown".to_owned());
         Ok(Operator { actor: Cow::Owned(actor), reason: Cow::Owned(self.reason.clone()) })

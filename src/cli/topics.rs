@@ -34,7 +34,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   lockstep topics describe --config lockstep.toml
-  lockstep topics describe --offline     how topics should be, for whoever makes them, without asking Kafka")]
+  lockstep topics describe --offline     # for whoever makes them by other means")]
     Describe(Describe),
 }
 

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use url::Host;
 
-use super::check::{Plaintext, filled, is_loopback, needs, web_address, within};
+use super::check::{Plaintext, file, filled, is_loopback, needs, web_address};
+use super::number::{Whole, within};
 use super::raw::{PARTITIONS_MAX, REPLICAS_MAX, RawBus, RawSecret};
 use super::secret::warn_if_open;
 use super::{
@@ -80,7 +81,7 @@ fn prefix(raw: Field<String>, mistakes: &mut Mistakes) -> Option<String> {
 }
 
 /// Replication factor and in-sync replicas, which is never more.
-fn replicas(factor: Field<u16>, in_sync: Field<u16>, mistakes: &mut Mistakes) -> Option<(u16, u16)> {
+fn replicas(factor: Field<Whole>, in_sync: Field<Whole>, mistakes: &mut Mistakes) -> Option<(u16, u16)> {
     let (unknown, place) = (matches!(factor, Field::Wrong), in_sync.given().map(|number| number.place));
     let factor = within(factor, "replication_factor", REPLICATION_FACTOR_DEFAULT, REPLICAS_MAX, mistakes);
     let default = MIN_INSYNC_REPLICAS_DEFAULT.min(factor.unwrap_or(REPLICATION_FACTOR_DEFAULT));
@@ -163,9 +164,7 @@ impl TlsKeys {
             mistakes,
         );
         let file = |raw: Field<String>, key, mistakes: &mut Mistakes| {
-            let place = raw.given()?.place;
-            let value = raw.into_given().and_then(|text| filled(text, key, mistakes))?;
-            secrets.file(key, Placed { place, value }, mistakes)
+            raw.into_given().and_then(|text| file(text, key, secrets, mistakes))
         };
         let key_place = key_file.given().map(|key| key.place);
         let ca_file = file(ca_file, "tls_ca_file", mistakes);
@@ -276,7 +275,7 @@ fn servers(list: Placed<Vec<Field<String>>>, mistakes: &mut Mistakes) -> Option<
         });
         if !good {
             mistakes
-                .error(place, "value", "not a broker's address")
+                .error(place, "value", "an entry of `bootstrap_servers` is not a broker's address")
                 .mend("write HOST:PORT, such as \"kafka-1:9092\"");
         }
         good.then_some(value)

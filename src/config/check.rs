@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use super::number::{between, within};
 use super::raw::{
     COMMIT_MS_MAX, DeadLetterPayload, FSYNC_MS_MAX, LinkBy, REFRESH_MINUTES_MAX, RETENTION_DAYS_MAX, RawBus,
     RawConfig, RawData, RawDirectory, RawOps, RawPrivacy, RawProcessor, RawSecret, WORKERS_MAX,
@@ -36,7 +37,7 @@ pub(super) fn check(raw: RawConfig, secrets: &SecretStore<'_>, mistakes: &mut Mi
         }
         Some(org)
     });
-    let bridge = raw.bridge.into_given().map(|raw| bridge::bridge(raw, mistakes));
+    let bridge = raw.bridge.into_given().map(|raw| bridge::bridge(raw, secrets, mistakes));
     let cxone = accounts(raw.cxone, mistakes, |raw, mistakes| cxone::cxone(raw, secrets, mistakes));
     let directory = directory(raw.directory.or(RawDirectory::default()), mistakes);
     let privacy = privacy(raw.privacy.or(RawPrivacy::default()), mistakes);
@@ -65,7 +66,9 @@ fn accounts<R, T>(
     for (name, raw) in raw.or(Entries::default()).0 {
         let parsed = name.value.parse::<AccountName>();
         if let Err(e) = parsed {
-            mistakes.error(name.place, "account-name", format!("{}: {e}", quoted(&name.value)));
+            mistakes
+                .error(name.place, "account-name", format!("{}: {e}", quoted(&name.value)))
+                .mend("write a name such as \"main\" or \"emea-2\"");
         }
         let at_name = |raw: Placed<R>| Placed { place: name.place, value: raw.value };
         let account = raw.into_given().and_then(|raw| check(at_name(raw), mistakes));
@@ -125,12 +128,14 @@ fn data(raw: RawData, mistakes: &mut Mistakes) -> Option<Data> {
     // Without one there is no bound, and no default to tell of.
     let partition_mib_max = match raw.partition_mib_max.into_given() {
         None => Some(None),
-        Some(given) if given.value > 0 => Some(Some(given.value)),
         Some(given) => {
-            mistakes
-                .error(given.place, "value", "`partition_mib_max` is out of range")
-                .mend(format!("write a number from 1 to {}, or leave it away", u16::MAX));
-            None
+            let good = given.value.within(1, u16::MAX);
+            if good.is_none() {
+                mistakes
+                    .error(given.place, "value", "`partition_mib_max` is out of range")
+                    .mend(format!("write a number from 1 to {}, or leave it away", u16::MAX));
+            }
+            good.map(Some)
         }
     };
     let free_mib_min = within(raw.free_mib_min, "free_mib_min", 64, u16::MAX, mistakes);
@@ -159,33 +164,6 @@ fn ops(raw: RawOps, mistakes: &mut Mistakes) -> Option<Ops> {
     Some(Ops { listen })
 }
 
-pub(super) fn within(
-    raw: Field<u16>,
-    key: &str,
-    default: u16,
-    max: u16,
-    mistakes: &mut Mistakes,
-) -> Option<u16> {
-    between(raw, key, (1, default, max), mistakes)
-}
-
-/// A number from a least to a most, with a default between them.
-pub(super) fn between(
-    raw: Field<u16>,
-    key: &str,
-    (min, default, max): (u16, u16, u16),
-    mistakes: &mut Mistakes,
-) -> Option<u16> {
-    let Some(number) = raw.into_given() else { return Some(default) };
-    let good = (min..=max).contains(&number.value);
-    if !good {
-        mistakes
-            .error(number.place, "value", format!("`{key}` is out of range"))
-            .mend(format!("write a number from {min} to {max}; {default} if unsure"));
-    }
-    good.then_some(number.value)
-}
-
 pub(super) fn text(
     raw: Field<String>,
     owner: Place,
@@ -196,12 +174,25 @@ pub(super) fn text(
     raw.required(mistakes, owner, key, mend).and_then(|text| filled(text, key, mistakes))
 }
 
+/// A text that says something, and nothing that nobody sees: what is copied from a page brings that along.
 pub(super) fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -> Option<String> {
-    let good = !text.value.trim().is_empty();
-    if !good {
-        mistakes.error(text.place, "value", format!("`{key}` is empty")).mend("write it, or delete the line");
-    }
-    good.then_some(text.value)
+    let (what, mend) = if text.value.trim().is_empty() {
+        ("is empty", "write it, or delete the line")
+    } else if text.value.trim().len() < text.value.len() {
+        ("begins or ends with a blank", "delete the blank")
+    } else if text.value.contains(is_invisible) {
+        ("has a character that nobody sees", "write it by hand, instead of copying it")
+    } else {
+        return Some(text.value);
+    };
+    mistakes.error(text.place, "value", format!("`{key}` {what}")).mend(mend);
+    None
+}
+
+/// Whether a character is for machines, joins or parts others, or turns the direction of writing.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 pub(super) fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -> Option<String> {
@@ -211,7 +202,7 @@ pub(super) fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut 
         !name.is_empty()
             && !host.is_empty()
             && !host.contains('@')
-            && !text.value.contains(char::is_whitespace)
+            && !text.value.contains(|c: char| c.is_whitespace() || is_invisible(c))
     });
     if !good {
         mistakes
@@ -271,19 +262,39 @@ pub(super) fn web_address(
             "is not encrypted",
             "write https://, or allow_plaintext = true where you trust the network between",
         ),
+        (scheme, plaintext) if scheme != "http" => {
+            let mend = match plaintext {
+                Plaintext::Allowed => "write https://HOST, or http://HOST",
+                Plaintext::NotAllowed | Plaintext::Never => "write https://HOST",
+            };
+            wrong("is not an address of the web", mend)
+        }
         _ => wrong("is not encrypted", "write https:// (http:// is for this machine only)"),
     }
+}
+
+/// The path of a file that can be read now.
+pub(super) fn file(
+    text: Placed<String>,
+    key: &str,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<PathBuf> {
+    let place = text.place;
+    let value = filled(text, key, mistakes)?;
+    secrets.file(key, Placed { place, value }, mistakes)
 }
 
 /// A proxy, and a file of authorities: each may be absent.
 pub(super) fn way_out(
     proxy: Field<String>,
     ca_file: Field<String>,
+    secrets: &SecretStore<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<(Option<Url>, Option<PathBuf>)> {
     let proxy = proxy.into_given().map(|text| web_address(text, "proxy", Plaintext::Allowed, mistakes));
-    let ca_file = ca_file.into_given().map(|text| filled(text, "ca_file", mistakes));
-    let ca_file = ca_file.map_or(Some(None), |file| file.map(|file| Some(file.into())));
+    let ca_file = ca_file.into_given().map(|text| file(text, "ca_file", secrets, mistakes));
+    let ca_file = ca_file.map_or(Some(None), |file| file.map(Some));
     Some((proxy.map_or(Some(None), |proxy| proxy.map(Some))?, ca_file?))
 }
 

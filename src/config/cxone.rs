@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use super::check::{Plaintext, between, filled, secret, text, way_out, web_address};
+use super::check::{Plaintext, filled, secret, text, way_out, web_address};
+use super::number::between;
 use super::raw::{CALL_TIMEOUT_MS, CALLS_AT_ONCE_MAX, POLL_MS, RawCalls, RawCxone, RawSecret, SNAPSHOT_S};
 use super::{Calls, Cxone, CxoneLogin, SecretStore, SetBy};
 use crate::document::{Field, Mistakes, Place, Placed};
@@ -25,7 +26,7 @@ pub(super) fn cxone(
     let key_id = text(raw.access_key_id, place, "access_key_id", "write the id of the access key", mistakes);
     let key_secret = secret(raw.access_key_secret, place, "access_key_secret", secrets, mistakes);
     let login = login((raw.client_id, raw.client_secret, raw.area), place, secrets, mistakes);
-    let calls = calls(raw.calls, mistakes);
+    let calls = calls(raw.calls, secrets, mistakes);
     Some(Cxone {
         issuer: issuer?,
         user_name: user_name?,
@@ -84,23 +85,30 @@ fn login(
             None
         }
         (id, _, false) => {
-            let missing = if id { "client_secret" } else { "client_id" };
+            let (missing, mend) = if id {
+                (
+                    "client_secret",
+                    "write client_secret = { secret_file = \"PATH\" } or { secret_env = \"NAME\" }",
+                )
+            } else {
+                ("client_id", "write client_id = \"ID\"")
+            };
             mistakes
                 .error(
                     place,
                     "missing",
                     format!("`{missing}` is missing: an application has an id and a secret"),
                 )
-                .mend(format!("write `{missing}`"));
+                .mend(mend);
             None
         }
     }
 }
 
 /// How the tenant is called.
-fn calls(raw: Field<RawCalls>, mistakes: &mut Mistakes) -> Option<Calls> {
+fn calls(raw: Field<RawCalls>, secrets: &SecretStore<'_>, mistakes: &mut Mistakes) -> Option<Calls> {
     let raw = raw.into_given().map(|raw| raw.value).unwrap_or_default();
-    let way_out = way_out(raw.proxy, raw.ca_file, mistakes);
+    let way_out = way_out(raw.proxy, raw.ca_file, secrets, mistakes);
     let api_version = between(raw.api_version, "api_version", (1, 33, 999), mistakes);
     let poll_interval_ms = between(raw.poll_interval_ms, "poll_interval_ms", POLL_MS, mistakes);
     let snapshot_interval_s = between(raw.snapshot_interval_s, "snapshot_interval_s", SNAPSHOT_S, mistakes);

@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for PropertyVisitor {
     type Value = RawProperty;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text in quotes, a whole number, true, false or where to find a secret")
+        f.write_str("a text in quotes, a whole number, true, false or where to find a secret: \"TEXT\" or { secret_env = \"NAME\" }")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<RawProperty, E> {

@@ -7,6 +7,7 @@ mod bus;
 mod check;
 mod cxone;
 mod librdkafka;
+mod number;
 mod raw;
 mod salesforce;
 mod secret;

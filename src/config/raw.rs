@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::librdkafka::RawProperty;
+use super::number::Whole;
 use crate::document::{Entries, Field};
 
 /// More partitions than this are no deployment of ours: each costs a transaction time.
@@ -71,13 +72,13 @@ pub(super) struct RawBus {
     pub(super) prefix: Field<String>,
     /// Partitions of the topics that are keyed by agent; never changed in place. Default: 8.
     #[schemars(extend("minimum" = 1, "maximum" = PARTITIONS_MAX))]
-    pub(super) partitions: Field<u16>,
+    pub(super) partitions: Field<Whole>,
     /// Copies of every partition, each on a broker of its own. Default: 3.
     #[schemars(extend("minimum" = 1, "maximum" = REPLICAS_MAX))]
-    pub(super) replication_factor: Field<u16>,
+    pub(super) replication_factor: Field<Whole>,
     /// How many copies must have a record before it counts as written. Default: 2, or 1 where there is one copy.
     #[schemars(extend("minimum" = 1, "maximum" = REPLICAS_MAX))]
-    pub(super) min_insync_replicas: Field<u16>,
+    pub(super) min_insync_replicas: Field<Whole>,
     /// Whether brokers are reached with TLS. Default: true if one is on another machine or a `tls_` key is given.
     pub(super) tls: Field<bool>,
     /// PEM file of the authorities that a broker's certificate may come from. Default: the system's.
@@ -147,29 +148,30 @@ pub(super) struct RawSalesforce {
 pub(super) struct RawSalesforceCalls {
     /// The version of the API: 62 is `v62.0`. Default: 62.
     #[schemars(extend("minimum" = SALESFORCE_VERSION.0, "maximum" = SALESFORCE_VERSION.2))]
-    pub(super) api_version: Field<u16>,
+    pub(super) api_version: Field<Whole>,
     /// How often it is asked what has changed, in ms: each time is one of the calls that the org has in a day. Default: 5000.
     #[schemars(extend("minimum" = SALESFORCE_POLL_MS.0, "maximum" = SALESFORCE_POLL_MS.2))]
-    pub(super) poll_interval_ms: Field<u16>,
+    pub(super) poll_interval_ms: Field<Whole>,
     /// How often it is asked what everybody is in, whatever has changed, in s. Default: 300.
     #[schemars(extend("minimum" = SNAPSHOT_S.0, "maximum" = SNAPSHOT_S.2))]
-    pub(super) snapshot_interval_s: Field<u16>,
+    pub(super) snapshot_interval_s: Field<Whole>,
     /// Calls a minute. Default: 60.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) per_minute: Field<u16>,
+    pub(super) per_minute: Field<Whole>,
     /// Calls at once, after a rest. Default: 10.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) burst: Field<u16>,
+    pub(super) burst: Field<Whole>,
     /// How long a call may take, in s. Default: 30.
     #[schemars(extend("minimum" = 1, "maximum" = 120))]
-    pub(super) read_timeout_s: Field<u16>,
+    pub(super) read_timeout_s: Field<Whole>,
     /// How long a session is used before there is another log-in, in minutes: less than the session timeout of the org, which is
     /// 120 unless an administrator changed it. Default: 110.
     #[schemars(extend("minimum" = SESSION_MINUTES.0, "maximum" = SESSION_MINUTES.2))]
-    pub(super) session_minutes: Field<u16>,
+    pub(super) session_minutes: Field<Whole>,
     /// URL of a proxy that calls go through. Default: what the environment says (HTTPS_PROXY).
     pub(super) proxy: Field<String>,
-    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy.
+    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy. A path is taken from the folder of
+    /// the configuration.
     pub(super) ca_file: Field<String>,
 }
 
@@ -182,7 +184,8 @@ pub(super) struct RawTrusted {
     pub(super) issuer: Field<String>,
     /// The `aud` of its tokens.
     pub(super) audience: Field<String>,
-    /// PEM files of public keys by the names that tokens have for them (`kid`). Several let one follow the other.
+    /// PEM files of public keys by the names that tokens have for them (`kid`). Several let one follow the other. A path is
+    /// taken from the folder of the configuration.
     pub(super) keys: Field<Entries<String>>,
 }
 
@@ -192,7 +195,8 @@ pub(super) struct RawTrusted {
 pub(super) struct RawBridge {
     /// ADDRESS:PORT where browsers connect. Off this machine it needs a certificate. Default: 127.0.0.1:8470.
     pub(super) listen: Field<String>,
-    /// PEM file of the certificate that browsers are shown, with those that lead to its root behind it; with `tls_key_file`.
+    /// PEM file of the certificate that browsers are shown, with those that lead to its root behind it; with `tls_key_file`. A path is
+    /// taken from the folder of the configuration.
     pub(super) tls_certificate_file: Field<String>,
     /// PEM file of its key.
     pub(super) tls_key_file: Field<String>,
@@ -200,10 +204,10 @@ pub(super) struct RawBridge {
     pub(super) origins: Field<Vec<Field<String>>>,
     /// Browsers that may be connected to this process. Default: 20000.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) connections_max: Field<u16>,
+    pub(super) connections_max: Field<Whole>,
     /// Tabs of one user that may be. Default: 8.
     #[schemars(extend("minimum" = 1, "maximum" = TABS_MAX))]
-    pub(super) connections_per_user_max: Field<u16>,
+    pub(super) connections_per_user_max: Field<Whole>,
 }
 
 /// A CXone tenant.
@@ -235,34 +239,35 @@ pub(super) struct RawCxone {
 pub(super) struct RawCalls {
     /// The version of the API, as in `/services/v33.0`. Default: 33.
     #[schemars(extend("minimum" = 1, "maximum" = 999))]
-    pub(super) api_version: Field<u16>,
+    pub(super) api_version: Field<Whole>,
     /// How often it is asked what has changed, in ms: a status in between is not seen. Default: 2000.
     #[schemars(extend("minimum" = POLL_MS.0, "maximum" = POLL_MS.2))]
-    pub(super) poll_interval_ms: Field<u16>,
+    pub(super) poll_interval_ms: Field<Whole>,
     /// How often it is asked what everybody is in, whatever has changed, in s. Default: 300.
     #[schemars(extend("minimum" = SNAPSHOT_S.0, "maximum" = SNAPSHOT_S.2))]
-    pub(super) snapshot_interval_s: Field<u16>,
+    pub(super) snapshot_interval_s: Field<Whole>,
     /// Calls a minute: what NICE allows you, less what other programs need. Default: 1200.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) per_minute: Field<u16>,
+    pub(super) per_minute: Field<Whole>,
     /// Calls at once, after a rest. Default: 20.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) burst: Field<u16>,
+    pub(super) burst: Field<Whole>,
     /// Calls that set somebody's status and are under way at a time. Default: 16.
     #[schemars(extend("minimum" = 1, "maximum" = CALLS_AT_ONCE_MAX))]
-    pub(super) at_once: Field<u16>,
+    pub(super) at_once: Field<Whole>,
     /// How long a call that sets somebody's status may take, in ms. Another process that takes over waits so long before its
     /// first one, so it should be the same for all. Default: 3000.
     #[schemars(extend("minimum" = CALL_TIMEOUT_MS.0, "maximum" = CALL_TIMEOUT_MS.2))]
-    pub(super) set_timeout_ms: Field<u16>,
+    pub(super) set_timeout_ms: Field<Whole>,
     /// How long any other call may take, in s. Default: 30.
     #[schemars(extend("minimum" = 1, "maximum" = 120))]
-    pub(super) read_timeout_s: Field<u16>,
+    pub(super) read_timeout_s: Field<Whole>,
     /// By which call a status is set: admin, session, or auto, which takes the admin call where there is one. Default: auto.
     pub(super) set_by: Field<SetBy>,
     /// URL of a proxy that calls go through. Default: what the environment says (HTTPS_PROXY).
     pub(super) proxy: Field<String>,
-    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy.
+    /// PEM file of authorities that are trusted beside the system's, such as that of a proxy. A path is taken from the folder of
+    /// the configuration.
     pub(super) ca_file: Field<String>,
 }
 
@@ -314,7 +319,7 @@ pub(super) struct RawDirectory {
     /// How often people, statuses and codes are asked for by the process that has the account, and people linked, in minutes; 0 is
     /// never: then `directory refresh` does it when somebody wants it. Default: 0.
     #[schemars(extend("minimum" = 0, "maximum" = REFRESH_MINUTES_MAX))]
-    pub(super) refresh_minutes: Field<u16>,
+    pub(super) refresh_minutes: Field<Whole>,
 }
 
 /// What is kept of people, and how long.
@@ -323,7 +328,7 @@ pub(super) struct RawDirectory {
 pub(super) struct RawPrivacy {
     /// How long events, decisions, snapshots and dead letters are kept, in days (1 to 3650). Default: 30.
     #[schemars(extend("minimum" = 1, "maximum" = RETENTION_DAYS_MAX))]
-    pub(super) retention_days: Field<u16>,
+    pub(super) retention_days: Field<Whole>,
     /// What a dead letter keeps of a record that could not be read: hashed, full or none. Default: hashed.
     pub(super) dead_letter_payload: Field<DeadLetterPayload>,
 }
@@ -337,10 +342,10 @@ pub(super) struct RawProcessor {
     pub(super) name: Field<String>,
     /// Threads that share the partitions. Default: 1, which is enough for 100,000 agents.
     #[schemars(extend("minimum" = 1, "maximum" = WORKERS_MAX))]
-    pub(super) workers: Field<u16>,
+    pub(super) workers: Field<Whole>,
     /// How long a transaction gathers, in ms. Shorter is sooner, and costs the brokers more. Default: 50.
     #[schemars(extend("minimum" = 1, "maximum" = COMMIT_MS_MAX))]
-    pub(super) commit_interval_ms: Field<u16>,
+    pub(super) commit_interval_ms: Field<Whole>,
 }
 
 /// The directory that `--data` names, where everything is kept without a Kafka.
@@ -350,15 +355,15 @@ pub(super) struct RawData {
     /// How long after a commit it is on disk at the latest, in ms: so much is lost when the power fails. 0 waits for the
     /// disk with each commit. Default: 0.
     #[schemars(extend("minimum" = 0, "maximum" = FSYNC_MS_MAX))]
-    pub(super) fsync_ms: Field<u16>,
+    pub(super) fsync_ms: Field<Whole>,
     /// The most that a partition of events, decisions, snapshots or dead letters holds, in MiB: the oldest records go first.
     /// Default: only their age counts.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) partition_mib_max: Field<u16>,
+    pub(super) partition_mib_max: Field<Whole>,
     /// How much of the disk is left to others, in MiB: where there is less, nothing is written until there is more.
     /// Default: 64.
     #[schemars(extend("minimum" = 1, "maximum" = u16::MAX))]
-    pub(super) free_mib_min: Field<u16>,
+    pub(super) free_mib_min: Field<Whole>,
 }
 
 /// Metrics, health and status.

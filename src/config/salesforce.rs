@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use super::check::{Plaintext, between, email, filled, is_loopback, secret, text, way_out, web_address};
+use super::check::{Plaintext, email, filled, is_loopback, secret, text, way_out, web_address};
+use super::number::between;
 use super::raw::{
     Environment, RawSalesforce, RawSalesforceCalls, RawSecret, SALESFORCE_POLL_MS, SALESFORCE_VERSION,
     SESSION_MINUTES, SNAPSHOT_S,
@@ -39,9 +40,9 @@ pub(super) fn salesforce(
         _ => secret(raw.client_secret, place, "client_secret", secrets, mistakes).map(Some),
     };
     let admin_email = email(raw.admin_email, place, "admin_email", mistakes);
-    let bridge = raw.bridge.into_given().map(|raw| super::bridge::trusted(raw, mistakes));
+    let bridge = raw.bridge.into_given().map(|raw| super::bridge::trusted(raw, secrets, mistakes));
     let simulator = raw.login_url.into_given().and_then(|text| login_url(text, mistakes));
-    let calls = calls(raw.calls, mistakes);
+    let calls = calls(raw.calls, secrets, mistakes);
 
     let environment = environment?.value;
     if !has_domain && environment == Environment::Hyperforce {
@@ -103,7 +104,11 @@ fn organisation(raw: Field<String>, place: Place, mistakes: &mut Mistakes) -> Op
     let parsed = id.value.parse();
     if let Err(error) = &parsed {
         mistakes
-            .error(id.place, "organisation-id", format!("not an organisation's id: {error}"))
+            .error(
+                id.place,
+                "organisation-id",
+                format!("`organisation_id` is not an organisation's id: {error}"),
+            )
             .mend("copy it from Setup, Company Information: 00D and 12 or 15 more characters");
     }
     parsed.ok()
@@ -172,9 +177,13 @@ fn private_key(raw: Placed<RawSecret>, secrets: &SecretStore<'_>, mistakes: &mut
 }
 
 /// How the org is called.
-fn calls(raw: Field<RawSalesforceCalls>, mistakes: &mut Mistakes) -> Option<SalesforceCalls> {
+fn calls(
+    raw: Field<RawSalesforceCalls>,
+    secrets: &SecretStore<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<SalesforceCalls> {
     let raw = raw.into_given().map(|raw| raw.value).unwrap_or_default();
-    let way_out = way_out(raw.proxy, raw.ca_file, mistakes);
+    let way_out = way_out(raw.proxy, raw.ca_file, secrets, mistakes);
     let api_version = between(raw.api_version, "api_version", SALESFORCE_VERSION, mistakes);
     let poll_interval_ms = between(raw.poll_interval_ms, "poll_interval_ms", SALESFORCE_POLL_MS, mistakes);
     let snapshot_interval_s = between(raw.snapshot_interval_s, "snapshot_interval_s", SNAPSHOT_S, mistakes);

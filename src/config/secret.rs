@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::raw::RawSecret;
-use crate::document::{Mistakes, Place, Placed};
+use crate::document::{Field, Mistakes, Place, Placed};
 
 /// A secret file larger than this is none.
 const SIZE_BYTES_MAX: u64 = 64 << 10;
@@ -53,6 +53,9 @@ pub struct SecretStore<'s> {
 impl SecretStore<'_> {
     pub(super) fn find(&self, key: &str, raw: Placed<RawSecret>, mistakes: &mut Mistakes) -> Option<Secret> {
         let Placed { place, value: raw } = raw;
+        if matches!(raw.secret_file, Field::Wrong) || matches!(raw.secret_env, Field::Wrong) {
+            return None;
+        }
         let origin = match (raw.secret_file.into_given(), raw.secret_env.into_given()) {
             (Some(path), None) => SecretOrigin::File(self.path(&path.value)),
             (None, Some(name)) => SecretOrigin::Env(name.value),

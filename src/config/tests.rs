@@ -359,7 +359,13 @@ fn each_field_wrong_in_turn() {
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nbootstrap_servers = \"a:1\"", 17, "expected a list", ""),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\nprefix = \"a b\"", 17, "topic name", "a-z"),
         ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = 0", 17, "out of range", "1 to 1000"),
-        ("area = \"na1\"", "area = \"na1\"\n[bus]\npartitions = -1", 17, "whole number", ""),
+        (
+            "area = \"na1\"",
+            "area = \"na1\"\n[bus]\npartitions = -1",
+            17,
+            "`partitions` is out of range",
+            "1 to 1000",
+        ),
         (
             "area = \"na1\"",
             "area = \"na1\"\n[bus]\nschema_registry = \"r\"",
@@ -378,7 +384,7 @@ fn each_field_wrong_in_turn() {
             "area = \"na1\"",
             "area = \"na1\"\n[bus]\nschema_registry = \"ftp://r\"\nallow_plaintext = true",
             17,
-            "is not encrypted",
+            "is not an address of the web",
             "https://",
         ),
         (

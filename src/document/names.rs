@@ -15,7 +15,7 @@ pub fn normal(name: &str) -> Cow<'_, str> {
 /// Names alike by less than this (1 is the same, 0 has nothing in common) were hardly meant.
 const NEAR_ENOUGH: f64 = 0.6;
 
-/// What a name is worth that begins with what was typed: less than one that differs by a slip.
+/// What a name is worth at least that begins with what was typed: less than one that differs by a slip.
 const ABBREVIATED: f64 = 0.75;
 
 /// The known name nearest to a wrong one, if it is near enough to have been meant.
@@ -27,7 +27,7 @@ pub fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Opt
         let score = match candidate.strip_prefix(&typed) {
             _ if typed.chars().count() < 3 => strsim::normalized_damerau_levenshtein(name, wrong),
             Some("") => 1.0,
-            Some(_) => ABBREVIATED,
+            Some(_) => strsim::normalized_damerau_levenshtein(&candidate, &typed).max(ABBREVIATED),
             None => strsim::normalized_damerau_levenshtein(&candidate, &typed),
         };
         (score, name)
@@ -137,6 +137,10 @@ mod tests {
         for (typed, meant) in cases {
             assert_eq!(nearest(typed, known), meant, "{typed:?}");
         }
+        assert_eq!(
+            nearest("schema_registry_use", ["schema_registry", "schema_registry_user"]),
+            Some("schema_registry_user")
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{Mistakes, Node, Place, Value, nearest, one_of, quoted};
 /// Reads a tree into `T`, recording mistakes. `None` only where the outermost shape is wrong.
 pub(super) fn read<'n, T: Deserialize<'n>>(node: &'n Node<'n>, mistakes: &mut Mistakes) -> Option<T> {
     let recorded = RefCell::new(std::mem::take(mistakes));
-    let result = T::deserialize(Reader { node, mistakes: &recorded });
+    let result = T::deserialize(Reader { node, key: None, mistakes: &recorded });
     *mistakes = recorded.into_inner();
     result.map_err(|wrong| wrong.record(node.place, mistakes)).ok()
 }
@@ -28,22 +28,31 @@ pub(super) fn read<'n, T: Deserialize<'n>>(node: &'n Node<'n>, mistakes: &mut Mi
 struct Wrong {
     /// The innermost value that is wrong, once known.
     place: Option<Place>,
+    /// The key that it stands under, as it is shown.
+    key: Option<String>,
     what: String,
     mend: Option<String>,
 }
 
 impl Wrong {
     fn new(what: String, mend: Option<String>) -> Self {
-        Wrong { place: None, what, mend }
+        Wrong { place: None, key: None, what, mend }
     }
 
-    fn at(mut self, place: Place) -> Self {
-        self.place.get_or_insert(place);
+    fn at(mut self, reader: Reader<'_, '_>) -> Self {
+        if self.place.is_none() {
+            self.place = Some(reader.node.place);
+            self.key = reader.key.map(Key::shown);
+        }
         self
     }
 
     fn record(self, place: Place, mistakes: &mut Mistakes) {
-        mistakes.error(self.place.unwrap_or(place), "value", self.what).mend_if(self.mend);
+        let what = match self.key {
+            Some(key) => format!("{key}: {}", self.what),
+            None => self.what,
+        };
+        mistakes.error(self.place.unwrap_or(place), "value", what).mend_if(self.mend);
     }
 }
 
@@ -71,10 +80,14 @@ impl de::Error for Wrong {
             Unexpected::Other(kind) => kind,
             _ => "something else",
         };
-        let expected = in_words(expected);
-        let mend = match (expected.as_str(), found) {
+        let words = in_words(expected);
+        // Who expects something that has a form of its own says it after a colon.
+        let (expected, form) =
+            words.split_once(": ").map_or((&*words, None), |(expected, form)| (expected, Some(form)));
+        let mend = match (expected, found) {
             ("a list", "a text") => Some("put it in brackets: [\"...\"]"),
             ("a list", "a table") => Some("write the section's name in double brackets: [[...]]"),
+            ("a list", _) => Some("write a list in brackets: [...]"),
             ("a table", "a list") => Some("write the section's name in single brackets: [...]"),
             ("a table", _) => {
                 Some("begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name")
@@ -83,13 +96,20 @@ impl de::Error for Wrong {
                 Some("put it in quotes: \"...\"")
             }
             ("a text in quotes", "a list") => Some("write one text, without brackets"),
+            ("a text in quotes", "a table") => Some("write one text: \"...\""),
             ("true or false", "a text") => Some("write it without quotes"),
+            ("true or false", _) => Some("write true or false"),
             (number, "a text") if number.starts_with("a whole number") => {
                 Some("write it in digits, without quotes")
             }
+            (number, "a fraction") if number.starts_with("a whole number") => {
+                Some("write it without a point")
+            }
+            (number, _) if number.starts_with("a whole number") => Some("write it in digits"),
             _ => None,
         };
-        Wrong::new(format!("expected {expected}, found {found}"), mend.map(str::to_owned))
+        let mend = mend.map(str::to_owned).or_else(|| form.map(|form| format!("write {form}")));
+        Wrong::new(format!("expected {expected}, found {found}"), mend)
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -98,10 +118,16 @@ impl de::Error for Wrong {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let choice = one_of(expected.iter().copied());
-        let mend = nearest(variant, expected.iter().copied()).map(|name| format!("write \"{name}\""));
-        Wrong::new(format!("expected one of {choice}"), mend)
+        let mend = match nearest(variant, expected.iter().copied()) {
+            Some(name) => format!("write \"{name}\""),
+            None => ONE_OF_THEM.to_owned(),
+        };
+        Wrong::new(format!("expected one of {choice}"), Some(mend))
     }
 }
+
+/// What to write where there is a choice and nothing says what was meant.
+const ONE_OF_THEM: &str = "write one of them, in quotes";
 
 /// serde's names for shapes, in the words of a person who writes a file.
 fn in_words(expected: &dyn Expected) -> String {
@@ -118,9 +144,29 @@ fn in_words(expected: &dyn Expected) -> String {
     }
 }
 
+/// The key that a value stands under.
+#[derive(Clone, Copy)]
+enum Key<'n> {
+    /// One of those that there may be.
+    Known(&'n str),
+    /// A name that somebody chose.
+    Chosen(&'n str),
+}
+
+impl Key<'_> {
+    fn shown(self) -> String {
+        match self {
+            Key::Known(key) => format!("`{key}`"),
+            Key::Chosen(name) => quoted(name),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Reader<'n, 'm> {
     node: &'n Node<'n>,
+    /// What the value stands under; of an entry of a list, what the list does.
+    key: Option<Key<'n>>,
     mistakes: &'m RefCell<Mistakes>,
 }
 
@@ -138,7 +184,7 @@ impl<'n> Reader<'n, '_> {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(List { reader: self, items: items.iter() }),
             Value::Table(entries) => {
-                visitor.visit_map(Table { reader: self, entries: entries.iter(), keys: None, value: None })
+                visitor.visit_map(Table { reader: self, entries: entries.iter(), keys: None, under: None })
             }
         }
     }
@@ -154,7 +200,7 @@ impl<'n> Reader<'n, '_> {
                 reader: self,
                 entries: entries.iter(),
                 keys: Some(keys),
-                value: None,
+                under: None,
             }),
             other => Err(de::Error::invalid_type(Unexpected::Other(other.kind()), &visitor)),
         }
@@ -165,7 +211,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        self.any(visitor).map_err(|wrong| wrong.at(self.node.place))
+        self.any(visitor).map_err(|wrong| wrong.at(self))
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Wrong> {
@@ -194,7 +240,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
             FIELD => visitor.visit_seq(Parts { reader: self, given: 0, records: true }),
             _ => self.known_keys(keys, visitor),
         };
-        result.map_err(|wrong| wrong.at(self.node.place))
+        result.map_err(|wrong| wrong.at(self))
     }
 
     fn deserialize_enum<V: Visitor<'n>>(
@@ -207,10 +253,11 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
             Value::String(text) => visitor.visit_enum(Choice(text)),
             other => {
                 let choice = one_of(variants.iter().copied());
-                Err(Wrong::new(format!("expected one of {choice}, found {}", other.kind()), None))
+                let what = format!("expected one of {choice}, found {}", other.kind());
+                Err(Wrong::new(what, Some(ONE_OF_THEM.to_owned())))
             }
         };
-        result.map_err(|wrong| wrong.at(self.node.place))
+        result.map_err(|wrong| wrong.at(self))
     }
 
     forward_to_deserialize_any! {
@@ -270,7 +317,8 @@ struct Table<'n, 'm> {
     entries: slice::Iter<'n, (Node<'n>, Node<'n>)>,
     /// The only keys there may be, if they are known.
     keys: Option<&'static [&'static str]>,
-    value: Option<&'n Node<'n>>,
+    /// The value that is next, and what it stands under.
+    under: Option<(Option<Key<'n>>, &'n Node<'n>)>,
 }
 
 impl Table<'_, '_> {
@@ -289,21 +337,25 @@ impl<'n> MapAccess<'n> for Table<'n, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
         while let Some((key, value)) = self.entries.next() {
-            if let (Some(known), Value::String(name)) = (self.keys, &key.value)
-                && !known.contains(&&**name)
-            {
-                self.unknown_key(key.place, name, known);
-                continue;
-            }
-            self.value = Some(value);
+            let name = match (&key.value, self.keys) {
+                (Value::String(name), Some(known)) if !known.contains(&&**name) => {
+                    self.unknown_key(key.place, name, known);
+                    continue;
+                }
+                (Value::String(name), Some(_)) => Some(Key::Known(name)),
+                (Value::String(name), None) => Some(Key::Chosen(name)),
+                _ => None,
+            };
+            self.under = Some((name, value));
             return seed.deserialize(self.reader.other(key)).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
-        let value = self.value.take().ok_or_else(|| Wrong::new("a key without a value".to_owned(), None))?;
-        seed.deserialize(self.reader.other(value))
+        let nothing = || Wrong::new("a key without a value".to_owned(), None);
+        let (key, node) = self.under.take().ok_or_else(nothing)?;
+        seed.deserialize(Reader { node, key, ..self.reader })
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -62,22 +62,22 @@ fn all_mistakes_are_told_at_once_and_no_value_is_repeated() {
     let toml = "nam = \"hunter2\"\nport = 70000\nmode = \"sofe\"\nteams = [\"a\", 7, {}]\nrows = \"hunter2\"\n[inner]\non = \"yes\"\noff = 1\n";
     let expected = [
         "1:1 unknown key \"nam\" -> write `name`",
-        "2:8 expected a whole number from 0 to 65535",
-        "3:8 expected one of fast or safe -> write \"safe\"",
-        "4:15 expected a text in quotes, found a number -> put it in quotes: \"...\"",
-        "4:18 expected a text in quotes, found a table",
-        "5:8 expected a table, found a text -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
-        "7:6 expected true or false, found a text -> write it without quotes",
+        "2:8 `port`: expected a whole number from 0 to 65535",
+        "3:8 `mode`: expected one of fast or safe -> write \"safe\"",
+        "4:15 `teams`: expected a text in quotes, found a number -> put it in quotes: \"...\"",
+        "4:18 `teams`: expected a text in quotes, found a table -> write one text: \"...\"",
+        "5:8 `rows`: expected a table, found a text -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
+        "7:6 `on`: expected true or false, found a text -> write it without quotes",
         "8:1 unknown key \"off\" -> known here: on",
     ];
     assert_eq!(told(toml, Syntax::Toml).1, expected);
     let json = "{\"nam\": \"hunter2\",\n\"port\": 70000,\n\"mode\": \"sofe\", \"teams\": [7],\n\"inner\": 3}";
     let expected = [
         "1:2 unknown key \"nam\" -> write `name`",
-        "2:9 expected a whole number from 0 to 65535",
-        "3:9 expected one of fast or safe -> write \"safe\"",
-        "3:27 expected a text in quotes, found a number -> put it in quotes: \"...\"",
-        "4:10 expected a table, found a number -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
+        "2:9 `port`: expected a whole number from 0 to 65535",
+        "3:9 `mode`: expected one of fast or safe -> write \"safe\"",
+        "3:27 `teams`: expected a text in quotes, found a number -> put it in quotes: \"...\"",
+        "4:10 `inner`: expected a table, found a number -> begin a section of its own: [SECTION], or [SECTION.NAME] where it needs a name",
     ];
     assert_eq!(told(json, Syntax::Json).1, expected);
 }

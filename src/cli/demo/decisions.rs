@@ -1,6 +1,6 @@
 //! What was decided, as `presence.decisions` tells it to whoever reads: counted, and the last one of everybody in words.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,6 +28,8 @@ pub(super) struct Decided {
     pub(super) dead_letters: u64,
     /// The last one of each agent.
     pub(super) last: HashMap<AgentId, Last>,
+    /// Of whom a platform was given up on, and is still.
+    given_up: HashSet<(AgentId, Platform)>,
 }
 
 /// A decision, as far as it is told.
@@ -39,6 +41,29 @@ pub(super) struct Last {
 }
 
 impl Decided {
+    /// Of how many agents a platform is given up on.
+    pub(super) fn diverged(&self) -> u64 {
+        let agents: HashSet<AgentId> = self.given_up.iter().map(|(agent, _)| *agent).collect();
+        agents.len() as u64
+    }
+
+    /// Whatever makes the engine try again ends it, and that the platform shows its target by itself.
+    fn give_up(&mut self, agent: AgentId, decision: &Decision<'_>) {
+        let by_platform = [
+            (Platform::Salesforce, decision.salesforce_given_up, decision.to_salesforce, decision.salesforce_shown.is_some()),
+            (Platform::Cxone, decision.cxone_given_up, decision.to_cxone, decision.cxone_shown.is_some()),
+        ];
+        let is_there = matches!(decision.reason, DecidedAs::Engine(Reason::Echo | Reason::InStep));
+        let is_anew = decision.new_intent || decision.retargeted || decision.gone;
+        for (platform, given_up, command, is_shown) in by_platform {
+            if given_up.is_some() {
+                self.given_up.insert((agent, platform));
+            } else if is_anew || command.is_some() || (is_there && is_shown) {
+                self.given_up.remove(&(agent, platform));
+            }
+        }
+    }
+
     fn count(&mut self, decision: &Decision<'_>) {
         self.decisions += 1;
         let commands = [decision.to_salesforce, decision.to_cxone];
@@ -48,6 +73,7 @@ impl Decided {
         }
         self.echoes += u64::from(decision.reason == DecidedAs::Engine(Reason::Echo));
         let Some(agent) = decision.agent else { return };
+        self.give_up(agent, decision);
         let shown = decision.salesforce_shown.map(Status::Salesforce);
         let shown = shown.or(decision.cxone_shown.map(Status::Cxone));
         let commanded = commands.map(|one| one.map(|one| one.status));

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use lockstep::domain::{CxoneStatus, SalesforceStatus, Status};
+use lockstep::domain::{CxoneStatus, SalesforceStatus, Status, TimeMs};
 use lockstep::simulators::cxone::Shown;
 
 use super::choices::{self, CHOICES, Pair};
@@ -11,9 +11,11 @@ use super::running::Running;
 use super::screen::{Asked, Fault, Lines, Person, Screen, Standing, Totals, View};
 use super::watch::Times;
 
-/// A frame on the screen, and a line.
+/// A frame on the screen, and a line of totals.
 const FRAME_EACH: Duration = Duration::from_millis(250);
 const LINE_EACH: Duration = Duration::from_secs(5);
+/// News are told so soon.
+const LINES_EACH: Duration = Duration::from_millis(500);
 
 /// Where it is shown.
 enum Place {
@@ -37,20 +39,13 @@ impl Live {
         let place = if is_terminal {
             Place::Screen(Screen::begin(CHOICES.iter().map(|choice| choice.salesforce.to_owned()).collect())?)
         } else {
-            Place::Lines(Lines::new(LINE_EACH))
+            Place::Lines(Lines::new(LINE_EACH, is_json))
         };
         Ok(Live { place, shown: None, is_asked_to_end: false })
     }
 
     pub(super) const fn is_asked_to_end(&self) -> bool {
         self.is_asked_to_end
-    }
-
-    /// Something happened.
-    pub(super) fn news(&mut self, what: &str) {
-        if let Place::Lines(lines) = &mut self.place {
-            lines.news(what);
-        }
     }
 
     /// Nothing is shown any more.
@@ -63,14 +58,18 @@ impl Live {
     fn is_due(&self) -> bool {
         let each = match self.place {
             Place::Screen(_) => FRAME_EACH,
-            Place::Lines(_) => LINE_EACH,
+            Place::Lines(_) => LINES_EACH,
             Place::Nowhere => return false,
         };
         self.shown.is_none_or(|shown| shown.elapsed() >= each)
     }
 
     /// What is to be shown now, if something is.
-    pub(super) fn view(running: &Running, now: Duration) -> Option<View> {
+    pub(super) fn now_ms() -> TimeMs {
+    lockstep::connectors::http::now()
+}
+
+fn view(running: &Running, now: Duration) -> Option<View> {
         running.live.is_due().then(|| view(running, now, matches!(running.live.place, Place::Screen(_))))
     }
 
@@ -87,7 +86,11 @@ impl Live {
                 screen.asked()?
             }
             (Place::Lines(lines), Some(view)) => {
-                lines.show(view)?;
+                match lines.show(view) {
+                    // Nobody reads it any more: what comes of it is told all the same.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.place = Place::Nowhere,
+                    shown => shown?,
+                }
                 Vec::new()
             }
             _ => Vec::new(),
@@ -115,7 +118,8 @@ fn view(running: &Running, now: Duration, has_people: bool) -> View {
             standing: match watch.pair(place) {
                 Pair::InStep => Standing::InStep,
                 Pair::OnContact => Standing::Busy,
-                Pair::Off => Standing::Out,
+                Pair::Off => Standing::Off,
+                Pair::Apart if watch.is_apart_for_long(place, now_ms()) => Standing::Out,
                 Pair::Apart => Standing::Waiting,
             },
             decision: decided.last.get(&one.agent).map(|last| last.words(name)).unwrap_or_default(),
@@ -134,7 +138,7 @@ fn view(running: &Running, now: Duration, has_people: bool) -> View {
             commands: decided.commands,
             echoes: decided.echoes,
             corrections: decided.corrections,
-            apart: watch.apart().count() as u64,
+            diverged: decided.diverged(),
             dead_letters: decided.dead_letters,
             sync_ms: sync,
             calls: (salesforce, cxone),

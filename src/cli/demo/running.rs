@@ -44,7 +44,7 @@ const FAULTS_AFTER: Duration = Duration::from_secs(2);
 const CALLS_A_MINUTE: f64 = 1_200.0;
 const BURST: u32 = 20;
 /// So much is remembered of what happened.
-const NEWS_MAX: usize = 5;
+const NEWS_MAX: usize = 50;
 /// Processes that end by themselves are started again so often.
 const UNASKED_MAX: u32 = 10;
 
@@ -177,7 +177,6 @@ impl Running {
         if self.news.len() == NEWS_MAX {
             self.news.pop_front();
         }
-        self.live.news(&what);
         self.news.push_back(what);
     }
 

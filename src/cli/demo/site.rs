@@ -170,7 +170,7 @@ impl Site {
         let tenant = cxone::Credentials::default();
         let (salesforce, cxone) = (plan.platforms.salesforce.api, plan.platforms.cxone.api);
         let Rate { calls_per_minute, burst } = plan.allowed;
-        let (bridge, key) = (plan.ports.bridge, self.folder.file(KEY_FILE).display().to_string());
+        let bridge = plan.ports.bridge;
         let connections_max = (plan.platforms.people.len() * 2).clamp(500, u16::MAX.into());
         format!(
             r#"# Two simulated platforms on this machine: their secrets open nothing else.
@@ -201,7 +201,7 @@ read_timeout_s = 10
 [salesforce.{ACCOUNT}.bridge]
 issuer = "{ISSUER}"
 audience = "{AUDIENCE}"
-keys = {{ {KEY_ID} = "{key}" }}
+keys = {{ {KEY_ID} = "{KEY_FILE}" }}
 
 [bridge]
 listen = "{bridge}"

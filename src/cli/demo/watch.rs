@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lockstep::domain::{Platform, SalesforceStatus, TimeMs, UserId};
+use lockstep::domain::{DurationMs, Platform, SalesforceStatus, TimeMs, UserId};
 use lockstep::simulators::cxone::{self, By, Shown};
 use lockstep::simulators::salesforce::{self, Reason};
 
@@ -11,6 +11,8 @@ use super::platforms::Person;
 
 /// So many times are kept one by one; of more, each second one.
 const SAMPLES_MAX: usize = 200_000;
+/// Who shows different things for so long is looked at.
+const LONG: DurationMs = DurationMs::from_seconds(10);
 
 /// What one platform has to show of somebody, since something happened on the other.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Seen {
     pending: Option<Pending>,
     /// What he himself chose last, wherever; none before, and none while he is logged out.
     chosen: Option<usize>,
+    /// Since when both show different things.
+    apart_since: Option<TimeMs>,
 }
 
 /// How long it took, in ms.
@@ -95,7 +99,7 @@ impl Watch {
     /// Nobody is logged in.
     pub(super) fn new(people: &[Person], statuses: Statuses) -> Watch {
         let seen =
-            Seen { salesforce: SalesforceStatus::Offline, cxone: Shown::LOGGED_OUT, pending: None, chosen: None };
+            Seen { salesforce: SalesforceStatus::Offline, cxone: Shown::LOGGED_OUT, pending: None, chosen: None, apart_since: None };
         Watch {
             statuses,
             by_user: people.iter().enumerate().map(|(place, person)| (person.user, place)).collect(),
@@ -122,6 +126,12 @@ impl Watch {
     /// Who shows different things.
     pub(super) fn apart(&self) -> impl Iterator<Item = usize> {
         (0..self.seen.len()).filter(|person| self.pair(*person) == Pair::Apart)
+    }
+
+    /// Whether he shows different things for longer than it should take.
+    pub(super) fn is_apart_for_long(&self, person: usize, now: TimeMs) -> bool {
+        let since = self.seen.get(person).and_then(|seen| seen.apart_since);
+        since.is_some_and(|since| now.since(since) >= LONG)
     }
 
     /// How many show the same on both, or are in a contact and shown so.
@@ -203,7 +213,9 @@ impl Watch {
 
     /// Whether what has to be shown is.
     fn settle(&mut self, place: usize, now: TimeMs) {
+        let is_apart = self.pair(place) == Pair::Apart;
         let Some(seen) = self.seen.get_mut(place) else { return };
+        seen.apart_since = is_apart.then(|| seen.apart_since.unwrap_or(now));
         let Some(pending) = seen.pending else { return };
         if (seen.salesforce, seen.cxone) != (pending.salesforce, pending.cxone) {
             return;

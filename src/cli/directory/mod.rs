@@ -74,9 +74,9 @@ Example:
     Unlink(people::One),
     /// Forget somebody: his state, his link, and who he is
     #[command(after_help = "\
-He may be linked, or not. His entries and his state are removed now. Events, decisions and dead letters about him have his id
-and no name; they go when their retention is over. Remove him on the platforms first: `directory
-refresh` would find him again.
+He may be linked, or not. His entries and his state are removed now. Events, decisions and dead
+letters about him have his id and no name; they go when their retention is over. Remove him on the
+platforms first: `directory refresh` would find him again.
 
 Example:
   lockstep directory forget ada@example.com --reason 'ticket 4711'")]

@@ -69,7 +69,11 @@ fn wanted<'c>(account: &str, config: &'c Config) -> anyhow::Result<(AccountName,
     let found = config.salesforce.iter().find(|(name, _)| name.as_str() == account);
     let (name, configured) = found.with_context(|| {
         let known: Vec<&str> = config.salesforce.keys().map(AccountName::as_str).collect();
-        format!("the configuration has no [salesforce.{account}]; it has: {}", known.join(", "))
+        let known = match known.as_slice() {
+            [] => "it has no org: `lockstep config init` shows how one looks".to_owned(),
+            known => format!("it has: {}", known.join(", ")),
+        };
+        format!("the configuration has no [salesforce.{account}]; {known}")
     })?;
     Ok((*name, configured))
 }

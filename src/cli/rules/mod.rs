@@ -22,7 +22,7 @@ Errors make the exit code 1; warnings do not.
 
 Examples:
   lockstep rules check examples/rules.toml --directory examples/directory.toml
-  lockstep rules check rules.toml                 the file alone, every name taken as known
+  lockstep rules check rules.toml                 # the file alone, every name taken as known
   lockstep rules check rules.toml --json | jq .mistakes")]
     Check(Check),
     /// Save rules as a revision, checked whole against the directory in the log
@@ -46,8 +46,16 @@ Example:
   lockstep rules rollback --reason 'agents are set to Busy'")]
     Rollback(saved::RollBack),
     /// List the revisions that were saved, and every activation
+    #[command(after_help = "\
+Examples:
+  lockstep rules list
+  lockstep rules list --json")]
     List(saved::List),
     /// Show what a revision says, a fact a line
+    #[command(after_help = "\
+Examples:
+  lockstep rules show           # what is in force
+  lockstep rules show 3f2a")]
     Show(saved::Show),
     /// Show what only one of two revisions says
     #[command(after_help = "\

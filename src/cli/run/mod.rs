@@ -45,8 +45,8 @@ SIGTERM and Ctrl-C end it cleanly: what is open is committed first. A second one
 
 Examples:
   lockstep run --config lockstep.toml
-  lockstep run --roles source,sink            # several of these: one has each account, others stand by
-  lockstep run --roles bridge                 # several of these, too: a browser connects to any of them
+  lockstep run --roles source,sink            # several: one has each account, others stand by
+  lockstep run --roles bridge                 # several: a browser connects to any of them
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   curl -s http://127.0.0.1:9464/status        # what it has, and how it stands")]
@@ -145,8 +145,12 @@ impl Run {
 }
 
 fn log(command: &Run) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&command.log).with_context(|| {
-        format!("--log {:?} is no filter: write a level such as info, or PART=LEVEL,...", command.log)
+    let filter = EnvFilter::try_new(&command.log).map_err(|error| {
+        // It says of itself what led to it.
+        anyhow::anyhow!(
+            "--log {:?} is no filter: write a level such as info, or PART=LEVEL,...: {error}",
+            command.log
+        )
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let is_terminal = anstream::stderr().is_terminal();

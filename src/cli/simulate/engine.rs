@@ -18,7 +18,7 @@ pub(in crate::cli) struct Engine {
     #[arg(long)]
     seed: Option<u64>,
     /// Run so many seeds
-    #[arg(long, default_value_t = 10_000, conflicts_with = "seed")]
+    #[arg(long, default_value_t = 10_000, conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     seeds: u64,
     /// Print what happened, a line for each event
     #[arg(long, requires = "seed")]

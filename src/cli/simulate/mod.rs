@@ -14,11 +14,12 @@ use super::output::Outcome;
 pub(super) enum Simulate {
     /// Run the engine against platforms that behave badly, in virtual time, and judge the end
     #[command(after_help = "\
-Each seed is a history of its own: ten minutes in which an agent changes both platforms at nasty moments, then an
-hour of rest. Each has some of many faults: outages, refusals, lost and late calls, budgets, bursts, offered contacts,
-other rules, teams and links in mid-history. It is judged by what the platforms show and by the log: no loop, in step,
-no more corrections than allowed, commands in order, the same again when the log is replayed. A last choice that is
-not shown in the end, and one who was made available who had not chosen it, are counted: some cannot be known.
+Each seed is a history of its own: ten minutes in which an agent changes both platforms at nasty
+moments, then an hour of rest. Each has some of many faults: outages, refusals, lost and late calls,
+budgets, bursts, offered contacts, other rules, teams and links in mid-history. It is judged by what
+the platforms show and by the log: no loop, in step, no more corrections than allowed, commands in
+order, the same again when the log is replayed. A last choice that is not shown in the end, and one
+who was made available who had not chosen it, are counted: some cannot be known.
 
 Examples:
   lockstep simulate engine --seeds 10000

@@ -60,10 +60,16 @@ fn each_field_wrong_in_turn() {
         (
             "origins = [\"https://x.lightning.force.com\", \"https://*.vf.force.com\"]",
             "",
+            "`origins` is missing",
+            "lightning.force.com",
+        ),
+        ("\"https://*.vf.force.com\"", "\"https://*\"", "is no origin", "https://*.HOST"),
+        (
+            "origins = [\"https://x.lightning.force.com\", \"https://*.vf.force.com\"]",
+            "origins = []",
             "no page may connect",
             "",
         ),
-        ("\"https://*.vf.force.com\"", "\"https://*\"", "is no origin", "https://*.HOST"),
         ("[bridge]", "[bridge]\nconnections_max = 0", "`connections_max` is out of range", "20000"),
         ("[bridge]", "[bridge]\nconnections_per_user_max = 101", "out of range", "from 1 to 100"),
         ("[bridge]", "[bridge]\nport = 1", "unknown key \"port\"", ""),

@@ -169,7 +169,7 @@ fn each_key_of_the_cluster_wrong_in_turn() {
             "may read",
         ),
         ("tls_ca_file = \"folder\"", 2, "what `tls_ca_file` names is not a file", "may read"),
-        ("tls_ca_file = \"a\\u0000b\"", 2, "cannot read the file that `tls_ca_file` names", "may read"),
+        ("tls_ca_file = \"a\\u0000b\"", 2, "`tls_ca_file` has a character that nobody sees", "by hand"),
         ("tls_certificate_file = \"own.pem\"", 2, "`tls_key_file` is missing", "tls_key_file ="),
         ("tls_key_file = \"own.key\"", 2, "`tls_certificate_file` is missing", "tls_certificate_file ="),
         ("tls_key_password = { secret_env = \"A\" }", 2, "`tls_key_file` is missing", "tls_key_file ="),

@@ -7,31 +7,34 @@ use super::text;
 use super::view::View;
 use super::words;
 
-/// Writes the totals every now and then, and each of the news once, to stdout.
+/// Writes the totals every now and then, and each of the news once.
 pub(in crate::cli::demo) struct Lines {
     every: Duration,
     /// When the totals are due, on the clock of the views.
     due: Duration,
     /// The news of the view before.
     told: Vec<String>,
+    /// Stdout is for something else.
+    to_stderr: bool,
 }
 
 impl Lines {
     /// The totals come so often, by the time of the views; at once for the first.
-    pub(in crate::cli::demo) fn new(every: Duration) -> Lines {
-        Lines { every, due: Duration::ZERO, told: Vec::new() }
+    pub(in crate::cli::demo) fn new(every: Duration, to_stderr: bool) -> Lines {
+        Lines { every, due: Duration::ZERO, told: Vec::new(), to_stderr }
     }
 
     /// Writes what is new and what is due, and flushes.
     ///
     /// # Errors
-    /// Stdout cannot be written to; its kind is `BrokenPipe` if the reader has seen enough.
+    /// It cannot be written; the kind is `BrokenPipe` if the reader has seen enough.
     pub(in crate::cli::demo) fn show(&mut self, view: &View) -> io::Result<()> {
         let text = self.text(view);
         if text.is_empty() {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
+        let mut out: Box<dyn Write> =
+            if self.to_stderr { Box::new(io::stderr().lock()) } else { Box::new(io::stdout().lock()) };
         out.write_all(text.as_bytes())?;
         out.flush()
     }
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_totals_come_when_they_are_due_and_the_news_at_once() {
-        let mut lines = Lines::new(Duration::from_secs(5));
+        let mut lines = Lines::new(Duration::from_secs(5), false);
         let mut view = View {
             totals: Totals { agents: 1_000, in_step: 998, sync_ms: Some((120, 800)), ..Totals::default() },
             faults: vec![

@@ -41,8 +41,10 @@ pub(in crate::cli::demo) enum Standing {
     Waiting,
     /// A contact holds them apart, and that is right.
     Busy,
-    /// They do not, and nothing is on its way.
+    /// They have not for longer than it should take.
     Out,
+    /// He is logged out somewhere: nobody logs him in but himself.
+    Off,
 }
 
 impl Standing {

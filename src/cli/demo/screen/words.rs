@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::view::{Fault, Standing, Totals};
-use crate::cli::output::{GREEN, RED, YELLOW};
+use crate::cli::output::{DIM, GREEN, RED, YELLOW};
 
 /// `1:02:03`.
 pub(super) fn clock(elapsed: Duration) -> String {
@@ -66,6 +66,7 @@ pub(super) fn standing(standing: Standing) -> (&'static str, Style) {
         Standing::Waiting => ("waiting", YELLOW),
         Standing::Busy => ("busy", Style::new()),
         Standing::Out => ("NO", RED),
+        Standing::Off => ("off", DIM),
     }
 }
 

@@ -1,0 +1,239 @@
+//! What commands refuse because of what is there already: other processes, other deployments, rules and people. What
+//! needs nothing to be there is in `tests/cmd/errors`.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails loudly")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A data directory in which somebody has begun, gone with the test.
+struct Ground {
+    folder: PathBuf,
+    data: PathBuf,
+}
+
+/// What a command said.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    text: String,
+}
+
+/// A process that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Ground {
+    fn new(test: &str) -> Ground {
+        let folder = std::env::temp_dir().join(format!("lockstep-refusals-{test}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let ground = Ground { data: folder.join("data"), folder };
+        let said = ground.says(&["directory", "import", "examples/directory.toml", "--reason", "test"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        ground
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// What a command says that is about the directory.
+    fn says(&self, words: &[&str]) -> Said {
+        said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).arg("--data").arg(&self.data))
+    }
+
+    /// The command fails so, and says this.
+    fn refuses(&self, words: &[&str], code: i32, parts: &[&str]) {
+        let said = self.says(words);
+        assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
+        for part in parts {
+            assert!(said.text.contains(part), "{words:?}, {part:?}: {said:?}");
+        }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn said(command: &mut Command) -> Said {
+    let done = command.output().unwrap();
+    let text = [done.stdout, done.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    Said { code: done.status.code(), text }
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn who_and_what_there_is_not() {
+    let ground = Ground::new("absent");
+    // (the command, parts of what it says)
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["directory", "show", "nobody@example.com"], &["nobody has \"nobody@example.com\""]),
+        (
+            &["directory", "link", "nobody@example.com", "emea/1", "--reason", "test"],
+            &["there is no user of Salesforce", "`lockstep directory show` finds people"],
+        ),
+        (
+            &["directory", "unlink", "nobody@example.com", "--reason", "test"],
+            &["there is no person", "`lockstep directory show` finds people"],
+        ),
+        (
+            &["directory", "forget", "nobody@example.com", "--reason", "test"],
+            &["there is no person", "`lockstep directory show` finds people"],
+        ),
+        (&["directory", "refresh", "--reason", "test"], &["has no [salesforce.NAME] and no [cxone.NAME]"]),
+        (
+            &["directory", "import", "examples/rules.toml", "--reason", "test"],
+            &["examples/rules.toml:4:3: error: unknown key \"rule\"", "not imported: 1 error"],
+        ),
+        (&["rules", "show"], &["no revision is in force yet: lockstep rules activate"]),
+        (&["rules", "show", "3f2a"], &["there is no revision 3f2a: `lockstep rules list` shows"]),
+        (
+            &["rules", "activate", "3f2a", "--reason", "test"],
+            &["there is no revision 3f2a: `lockstep rules list` shows"],
+        ),
+        (&["rules", "diff", "3f2a", "91c0"], &["there is no revision 3f2a: `lockstep rules list` shows"]),
+        (&["rules", "rollback", "--reason", "test"], &["nothing to go back to"]),
+    ];
+    for (words, parts) in cases {
+        ground.refuses(words, 1, parts);
+    }
+}
+
+#[test]
+fn rules_that_are_wrong_are_not_saved() {
+    let ground = Ground::new("rules");
+    ground.refuses(
+        &["rules", "apply", "examples/mistakes/chase.toml", "--reason", "test"],
+        1,
+        &["these rows chase each other", "    mend: ", "examples/mistakes/chase.toml: not saved: 1 error"],
+    );
+    for (option, what) in [("--reason", "--reason is empty"), ("--actor", "--actor is empty")] {
+        let mut words = vec!["rules", "apply", "examples/rules.toml", option, " "];
+        if option != "--reason" {
+            words.extend(["--reason", "test"]);
+        }
+        ground.refuses(&words, 1, &[what]);
+    }
+    let said = ground.says(&["rules", "list"]);
+    assert!(said.code == Some(0) && said.text.contains("no rules were saved yet"), "{said:?}");
+}
+
+#[test]
+fn a_directory_of_another_deployment() {
+    let ground = Ground::new("deployment");
+    let other = ground.file("other.toml", "[bus]\nprefix = \"other\"\n[ops]\nlisten = \"127.0.0.1:0\"\n");
+    let commands: &[&[&str]] = &[
+        &["run"],
+        &["topics", "check"],
+        &["topics", "create"],
+        &["topics", "describe"],
+        &["rules", "list"],
+        &["rules", "show"],
+        &["rules", "apply", "examples/rules.toml", "--reason", "test"],
+        &["directory", "show"],
+        &["directory", "unlinked"],
+        &["directory", "import", "examples/directory.toml", "--reason", "test"],
+    ];
+    for command in commands {
+        let words = [*command, &["--config", shown(&other)]].concat();
+        ground.refuses(&words, 1, &["has presence, and nothing of `other`: write `prefix` in [bus]"]);
+    }
+}
+
+#[test]
+fn a_directory_that_is_none_of_lockstep() {
+    let ground = Ground::new("foreign");
+    ground.file("letter.txt", "Dear Ada");
+    for words in [&["rules", "list"][..], &["topics", "create"], &["directory", "show"], &["run"]] {
+        let quiet = ground.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        let said = said(command.args(words).arg("--config").arg(quiet).arg("--data").arg(&ground.folder));
+        assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
+        assert!(said.text.contains("it is no data directory of Lockstep's, and holds "), "{said:?}");
+        assert!(said.text.contains("name one that is absent or empty"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_copy_onto_what_is_there() {
+    let ground = Ground::new("copy");
+    let other = Ground::new("copy-target");
+    let copy = |from: &Path, to: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        said(command.args(["copy", "--from", shown(from), "--to", shown(to)]))
+    };
+    for (to, what) in [
+        (ground.data.clone(), "--from and --to are both "),
+        (ground.folder.join("data/../data"), "--from and --to are both "),
+        (other.data.clone(), "there is something in it already: name a directory that is absent or empty"),
+    ] {
+        let said = copy(&ground.data, &to);
+        assert!(said.code == Some(1) && said.text.contains(what), "{said:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let ground = Ground::new("port");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let config = ground.file("taken.toml", &format!("[ops]\nlisten = \"{taken}\"\n"));
+    let what = format!("{taken} cannot be listened on: another process may; change `listen` of [ops]");
+    ground.refuses(&["run", "--config", shown(&config)], 1, &[&what]);
+    for (platform, option, other) in [
+        ("cxone", "--listen", "--control"),
+        ("cxone", "--control", "--listen"),
+        ("salesforce", "--listen", "--control"),
+        ("salesforce", "--control", "--listen"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        let said = said(command.args(["simulate", platform, option, &taken, other, "127.0.0.1:0"]));
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.text.contains(&taken) && said.text.contains("name others with --listen"), "{said:?}");
+    }
+}
+
+/// Who has the identity already is named, and the exit code is one of its own.
+#[test]
+fn a_directory_that_somebody_runs() {
+    let ground = Ground::new("owned");
+    let config = ground.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        .args(["run", "--roles", "processor", "--config", shown(&config), "--data", shown(&ground.data)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let running = Running(child);
+    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("the bus is there")), "it has ended");
+    let owner = format!("is owned by process {}, `lockstep run`: end that one first", running.0.id());
+    ground.refuses(&["run", "--config", shown(&config)], 3, &[&owner]);
+    let to = ground.folder.join("copied");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let said = said(command.args(["copy", "--from", shown(&ground.data), "--to", shown(&to)]));
+    assert!(said.code == Some(3) && said.text.contains(&owner), "{said:?}");
+    // Who only looks something up is let in by the owner.
+    let said = ground.says(&["rules", "list"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
