@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use lockstep::bus::{AnyBus, Bus, From, Offset, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until};
+use lockstep::bus::{
+    AnyBus, Bus, From, Offset, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until,
+};
 use lockstep::codec::{Codec, DecidedAs, Decision};
 use lockstep::domain::{AgentId, Platform, Status};
 use lockstep::engine::{Reason, Verdict, WakeCause};
@@ -19,7 +21,7 @@ const WAIT: Duration = Duration::from_millis(100);
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// What was decided so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Decided {
     pub(super) decisions: u64,
     pub(super) commands: u64,
@@ -50,7 +52,12 @@ impl Decided {
     /// Whatever makes the engine try again ends it, and that the platform shows its target by itself.
     fn give_up(&mut self, agent: AgentId, decision: &Decision<'_>) {
         let by_platform = [
-            (Platform::Salesforce, decision.salesforce_given_up, decision.to_salesforce, decision.salesforce_shown.is_some()),
+            (
+                Platform::Salesforce,
+                decision.salesforce_given_up,
+                decision.to_salesforce,
+                decision.salesforce_shown.is_some(),
+            ),
             (Platform::Cxone, decision.cxone_given_up, decision.to_cxone, decision.cxone_shown.is_some()),
         ];
         let is_there = matches!(decision.reason, DecidedAs::Engine(Reason::Echo | Reason::InStep));
@@ -110,8 +117,9 @@ impl Decisions {
         Ok(Decisions { decided, is_over, thread: Some(thread) })
     }
 
-    pub(super) fn so_far(&self) -> Decided {
-        self.decided.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Looks at what was decided so far.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&Decided) -> T) -> T {
+        look(&self.decided.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -142,8 +150,7 @@ fn follow(
     let from = |topic: &TopicName, partition| {
         read.get(&(topic.clone(), partition)).map_or(From::Beginning, |next| From::Offset(*next))
     };
-    let starts: Vec<_> =
-        all.into_iter().map(|one| (one.clone(), from(&one.topic, one.partition))).collect();
+    let starts: Vec<_> = all.into_iter().map(|one| (one.clone(), from(&one.topic, one.partition))).collect();
     let bus = bus()?;
     let mut reader = bus.reader(&starts, Until::Stopped)?;
     while !ends.load(Ordering::Relaxed) {

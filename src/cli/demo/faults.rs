@@ -191,7 +191,8 @@ impl Schedule {
                 continue;
             }
             all.push(Turn::Begins(kind));
-            if let Some((least, most)) = kind.fault().map(|fault| fault.seconds).filter(|(_, most)| *most > 0) {
+            if let Some((least, most)) = kind.fault().map(|fault| fault.seconds).filter(|(_, most)| *most > 0)
+            {
                 let ms = self.random.between(i64::from(least) * 1_000, i64::from(most) * 1_000);
                 self.lasting.push((kind, at + Duration::from_millis(ms.unsigned_abs())));
             }
@@ -226,7 +227,8 @@ mod tests {
 
     fn minute(level: Level, seed: u64, has_broker: bool) -> Vec<Turn> {
         let mut schedule = Schedule::new(level, seed, has_broker, Duration::from_secs(4));
-        let mut all: Vec<Turn> = (0..20_000).step_by(50).flat_map(|ms| schedule.go_on(Duration::from_millis(ms))).collect();
+        let mut all: Vec<Turn> =
+            (0..20_000).step_by(50).flat_map(|ms| schedule.go_on(Duration::from_millis(ms))).collect();
         all.extend(schedule.rest());
         all
     }
@@ -235,15 +237,21 @@ mod tests {
     fn all_of_hell_is_there_within_twenty_seconds_and_ends() {
         for seed in 0..50 {
             let all = minute(Level::Hell, seed, true);
-            let begun: BTreeSet<Kind> =
-                all.iter().filter_map(|turn| if let Turn::Begins(kind) = turn { Some(*kind) } else { None }).collect();
+            let begun: BTreeSet<Kind> = all
+                .iter()
+                .filter_map(|turn| if let Turn::Begins(kind) = turn { Some(*kind) } else { None })
+                .collect();
             assert!(begun.len() >= ALL.len() - 2, "seed {seed}: {begun:?}");
             let mut lasting = BTreeSet::new();
             for turn in &all {
                 match turn {
-                    Turn::Begins(kind) if kind.lasts() => assert!(lasting.insert(*kind), "seed {seed}: {kind:?} twice"),
+                    Turn::Begins(kind) if kind.lasts() => {
+                        assert!(lasting.insert(*kind), "seed {seed}: {kind:?} twice")
+                    }
                     Turn::Begins(_) => {}
-                    Turn::Ends(kind) => assert!(lasting.remove(kind), "seed {seed}: {kind:?} ends and has not begun"),
+                    Turn::Ends(kind) => {
+                        assert!(lasting.remove(kind), "seed {seed}: {kind:?} ends and has not begun")
+                    }
                 }
             }
             assert!(lasting.is_empty(), "seed {seed}: {lasting:?} does not end");

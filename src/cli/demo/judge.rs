@@ -7,7 +7,9 @@ use anyhow::Context;
 use reqwest::Method;
 use serde_json::Value;
 
-use lockstep::bus::{AnyBus, Bus, From, Offset, Partition, Reader, Record, Records, Topic, TopicsPlan, Until};
+use lockstep::bus::{
+    AnyBus, Bus, From, Offset, Partition, Reader, Record, Records, Topic, TopicsPlan, Until,
+};
 use lockstep::codec::{Codec, DecidedAs, Decision, Event, State, What};
 use lockstep::domain::{AgentId, Platform, Status, TimeMs};
 use lockstep::engine::{Reason, Standing};
@@ -28,16 +30,21 @@ pub(super) fn apart(platforms: &Platforms) -> anyhow::Result<Vec<(u32, String, S
     let users = platforms.control(Platform::Salesforce, Method::GET, "/users", None)?;
     let agents = platforms.control(Platform::Cxone, Method::GET, "/agents", None)?;
     let salesforce: HashMap<&str, &str> = entries(&users)
-        .filter_map(|user| Some((user["id"].as_str()?.get(..15)?, user["developerName"].as_str().unwrap_or("Offline"))))
+        .filter_map(|user| {
+            Some((user["id"].as_str()?.get(..15)?, user["developerName"].as_str().unwrap_or("Offline")))
+        })
         .collect();
     let cxone: HashMap<u64, &Value> =
         entries(&agents).filter_map(|agent| Some((agent["agentId"].as_u64()?, agent))).collect();
     let mut all = Vec::new();
     for person in &platforms.people {
         let user = person.user.to_string();
-        let shown = salesforce.get(user.as_str()).context("a user of the simulated org is not there any more")?;
-        let agent = cxone.get(&u64::from(person.number)).context("an agent of the simulated tenant is gone")?;
-        let (state, code) = (agent["agentStateId"].as_u64(), agent["outStateId"].as_i64().filter(|code| *code != 0));
+        let shown =
+            salesforce.get(user.as_str()).context("a user of the simulated org is not there any more")?;
+        let agent =
+            cxone.get(&u64::from(person.number)).context("an agent of the simulated tenant is gone")?;
+        let (state, code) =
+            (agent["agentStateId"].as_u64(), agent["outStateId"].as_i64().filter(|code| *code != 0));
         let fits = CHOICES.iter().any(|choice| {
             let wanted = (Some(u64::from(choice.cxone.state)), choice.cxone.out_state.map(i64::from));
             choice.salesforce == *shown && wanted == (state, code)
@@ -89,7 +96,12 @@ impl Commanded {
         // Whatever comes from outside forgets how often it was tried.
         let is_ours = matches!(
             reason,
-            Reason::Echo | Reason::Outcome(_) | Reason::DuplicateOutcome | Reason::Due(_) | Reason::StaleWakeUp | Reason::EarlyWakeUp
+            Reason::Echo
+                | Reason::Outcome(_)
+                | Reason::DuplicateOutcome
+                | Reason::Due(_)
+                | Reason::StaleWakeUp
+                | Reason::EarlyWakeUp
         );
         if !is_ours || decision.retargeted {
             self.corrections = Default::default();
@@ -98,7 +110,10 @@ impl Commanded {
             self.recent.clear();
         }
         for (place, commanded) in [decision.to_salesforce, decision.to_cxone].into_iter().enumerate() {
-            let (Some(commanded), Some((status, count))) = (commanded, self.corrections.get_mut(place)) else { continue };
+            let (Some(commanded), Some((status, count))) = (commanded, self.corrections.get_mut(place))
+            else {
+                continue;
+            };
             *count = match (commanded.correction, *status == Some(commanded.status)) {
                 (true, true) => *count + 1,
                 (true, false) => 1,
@@ -162,7 +177,8 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
 fn diverged(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::Result<u64> {
     let mut last: HashMap<Vec<u8>, Option<bool>> = HashMap::new();
     let name = plan.name(Topic::State);
-    let starts: Vec<_> = (0..plan.partitions).map(|number| (name.partition(number), From::Beginning)).collect();
+    let starts: Vec<_> =
+        (0..plan.partitions).map(|number| (name.partition(number), From::Beginning)).collect();
     let mut reader = bus.reader(&starts, Until::End)?;
     loop {
         let records = reader.read(WAIT)?;

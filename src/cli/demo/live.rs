@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use lockstep::domain::{CxoneStatus, SalesforceStatus, Status, TimeMs};
+use lockstep::domain::{CxoneStatus, SalesforceStatus, Status};
 use lockstep::simulators::cxone::Shown;
 
 use super::choices::{self, CHOICES, Pair};
+use super::decisions::Decided;
 use super::running::Running;
 use super::screen::{Asked, Fault, Lines, Person, Screen, Standing, Totals, View};
 use super::watch::Times;
@@ -65,11 +66,7 @@ impl Live {
     }
 
     /// What is to be shown now, if something is.
-    pub(super) fn now_ms() -> TimeMs {
-    lockstep::connectors::http::now()
-}
-
-fn view(running: &Running, now: Duration) -> Option<View> {
+    pub(super) fn view(running: &Running, now: Duration) -> Option<View> {
         running.live.is_due().then(|| view(running, now, matches!(running.live.place, Place::Screen(_))))
     }
 
@@ -101,7 +98,10 @@ fn view(running: &Running, now: Duration) -> Option<View> {
 }
 
 fn view(running: &Running, now: Duration, has_people: bool) -> View {
-    let decided = running.decisions.so_far();
+    running.decisions.with(|decided| view_of(running, now, has_people, decided))
+}
+
+fn view_of(running: &Running, now: Duration, has_people: bool, decided: &Decided) -> View {
     let watch = &running.watch;
     let name = |status: Status| match status {
         Status::Salesforce(status) => watch.statuses().name(status),
@@ -119,7 +119,9 @@ fn view(running: &Running, now: Duration, has_people: bool) -> View {
                 Pair::InStep => Standing::InStep,
                 Pair::OnContact => Standing::Busy,
                 Pair::Off => Standing::Off,
-                Pair::Apart if watch.is_apart_for_long(place, now_ms()) => Standing::Out,
+                Pair::Apart if watch.is_apart_for_long(place, lockstep::connectors::http::now()) => {
+                    Standing::Out
+                }
                 Pair::Apart => Standing::Waiting,
             },
             decision: decided.last.get(&one.agent).map(|last| last.words(name)).unwrap_or_default(),
@@ -145,7 +147,9 @@ fn view(running: &Running, now: Duration, has_people: bool) -> View {
         },
         faults: running
             .offered()
-            .filter_map(|fault| Some(Fault { key: fault.key?, name: fault.name, is_on: running.trouble.is_on(fault.kind) }))
+            .filter_map(|fault| {
+                Some(Fault { key: fault.key?, name: fault.name, is_on: running.trouble.is_on(fault.kind) })
+            })
             .collect(),
         news: running.news.iter().cloned().collect(),
     }

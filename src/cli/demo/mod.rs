@@ -109,7 +109,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600.0,
         _ => return Err("write a number with ms, s, m or h, such as 30s".to_owned()),
     };
-    let number: f64 = number.parse().map_err(|_| "write a number with ms, s, m or h, such as 30s".to_owned())?;
+    let number: f64 =
+        number.parse().map_err(|_| "write a number with ms, s, m or h, such as 30s".to_owned())?;
     Duration::try_from_secs_f64(number * seconds)
         .ok()
         .filter(|all| *all <= Duration::from_secs(7 * 86_400))
@@ -118,7 +119,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
-    if number > 0.0 && number <= 2_000.0 { Ok(number) } else { Err("it is above 0, and 2000 at most".to_owned()) }
+    if number > 0.0 && number <= 2_000.0 {
+        Ok(number)
+    } else {
+        Err("it is above 0, and 2000 at most".to_owned())
+    }
 }
 
 impl Demo {
@@ -158,7 +163,9 @@ fn brokers(servers: &str, prefix: &str) -> anyhow::Result<usize> {
     let properties = Kafka::connection(servers, prefix).common();
     let admin: AdminClient<DefaultClientContext> = properties.create().context("a client of Kafka")?;
     let about = || {
-        format!("no Kafka answers at {servers}: start one (`scripts/kafka start` prints its address), or name yours with --servers")
+        format!(
+            "no Kafka answers at {servers}: start one (`scripts/kafka start` prints its address), or name yours with --servers"
+        )
     };
     let known = admin.inner().fetch_metadata(None, ANSWER_WITHIN).with_context(about)?;
     Ok(known.brokers().len())

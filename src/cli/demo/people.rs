@@ -83,7 +83,9 @@ impl People {
     /// What is done by now, and by whom.
     pub(super) fn go_on(&mut self, now: Duration) -> Vec<(usize, Doing)> {
         let mut all = Vec::new();
-        while let Some(Reverse((at, person, turn))) = self.turns.peek().copied().filter(|next| next.0.0 <= now) {
+        while let Some(Reverse((at, person, turn))) =
+            self.turns.peek().copied().filter(|next| next.0.0 <= now)
+        {
             self.turns.pop();
             let mut random = self.random(person, turn);
             let (doing, wait) = self.act(person, &mut random);
@@ -101,7 +103,9 @@ impl People {
         let (next, doing) = match (*being, random.between(1, 100)) {
             (Being::Away, _) => (Being::AtWork, Doing::Comes),
             (Being::InContact, _) => (Being::AtWork, Doing::ContactEnds),
-            (Being::AtWork, 1..=5) if is_nasty => (Being::AtWork, Doing::Both(choice(random), choice(random))),
+            (Being::AtWork, 1..=5) if is_nasty => {
+                (Being::AtWork, Doing::Both(choice(random), choice(random)))
+            }
             (Being::AtWork, 6..=8) if is_nasty => (Being::AtWork, Doing::Reloads),
             (Being::AtWork, 1..=46) => (Being::AtWork, Doing::Salesforce(choice(random))),
             (Being::AtWork, 47..=90) => (Being::AtWork, Doing::Cxone(choice(random))),
@@ -144,8 +148,10 @@ mod tests {
     fn day(seed: u64, step_ms: u64) -> Vec<(usize, Doing)> {
         let login_within = Duration::from_secs(3);
         let mut people = People::new(How { people: 50, seed, login_within, rate: 10.0, is_nasty: true });
-        let mut all: Vec<_> =
-            (0..60_000).step_by(step_ms as usize).flat_map(|ms| people.go_on(Duration::from_millis(ms))).collect();
+        let mut all: Vec<_> = (0..60_000)
+            .step_by(step_ms as usize)
+            .flat_map(|ms| people.go_on(Duration::from_millis(ms)))
+            .collect();
         all.extend(people.rest());
         all
     }

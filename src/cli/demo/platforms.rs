@@ -9,9 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use lockstep::connectors::http::Rate;
+use lockstep::directory::agent_id;
 use lockstep::domain::{AgentId, Link, Platform, SalesforceUser, UserId};
 use lockstep::domain::{CxoneAgent, CxoneAgentId};
-use lockstep::directory::agent_id;
 use lockstep::simulators::cxone::{self, Floor};
 use lockstep::simulators::salesforce::{self, Addresses, BridgeKey, Consoles, Org, consoles};
 
@@ -67,8 +67,11 @@ impl Platforms {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
         };
-        let settings =
-            salesforce::Settings { users: agents, bridge_key: Some(bridge_key), ..salesforce::Settings::default() };
+        let settings = salesforce::Settings {
+            users: agents,
+            bridge_key: Some(bridge_key),
+            ..salesforce::Settings::default()
+        };
         let of_org = salesforce::Simulator::bind(settings, Addresses { api: any, control: any });
         let of_org = runtime.block_on(of_org).context("beginning the simulated org")?;
         let settings = cxone::Settings { agents, rate: Some(allowed), ..cxone::Settings::default() };

@@ -57,8 +57,11 @@ impl Processes {
 
     /// Starts every role: in one process, or in three.
     pub(super) fn start(&mut self, is_split: bool) -> anyhow::Result<()> {
-        let roles: &[&'static str] =
-            if is_split { &["source,sink", "processor", "bridge"] } else { &["source,processor,sink,bridge"] };
+        let roles: &[&'static str] = if is_split {
+            &["source,sink", "processor", "bridge"]
+        } else {
+            &["source,processor,sink,bridge"]
+        };
         for (name, roles) in NAMES.into_iter().zip(roles) {
             let child = self.spawn(name, roles)?;
             self.all.push(Process { name, roles, child, needed: Needed::default(), starts: 1 });
@@ -71,7 +74,8 @@ impl Processes {
     }
 
     fn spawn(&self, name: &str, roles: &str) -> anyhow::Result<Child> {
-        let log = OpenOptions::new().create(true).append(true).open(self.log(name)).context("opening a log")?;
+        let log =
+            OpenOptions::new().create(true).append(true).open(self.log(name)).context("opening a log")?;
         let mut command = self.command(name, &["run", "--roles", roles, "--name", name, "--end-with-stdin"]);
         command.args(["--log-format", "text"]);
         // It has a way to notice that this process is gone, whatever ends it; and no Ctrl-C of the terminal.
@@ -245,7 +249,11 @@ impl Operator {
     /// Runs it to its end, which has to be a refusal with exit code 1.
     pub(super) fn is_refused(mut self) -> anyhow::Result<()> {
         let done = self.command.output().context("running a command")?;
-        anyhow::ensure!(done.status.code() == Some(1), "a mistaken configuration was not refused: {}", done.status);
+        anyhow::ensure!(
+            done.status.code() == Some(1),
+            "a mistaken configuration was not refused: {}",
+            done.status
+        );
         Ok(())
     }
 }

@@ -95,7 +95,7 @@ impl Running {
         let mut quiet: Option<(Instant, u64)> = None;
         loop {
             self.go_on(self.since_opened())?;
-            let commands = self.decisions.so_far().commands;
+            let commands = self.decisions.with(|decided| decided.commands);
             let is_quiet = self.is_in_step() && !self.trouble.is_operated();
             quiet = match quiet {
                 Some((since, before)) if is_quiet && before == commands => Some((since, before)),
@@ -121,7 +121,9 @@ impl Running {
     /// Names who is not in step, and where to look; and takes away what nobody has to look at.
     fn tell(&mut self, summary: &Summary, apart: &[(u32, String, String)]) {
         for (number, salesforce, cxone) in apart.iter().take(NAMED_MAX) {
-            output::aside(&format!("not in step: agent {number} shows {salesforce} in Salesforce, {cxone} in CXone\n"));
+            output::aside(&format!(
+                "not in step: agent {number} shows {salesforce} in Salesforce, {cxone} in CXone\n"
+            ));
         }
         if apart.len() > NAMED_MAX {
             output::aside(&format!("and {} more\n", apart.len() - NAMED_MAX));

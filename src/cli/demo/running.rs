@@ -87,7 +87,8 @@ impl Running {
         let gateway = format!("http://{}", ports.bridge).parse().context("the address of the gateway")?;
         let allowed = allowed(command.changes_a_second());
         // The platform's clock and ours are not the same to the millisecond.
-        let bucket = Rate { calls_per_minute: allowed.calls_per_minute * 21 / 20, burst: allowed.burst * 6 / 5 };
+        let bucket =
+            Rate { calls_per_minute: allowed.calls_per_minute * 21 / 20, burst: allowed.burst * 6 / 5 };
         say(&format!("two simulated platforms, with {} people", command.agents));
         let platforms = Platforms::begin(command.agents, &key, vec![gateway], bucket)?;
         let signals = listen(&platforms)?;
@@ -96,7 +97,8 @@ impl Running {
         let deployment = site.deployment()?;
         let plan = deployment.topics();
         let mut processes = Processes::new(&site)?;
-        let rules = Rules { usual: site.folder.file("rules.toml"), other: site.folder.file("other-rules.toml") };
+        let rules =
+            Rules { usual: site.folder.file("rules.toml"), other: site.folder.file("other-rules.toml") };
         set_up(&processes, &rules.usual, say)?;
         say(&format!("Lockstep itself: {}", if command.split { "three processes" } else { "one process" }));
         processes.start(command.split)?;
@@ -251,8 +253,11 @@ impl Running {
             Asked::SetCxone { person, choice } => self.does(person, Doing::Cxone(choice)),
             Asked::Fault(key) => {
                 let Some(fault) = ALL.iter().find(|fault| fault.key == Some(key)) else { return Ok(()) };
-                let turn =
-                    if self.trouble.is_on(fault.kind) { Turn::Ends(fault.kind) } else { Turn::Begins(fault.kind) };
+                let turn = if self.trouble.is_on(fault.kind) {
+                    Turn::Ends(fault.kind)
+                } else {
+                    Turn::Begins(fault.kind)
+                };
                 self.turn(turn)?;
             }
         }
@@ -303,7 +308,9 @@ impl Running {
             }
         };
         let in_cxone = |choice| {
-            if let Some(wanted) = choices::of(choice).filter(|_| shown() != Shown::LOGGED_OUT && !shown().is_contact()) {
+            if let Some(wanted) =
+                choices::of(choice).filter(|_| shown() != Shown::LOGGED_OUT && !shown().is_contact())
+            {
                 floor.put(one.number, wanted);
             }
         };

@@ -45,7 +45,11 @@ impl Folder {
             None => std::env::temp_dir().join(format!("lockstep-demo-{}", std::process::id())),
         };
         let mut builder = DirBuilder::new();
-        builder.mode(0o700).recursive(true).create(&path).with_context(|| format!("making {}", path.display()))?;
+        builder
+            .mode(0o700)
+            .recursive(true)
+            .create(&path)
+            .with_context(|| format!("making {}", path.display()))?;
         let holds = fs::read_dir(&path).with_context(|| format!("looking into {}", path.display()))?;
         anyhow::ensure!(
             holds.count() == 0,
@@ -138,7 +142,8 @@ impl Site {
             site.write(&format!("{process}.toml"), &site.configuration(plan, ops))?;
         }
         // A mistake that an operator makes: it is refused, and nobody else notices.
-        let mistaken = site.configuration(plan, plan.ports.bridge).replace("poll_interval_ms = ", "poll_interval_s = ");
+        let mistaken =
+            site.configuration(plan, plan.ports.bridge).replace("poll_interval_ms = ", "poll_interval_s = ");
         site.write("mistaken.toml", &mistaken)?;
         Ok(site)
     }
@@ -155,7 +160,8 @@ impl Site {
         let bus = match plan.keeper {
             Keeper::Directory => format!("prefix = \"{}\"\npartitions = 4", self.prefix),
             Keeper::Kafka(kafka) => {
-                let servers: Vec<String> = kafka.servers.split(',').map(|one| format!("\"{}\"", one.trim())).collect();
+                let servers: Vec<String> =
+                    kafka.servers.split(',').map(|one| format!("\"{}\"", one.trim())).collect();
                 let replicas = kafka.replicas;
                 format!(
                     "bootstrap_servers = [{}]\nprefix = \"{}\"\npartitions = 4\nreplication_factor = {}\nmin_insync_replicas = {}",

@@ -97,8 +97,18 @@ impl Ran {
 impl Summary {
     /// Takes over what the log says.
     pub(super) fn with(mut self, verdict: Verdict) -> Summary {
-        let Verdict { events, commands, echoes, corrections, diverged, dead_letters, lost, waiting, loops, state_hash } =
-            verdict;
+        let Verdict {
+            events,
+            commands,
+            echoes,
+            corrections,
+            diverged,
+            dead_letters,
+            lost,
+            waiting,
+            loops,
+            state_hash,
+        } = verdict;
         (self.events, self.waiting) = (events, waiting);
         (self.commands, self.echoes, self.corrections) = (commands, echoes, corrections);
         (self.diverged, self.dead_letters, self.lost, self.loops) = (diverged, dead_letters, lost, loops);
@@ -114,10 +124,13 @@ impl Summary {
     /// For people.
     pub(super) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        let in_step = if self.converged { "both platforms show the same of all of them" } else { "NOT in step" };
+        let in_step =
+            if self.converged { "both platforms show the same of all of them" } else { "NOT in step" };
         writeln!(text, "{} agents, {} changes in {} s: {in_step}", self.agents, self.changes, self.seconds)?;
         let of = |name: &str, ms: &Option<Milliseconds>| match ms {
-            Some(Milliseconds { p50, p99, max }) => format!("  {name:<24} p50 {p50} ms, p99 {p99} ms, max {max} ms\n"),
+            Some(Milliseconds { p50, p99, max }) => {
+                format!("  {name:<24} p50 {p50} ms, p99 {p99} ms, max {max} ms\n")
+            }
             None => String::new(),
         };
         text += &of("from choice to shown", &self.sync_ms);
@@ -149,7 +162,10 @@ impl Summary {
         }
         for Ran { name, starts, memory_kib_max, open_files, .. } in &self.processes {
             let (mib, files) = (memory_kib_max / 1_024, open_files.1);
-            writeln!(text, "  process {name:<16} {mib} MiB at most, {files} open files, started {starts} times")?;
+            writeln!(
+                text,
+                "  process {name:<16} {mib} MiB at most, {files} open files, started {starts} times"
+            )?;
         }
         for (fault, times) in &self.faults {
             writeln!(text, "  fault {fault:?}: {times}")?;

@@ -85,7 +85,10 @@ impl Trouble {
                 left.fetch_sub(1, Ordering::Relaxed);
             }
         };
-        thread::Builder::new().name("operator".to_owned()).spawn(operate).context("the system gives no thread")?;
+        thread::Builder::new()
+            .name("operator".to_owned())
+            .spawn(operate)
+            .context("the system gives no thread")?;
         Ok(Trouble {
             lasting: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -145,7 +148,9 @@ impl Trouble {
         let count = platforms.people.len();
         match kind {
             Kind::Killed => told = format!("{} killed, and started again", victims.processes.kill_one()?),
-            Kind::Stopped => told = format!("{} stopped, and started again", victims.processes.restart_one()?),
+            Kind::Stopped => {
+                told = format!("{} stopped, and started again", victims.processes.restart_one()?)
+            }
             Kind::BrokerGone => self.brokers.iter().try_for_each(|pid| stand_still(*pid, true))?,
             Kind::OtherRules => {
                 let apply = apply(&self.rules.other, "training is a meeting now", victims.processes);
@@ -154,7 +159,12 @@ impl Trouble {
             Kind::LinksRemoved => self.unlink(victims),
             Kind::TokensExpire => {
                 platforms.control(Platform::Cxone, Method::POST, "/tokens/expire", None)?;
-                platforms.control(Platform::Salesforce, Method::POST, "/sessions/expire", Some(&json!({})))?;
+                platforms.control(
+                    Platform::Salesforce,
+                    Method::POST,
+                    "/sessions/expire",
+                    Some(&json!({})),
+                )?;
             }
             Kind::AllowanceUsedUp => {
                 let told = platforms.control(Platform::Salesforce, Method::GET, "/settings", None)?;
@@ -170,7 +180,10 @@ impl Trouble {
                 let person = self.one_of(count);
                 for number in 0..20 {
                     let choice = self.one_of(CHOICES.len());
-                    doings.push((person, if number % 2 == 0 { Doing::Salesforce(choice) } else { Doing::Cxone(choice) }));
+                    doings.push((
+                        person,
+                        if number % 2 == 0 { Doing::Salesforce(choice) } else { Doing::Cxone(choice) },
+                    ));
                 }
             }
             Kind::SameSecond => {
@@ -188,7 +201,11 @@ impl Trouble {
     }
 
     /// It ends.
-    pub(super) fn end(&mut self, kind: Kind, victims: &mut Victims<'_>) -> anyhow::Result<Vec<(usize, Doing)>> {
+    pub(super) fn end(
+        &mut self,
+        kind: Kind,
+        victims: &mut Victims<'_>,
+    ) -> anyhow::Result<Vec<(usize, Doing)>> {
         if self.lasting.remove(&kind).is_none() {
             return Ok(Vec::new());
         }
@@ -210,7 +227,9 @@ impl Trouble {
             Kind::Asleep => platforms.people.iter().for_each(|person| {
                 platforms.consoles.wake(person.user);
             }),
-            Kind::LoginStorm => doings.extend((0..platforms.people.len()).step_by(2).map(|person| (person, Doing::Comes))),
+            Kind::LoginStorm => {
+                doings.extend((0..platforms.people.len()).step_by(2).map(|person| (person, Doing::Comes)))
+            }
             _ => {}
         }
         self.tell_platforms(kind, platforms)?;
@@ -264,7 +283,8 @@ impl Trouble {
     fn link(&mut self, victims: &Victims<'_>) {
         for place in std::mem::take(&mut self.unlinked) {
             let Some(person) = victims.platforms.people.get(place) else { continue };
-            let (user, agent) = (format!("{ACCOUNT}/{}", person.user), format!("{ACCOUNT}/{}", person.number));
+            let (user, agent) =
+                (format!("{ACCOUNT}/{}", person.user), format!("{ACCOUNT}/{}", person.number));
             let arguments = ["directory", "link", &user, &agent, "--reason", "a demo"];
             self.order(Order::Do(victims.processes.operator(&arguments), None));
         }

@@ -98,8 +98,13 @@ impl Times {
 impl Watch {
     /// Nobody is logged in.
     pub(super) fn new(people: &[Person], statuses: Statuses) -> Watch {
-        let seen =
-            Seen { salesforce: SalesforceStatus::Offline, cxone: Shown::LOGGED_OUT, pending: None, chosen: None, apart_since: None };
+        let seen = Seen {
+            salesforce: SalesforceStatus::Offline,
+            cxone: Shown::LOGGED_OUT,
+            pending: None,
+            chosen: None,
+            apart_since: None,
+        };
         Watch {
             statuses,
             by_user: people.iter().enumerate().map(|(place, person)| (person.user, place)).collect(),
@@ -121,11 +126,6 @@ impl Watch {
 
     pub(super) fn pair(&self, person: usize) -> Pair {
         self.seen.get(person).map_or(Pair::Off, |seen| self.statuses.pair(seen.salesforce, seen.cxone))
-    }
-
-    /// Who shows different things.
-    pub(super) fn apart(&self) -> impl Iterator<Item = usize> {
-        (0..self.seen.len()).filter(|person| self.pair(*person) == Pair::Apart)
     }
 
     /// Whether he shows different things for longer than it should take.
@@ -180,9 +180,12 @@ impl Watch {
         }
         if is_persons {
             let (cxone, is_there) = (seen.cxone, seen.cxone != Shown::LOGGED_OUT && !seen.cxone.is_contact());
-            seen.pending = wanted
-                .filter(|wanted| is_there && *wanted != cxone)
-                .map(|cxone| Pending { on: Platform::Cxone, salesforce: changed.status, cxone, since: changed.at });
+            seen.pending = wanted.filter(|wanted| is_there && *wanted != cxone).map(|cxone| Pending {
+                on: Platform::Cxone,
+                salesforce: changed.status,
+                cxone,
+                since: changed.at,
+            });
         }
         self.settle(place, changed.at);
     }

@@ -75,9 +75,7 @@ impl Org {
     pub fn statuses(&self) -> Vec<(PresenceStatusId, String, String)> {
         self.at_now(|world, _| {
             let there_is = world.records.statuses.values().filter(|status| !status.is_deleted);
-            there_is
-                .map(|status| (status.id, status.developer_name.clone(), status.label.clone()))
-                .collect()
+            there_is.map(|status| (status.id, status.developer_name.clone(), status.label.clone())).collect()
         })
     }
 
