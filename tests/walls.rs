@@ -90,11 +90,12 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
             "url",
         ],
     ),
-    ("listen", &[], &["thiserror", "tokio", "tokio_rustls"]),
+    ("listen", &[], &["aws_lc_rs", "thiserror", "tokio", "tokio_rustls"]),
     (
         "simulators",
         &["connectors", "domain", "listen"],
         &[
+            "aws_lc_rs",
             "axum",
             "base64",
             "futures_util",

@@ -13,7 +13,6 @@ mod operator;
 mod org;
 mod output;
 mod report;
-mod rsa_key;
 mod rules;
 mod run;
 mod signals;

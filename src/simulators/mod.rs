@@ -3,5 +3,8 @@
 
 pub mod cxone;
 mod faults;
+mod rsa_key;
 pub mod salesforce;
 mod wire;
+
+pub use rsa_key::{NoKey, RsaKey};

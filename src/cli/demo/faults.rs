@@ -155,6 +155,20 @@ pub(super) struct Schedule {
     next_at: Duration,
     /// What began by itself, and when it ends.
     lasting: Vec<(Kind, Duration)>,
+    /// When a process is killed next, and how often.
+    kill: Option<(Duration, Duration)>,
+}
+
+/// How much is to go wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    pub(super) level: Level,
+    pub(super) seed: u64,
+    /// Whether there is a broker that may stand still.
+    pub(super) has_broker: bool,
+    /// Before that nothing does.
+    pub(super) begins: Duration,
+    pub(super) kill_each: Option<Duration>,
 }
 
 /// Something begins or ends.
@@ -165,20 +179,25 @@ pub(super) enum Turn {
 }
 
 impl Schedule {
-    /// Nothing goes wrong before `begins`, when everybody has logged in.
-    pub(super) fn new(level: Level, seed: u64, has_broker: bool, begins: Duration) -> Schedule {
+    pub(super) fn new(how: How) -> Schedule {
+        let How { level, seed, has_broker, begins, kill_each } = how;
         let fits = |fault: &&Fault| {
             (level == Level::Hell || fault.is_common) && (fault.kind != Kind::BrokerGone || has_broker)
         };
         let deck = ALL.iter().filter(fits).map(|fault| fault.kind).collect();
         let random = Random::new(seed);
-        Schedule { random, level, deck, next: 0, next_at: begins, lasting: Vec::new() }
+        let kill = kill_each.map(|each| (begins.max(each), each));
+        Schedule { random, level, deck, next: 0, next_at: begins, lasting: Vec::new(), kill }
     }
 
     /// What begins and ends by now.
     pub(super) fn go_on(&mut self, now: Duration) -> Vec<Turn> {
         let over = self.lasting.extract_if(.., |(_, until)| *until <= now);
         let mut all: Vec<Turn> = over.map(|(kind, _)| Turn::Ends(kind)).collect();
+        while let Some((at, each)) = self.kill.filter(|(at, each)| *at <= now && !each.is_zero()) {
+            all.push(Turn::Begins(Kind::Killed));
+            self.kill = Some((at + each, each));
+        }
         while self.level != Level::None && self.next_at <= now {
             let at = self.next_at;
             let pause = match self.level {
@@ -214,7 +233,7 @@ impl Schedule {
 
     /// Nothing more goes wrong: what lasts ends.
     pub(super) fn rest(&mut self) -> Vec<Turn> {
-        self.level = Level::None;
+        (self.level, self.kill) = (Level::None, None);
         self.lasting.drain(..).map(|(kind, _)| Turn::Ends(kind)).collect()
     }
 }
@@ -226,7 +245,8 @@ mod tests {
     use super::*;
 
     fn minute(level: Level, seed: u64, has_broker: bool) -> Vec<Turn> {
-        let mut schedule = Schedule::new(level, seed, has_broker, Duration::from_secs(4));
+        let begins = Duration::from_secs(4);
+        let mut schedule = Schedule::new(How { level, seed, has_broker, begins, kill_each: None });
         let mut all: Vec<Turn> =
             (0..20_000).step_by(50).flat_map(|ms| schedule.go_on(Duration::from_millis(ms))).collect();
         all.extend(schedule.rest());
@@ -264,6 +284,17 @@ mod tests {
         assert!((0..50).all(|seed| !minute(Level::Hell, seed, false).contains(&gone)));
         assert_eq!(minute(Level::None, 1, true), []);
         assert!((1..6).contains(&minute(Level::Some, 1, true).len()));
+    }
+
+    #[test]
+    fn processes_are_killed_as_often_as_it_is_asked_for() {
+        let seconds = Duration::from_secs;
+        let (begins, kill_each) = (seconds(4), Some(seconds(10)));
+        let mut schedule =
+            Schedule::new(How { level: Level::None, seed: 1, has_broker: false, begins, kill_each });
+        let at: Vec<u64> = (0..45).filter(|second| !schedule.go_on(seconds(*second)).is_empty()).collect();
+        assert_eq!(at, [10, 20, 30, 40]);
+        assert_eq!((schedule.rest(), schedule.go_on(seconds(60))), (vec![], vec![]));
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub(super) struct Demo {
     /// Source and sink, processor, and bridge are three processes, not one; only on a Kafka
     #[arg(long)]
     split: bool,
+    /// A process of Lockstep is killed so often, and started again; of several each has its turn
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    kill_each: Option<Duration>,
     /// A process of a broker on this machine, which the fault `broker gone` lets stand still
     #[arg(long, value_name = "PID")]
     broker_pid: Vec<u32>,

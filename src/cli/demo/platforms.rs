@@ -4,19 +4,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
+use reqwest::Url;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use url::Url;
 
 use lockstep::connectors::http::Rate;
 use lockstep::directory::agent_id;
 use lockstep::domain::{AgentId, Link, Platform, SalesforceUser, UserId};
 use lockstep::domain::{CxoneAgent, CxoneAgentId};
+use lockstep::simulators::RsaKey;
 use lockstep::simulators::cxone::{self, Floor};
 use lockstep::simulators::salesforce::{self, Addresses, BridgeKey, Consoles, Org, consoles};
 
 use super::ACCOUNT;
-use crate::cli::rsa_key::RsaKey;
 
 /// Who signs for the bridge, for whom, and with which key.
 pub(super) const ISSUER: &str = "lockstep-demo";

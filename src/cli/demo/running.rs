@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use lockstep::bus::TopicsPlan;
 use lockstep::connectors::http::Rate;
 use lockstep::domain::{Platform, SalesforceStatus};
+use lockstep::simulators::RsaKey;
 use lockstep::simulators::cxone::{self, Shown};
 use lockstep::simulators::salesforce::{self, Reason};
 
@@ -30,7 +31,6 @@ use super::watch::Watch;
 use super::{Demo, Keeper};
 use crate::cli::deployment::Deployment;
 use crate::cli::output;
-use crate::cli::rsa_key::RsaKey;
 use crate::cli::signals::Signals;
 
 /// Between two looks at everything.
@@ -115,8 +115,13 @@ impl Running {
             is_nasty: command.faults == Level::Hell,
         });
         let brokers = command.broker_pid.clone();
-        let faults_from = command.login_within + FAULTS_AFTER;
-        let schedule = Schedule::new(command.faults, command.seed, !brokers.is_empty(), faults_from);
+        let schedule = Schedule::new(super::faults::How {
+            level: command.faults,
+            seed: command.seed,
+            has_broker: !brokers.is_empty(),
+            begins: command.login_within + FAULTS_AFTER,
+            kill_each: command.kill_each,
+        });
         let now = Instant::now();
         Ok(Running {
             seen_salesforce: platforms.org.changes(),

@@ -11,14 +11,13 @@ use anyhow::Context;
 use lockstep::bus::embedded::Embedded;
 use lockstep::bus::{Any, AnyBus};
 use lockstep::connectors::http::Rate;
-use lockstep::simulators::{cxone, salesforce};
+use lockstep::simulators::{RsaKey, cxone, salesforce};
 
 use super::choices;
 use super::platforms::{AUDIENCE, ISSUER, KEY_ID, Platforms};
 use super::{ACCOUNT, Keeper};
 use crate::cli::deployment::{Configured, Deployment};
 use crate::cli::output;
-use crate::cli::rsa_key::RsaKey;
 
 /// The environment variables that secrets are in.
 const PASSWORD: &str = "LOCKSTEP_DEMO_SALESFORCE_PASSWORD";

@@ -1,6 +1,5 @@
 //! RSA keys that are made on the spot: for simulated orgs, which sign for the bridge as Apex does.
 
-use anyhow::Context;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
@@ -11,19 +10,29 @@ use secrecy::SecretString;
 /// A line of a PEM text has so many characters.
 const LINE: usize = 64;
 
-/// A key of 2048 bits, in PEM.
-pub(super) struct RsaKey {
-    pub(super) private: SecretString,
-    pub(super) public: String,
+/// No key could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no RSA key could be made: the system gives nothing that is by chance")]
+pub struct NoKey;
+
+/// A key of 2048 bits.
+#[derive(Clone, Debug)]
+pub struct RsaKey {
+    /// In PEM, with what one signs.
+    pub private: SecretString,
+    /// In PEM, with what signatures are checked.
+    pub public: String,
 }
 
 impl RsaKey {
     /// Makes one.
-    pub(super) fn new() -> anyhow::Result<RsaKey> {
-        let of = "making an RSA key";
-        let pair = KeyPair::generate(KeySize::Rsa2048).context(of)?;
-        let private: Pkcs8V1Der<'_> = pair.as_der().context(of)?;
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().context(of)?;
+    ///
+    /// # Errors
+    /// The system does not let it.
+    pub fn new() -> Result<RsaKey, NoKey> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| NoKey)?;
+        let private: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| NoKey)?;
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| NoKey)?;
         Ok(RsaKey {
             private: SecretString::from(pem("PRIVATE KEY", private.as_ref())),
             public: pem("PUBLIC KEY", public.as_ref()),

@@ -1,0 +1,97 @@
+//! Everything that can go wrong, at once.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::broker::Broker;
+use crate::canary::Canary;
+use crate::run::{Demo, Folder};
+
+/// How long things go wrong: longer in a soak.
+fn lasts() -> &'static str {
+    if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "20s" }
+}
+
+/// Another one each time, unless one is named.
+fn seed() -> String {
+    let by_time = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        (now.as_secs() % 1_000_000).to_string()
+    };
+    let seed = std::env::var("LOCKSTEP_TEST_SEED").unwrap_or_else(|_| by_time());
+    println!("LOCKSTEP_TEST_SEED={seed}");
+    seed
+}
+
+/// Of the faults of people and operators each was there (35, 36, 38, 39, 42), and of processes and platforms.
+fn had_it_all(summary: &Value) {
+    for fault in [
+        "both sides in the same second",
+        "20 changes in a second by one agent",
+        "other rules",
+        "links removed",
+        "a mistaken configuration is started",
+        "process killed",
+        "process stopped",
+        "CXone down",
+        "Salesforce down",
+        "bridge cut",
+    ] {
+        assert!(summary["faults"][fault].as_u64() >= Some(1), "{fault}: {summary:#}");
+    }
+    assert!(summary["changes"].as_u64() > Some(1_000), "{summary:#}");
+    assert!(summary["commands"].as_u64() > Some(100), "{summary:#}");
+}
+
+const HELL: [&str; 5] = ["--agents", "500", "--faults", "hell", "--json"];
+
+#[test]
+fn in_a_directory_all_are_in_step_after_hell_and_nothing_has_leaked() {
+    let (folder, seed) = (Folder::new("directory"), seed());
+    let mut demo = Demo::start(&folder, &[&HELL[..], &["--for", lasts(), "--seed", &seed]].concat());
+    let mut canary = Canary::new(&demo.says("metrics: "));
+    demo.meanwhile(|| canary.look());
+    let ended = demo.ends();
+    had_it_all(&ended.is_well());
+    canary.hear("what the demo says", &(ended.stderr + &ended.stdout));
+    canary.folder(&folder);
+    canary.directory(&folder.0.join("log"));
+    canary.config_show(&folder);
+}
+
+#[test]
+fn on_a_kafka_all_are_in_step_after_hell_and_nothing_has_leaked() {
+    let servers =
+        std::env::var("KAFKA_BOOTSTRAP_SERVERS").expect("KAFKA_BOOTSTRAP_SERVERS: run scripts/test");
+    let (folder, seed) = (Folder::new("kafka"), seed());
+    let mut demo = Demo::start(
+        &folder,
+        &[&HELL[..], &["--bus", "kafka", "--servers", &servers, "--for", lasts(), "--seed", &seed]].concat(),
+    );
+    let mut canary = Canary::new(&demo.says("metrics: "));
+    let prefix = format!("demo-{}", demo.id());
+    demo.meanwhile(|| canary.look());
+    let ended = demo.ends();
+    had_it_all(&ended.is_well());
+    canary.hear("what the demo says", &(ended.stderr + &ended.stdout));
+    canary.folder(&folder);
+    canary.kafka(&servers, &prefix);
+}
+
+/// Source and sink, processor and bridge are processes of their own on a cluster of three; every 10 s one of them is killed. And
+/// one node of three stands still now and then.
+#[test]
+fn three_processes_on_three_nodes_are_killed_in_turn() {
+    let cluster = Broker::start("demo-nodes", &["--nodes", "3"]);
+    let folder = Folder::new("split");
+    let lasts = if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "35s" };
+    let arguments = ["--agents", "300", "--bus", "kafka", "--servers", &cluster.servers, "--split", "--json"];
+    let more = ["--kill-each", "10s", "--for", lasts, "--rate", "20"];
+    let ended = Demo::start(&folder, &[&arguments[..], &more[..]].concat()).ends();
+    let summary = ended.is_well();
+    let starts: Vec<u64> =
+        summary["processes"].as_array().unwrap().iter().map(|one| one["starts"].as_u64().unwrap()).collect();
+    assert!(starts.len() == 3 && starts.iter().all(|starts| *starts >= 2), "{summary:#}");
+    assert!(Duration::from_millis(summary["rest_ms"].as_u64().unwrap()) < Duration::from_secs(180));
+}
