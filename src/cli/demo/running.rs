@@ -82,7 +82,7 @@ impl Running {
     pub(super) fn begin(command: &Demo, keeper: Keeper, begun: Instant) -> anyhow::Result<Running> {
         let say = |what: &str| output::aside(&format!("demo: {what}\n"));
         let folder = Folder::new(command.data.as_deref())?;
-        let ports = Ports::free()?;
+        let ports = Ports::free(command.lasts.is_none())?;
         let key = RsaKey::new()?;
         let gateway = format!("http://{}", ports.bridge).parse().context("the address of the gateway")?;
         let allowed = allowed(command.changes_a_second());

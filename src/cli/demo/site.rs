@@ -11,6 +11,7 @@ use anyhow::Context;
 use lockstep::bus::embedded::Embedded;
 use lockstep::bus::{Any, AnyBus};
 use lockstep::connectors::http::Rate;
+use lockstep::simulate::Random;
 use lockstep::simulators::{RsaKey, cxone, salesforce};
 
 use super::choices;
@@ -29,6 +30,7 @@ const KEY_FILE: &str = "bridge.pem";
 /// Where it is served as the configuration has it by default, if nobody else is there.
 const OPS_PORT: u16 = 9_464;
 const BRIDGE_PORT: u16 = 8_470;
+const PORTS_TRIED: usize = 100;
 
 /// A folder, which goes with it unless it is to stay.
 pub(super) struct Folder {
@@ -84,11 +86,13 @@ impl Drop for Folder {
     }
 }
 
-/// A port of this machine that is free: this one, if it is.
-fn free_port(wanted: u16) -> anyhow::Result<SocketAddr> {
-    let at = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let listener = at(wanted).or_else(|_| at(0)).context("no port of this machine is free")?;
-    Ok(listener.local_addr()?)
+/// A port of this machine that is free: this one, if it is. Others are below those that the system gives to whoever connects, so
+/// that a process that starts again finds it free again.
+fn free_port(wanted: Option<u16>, random: &mut Random) -> anyhow::Result<SocketAddr> {
+    let is_free = |port: &u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).is_ok();
+    let others = std::iter::repeat_with(|| random.between(20_000, 32_000) as u16).take(PORTS_TRIED);
+    let found = wanted.into_iter().chain(others).find(is_free);
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, found.context("no port of this machine is free")?)))
 }
 
 /// Where the parts of Lockstep are.
@@ -100,9 +104,12 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    pub(super) fn free() -> anyhow::Result<Ports> {
-        let ops = [free_port(OPS_PORT)?, free_port(OPS_PORT + 1)?, free_port(OPS_PORT + 2)?];
-        Ok(Ports { bridge: free_port(BRIDGE_PORT)?, ops })
+    /// Those that the configuration has by default, if somebody is to find them; a demo beside others has its own.
+    pub(super) fn free(is_for_somebody: bool) -> anyhow::Result<Ports> {
+        let mut random = Random::new(std::process::id().into());
+        let mut free = |port: u16| free_port(is_for_somebody.then_some(port), &mut random);
+        let ops = [free(OPS_PORT)?, free(OPS_PORT + 1)?, free(OPS_PORT + 2)?];
+        Ok(Ports { bridge: free(BRIDGE_PORT)?, ops })
     }
 }
 
