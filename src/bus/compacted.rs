@@ -12,6 +12,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// just written, or another has, waits for that; and so long for one who is still writing.
 const DECIDED_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(500);
 
 /// The last value of each key that is wanted; what was deleted is not there. For topics of one partition.
 ///
@@ -45,13 +46,18 @@ pub fn latest<B: Bus>(
 }
 
 fn wait_until_decided<B: Bus>(bus: &B, partition: &TopicPartition) -> Result<(), Error> {
-    let begun = Instant::now();
+    let (begun, mut pause) = (Instant::now(), LOOK_AGAIN);
     loop {
         let seen = bus.bounds(partition)?.end;
         let is_decided = bus.log_ends(std::slice::from_ref(partition))?.iter().all(|end| *end <= seen);
-        if is_decided || begun.elapsed() >= DECIDED_WITHIN {
+        if is_decided {
             return Ok(());
         }
-        thread::sleep(LOOK_AGAIN);
+        if begun.elapsed() >= DECIDED_WITHIN {
+            tracing::warn!(%partition, "somebody is still writing this: what he has written is not read yet");
+            return Ok(());
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(LOOK_AGAIN_MAX);
     }
 }

@@ -192,7 +192,7 @@ pub(super) fn filled(text: Placed<String>, key: &str, mistakes: &mut Mistakes) -
 /// Whether a character is for machines, joins or parts others, or turns the direction of writing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 pub(super) fn email(raw: Field<String>, owner: Place, key: &str, mistakes: &mut Mistakes) -> Option<String> {

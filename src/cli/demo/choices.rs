@@ -13,19 +13,23 @@ pub(super) struct Choice {
     pub(super) cxone: Shown,
     /// Its name there.
     pub(super) cxone_name: &'static str,
+    /// Whether it is what Salesforce shows of that; else it is one of several in Salesforce that CXone shows so.
+    is_mirrored: bool,
 }
 
 const fn choice(salesforce: &'static str, cxone_name: &'static str, cxone: Shown) -> Choice {
-    Choice { salesforce, cxone, cxone_name }
+    Choice { salesforce, cxone, cxone_name, is_mirrored: true }
 }
 
-/// What can be chosen. Each has one counterpart.
-pub(super) const CHOICES: [Choice; 5] = [
+/// What can be chosen in Salesforce; in CXone all but the last. Who is there because CXone was set, is not where CXone would set him:
+/// an echo that is taken for a choice moves him.
+pub(super) const CHOICES: [Choice; 6] = [
     choice("Available", "Available", Shown::AVAILABLE),
     choice("Lunch", "Unavailable/Lunch", Shown::code(1_017)),
     choice("On_Break", "Unavailable/Break", Shown::code(1_001)),
     choice("In_Meeting", "Unavailable/Meeting", Shown::code(1_019)),
     choice("Training", "Unavailable/Training", Shown::code(1_018)),
+    Choice { is_mirrored: false, ..choice("Available_for_Chats", "Available", Shown::AVAILABLE) },
 ];
 
 /// What Salesforce shows of who is in a contact in CXone.
@@ -41,7 +45,9 @@ pub(super) fn rules(training_is_a_meeting: bool) -> String {
             "Training" if training_is_a_meeting => "In_Meeting",
             other => other,
         };
-        forth += &format!("\"{}\" = \"{shown}\"\n", choice.cxone_name);
+        if choice.is_mirrored {
+            forth += &format!("\"{}\" = \"{shown}\"\n", choice.cxone_name);
+        }
         back += &format!("\"{}\" = \"{}\"\n", choice.salesforce, choice.cxone_name);
     }
     format!(
@@ -107,7 +113,7 @@ impl Statuses {
         }
     }
 
-    /// What Salesforce has to show when CXone shows this; none where no rule says.
+    /// What Salesforce has to show when this is chosen in CXone; none where no rule says.
     pub(super) fn for_cxone(&self, shown: Shown) -> Option<SalesforceStatus> {
         if shown == CONTACT {
             return Some(SalesforceStatus::Presence(self.on_call));
@@ -118,7 +124,9 @@ impl Statuses {
     pub(super) fn pair(&self, salesforce: SalesforceStatus, cxone: Shown) -> Pair {
         if salesforce == SalesforceStatus::Offline || cxone == Shown::LOGGED_OUT {
             Pair::Off
-        } else if self.for_cxone(cxone) != Some(salesforce) {
+        } else if self.for_cxone(cxone) != Some(salesforce)
+            && self.choice(salesforce).and_then(of) != Some(cxone)
+        {
             Pair::Apart
         } else if cxone.is_contact() {
             Pair::OnContact
@@ -135,7 +143,7 @@ pub(super) fn of(choice: usize) -> Option<Shown> {
 
 /// Which choice it is that CXone shows.
 pub(super) fn choice_in_cxone(shown: Shown) -> Option<usize> {
-    CHOICES.iter().position(|choice| choice.cxone == shown)
+    CHOICES.iter().position(|choice| choice.cxone == shown && choice.is_mirrored)
 }
 
 /// What CXone shows, in words.

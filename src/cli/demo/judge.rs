@@ -7,9 +7,7 @@ use anyhow::Context;
 use reqwest::Method;
 use serde_json::Value;
 
-use lockstep::bus::{
-    AnyBus, Bus, From, Offset, Partition, Reader, Record, Records, Topic, TopicsPlan, Until,
-};
+use lockstep::bus::{AnyBus, Bus, From, Reader, Record, Records, Topic, TopicsPlan, Until};
 use lockstep::codec::{Codec, DecidedAs, Decision, Event, State, What};
 use lockstep::domain::{AgentId, Platform, Status, TimeMs};
 use lockstep::engine::{Reason, Standing};
@@ -24,6 +22,8 @@ const CORRECTIONS_MAX: u32 = 3;
 /// Within a flap window there are so many commands for one agent at most, one that holds all among them.
 const COMMANDS_MAX: usize = 11;
 const FLAP_WINDOW_MS: i64 = 60_000;
+/// So many of them may follow from what we did ourselves: outcomes, echoes, and timers that are due.
+const OURS_MAX: usize = 6;
 
 /// Who shows different things, by his number, with what.
 pub(super) fn apart(platforms: &Platforms) -> anyhow::Result<Vec<(u32, String, String)>> {
@@ -76,6 +76,8 @@ pub(super) struct Verdict {
     pub(super) waiting: u64,
     /// Agents for whom commands went on without a cause: more of them, or more corrections, than may be.
     pub(super) loops: u64,
+    /// How often what somebody shows became his intent: never more often than people have changed something.
+    pub(super) intents: u64,
     /// The sum of the hashes of all states; they are those that were committed.
     pub(super) state_hash: String,
 }
@@ -83,8 +85,8 @@ pub(super) struct Verdict {
 /// What is known of the commands for an agent.
 #[derive(Default)]
 struct Commanded {
-    /// When there were some, those of the last minute.
-    recent: Vec<TimeMs>,
+    /// When there were some, those of the last minute, and whether they followed from what we did ourselves.
+    recent: Vec<(TimeMs, bool)>,
     /// Corrections to a platform with nothing else between them.
     corrections: [(Option<Status>, u32); 2],
     is_looping: bool,
@@ -121,10 +123,11 @@ impl Commanded {
             };
             *status = Some(commanded.status);
             self.is_looping |= *count > CORRECTIONS_MAX;
-            self.recent.retain(|at| decision.at.since(*at).as_ms() < FLAP_WINDOW_MS);
-            self.recent.push(decision.at);
+            self.recent.retain(|(at, _)| decision.at.since(*at).as_ms() < FLAP_WINDOW_MS);
+            self.recent.push((decision.at, is_ours));
         }
-        self.is_looping |= self.recent.len() > COMMANDS_MAX + 1;
+        let ours = self.recent.iter().filter(|(_, is_ours)| *is_ours).count();
+        self.is_looping |= self.recent.len() > COMMANDS_MAX + 1 || ours > OURS_MAX;
     }
 }
 
@@ -133,7 +136,7 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
     let mut verdict = Verdict::default();
     let states = processor::states(bus, codec, plan)?;
     states.iter().try_for_each(|states| states.check(plan))?;
-    let mut decided: HashMap<(Partition, Offset), u32> = HashMap::new();
+    let mut decided = vec![Vec::<u8>::new(); plan.partitions as usize];
     let mut agents: BTreeMap<AgentId, Commanded> = BTreeMap::new();
     each(bus, plan, Topic::Decisions, |record, value| {
         let decision: Decision<'_> = codec.decode(value)?;
@@ -141,7 +144,12 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
         verdict.commands += commands.iter().flatten().count() as u64;
         verdict.corrections += commands.iter().flatten().filter(|one| one.correction).count() as u64;
         verdict.echoes += u64::from(decision.reason == DecidedAs::Engine(Reason::Echo));
-        *decided.entry((record.partition, Offset(decision.event_offset.cast_unsigned()))).or_default() += 1;
+        verdict.intents += u64::from(decision.new_intent);
+        if let Some(times) = decided.get_mut(record.partition.0 as usize) {
+            let place = usize::try_from(decision.event_offset).context("an offset")?;
+            times.resize(times.len().max(place + 1), 0);
+            times.get_mut(place).into_iter().for_each(|times| *times = times.saturating_add(1));
+        }
         if let Some(agent) = decision.agent {
             agents.entry(agent).or_default().decide(&decision);
         }
@@ -155,12 +163,16 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
     each(bus, plan, Topic::Events, |record, value| {
         let event: Event<'_> = codec.decode(value)?;
         verdict.events += 1;
-        let times = decided.get(&(record.partition, record.offset)).copied().unwrap_or(0);
+        let times =
+            decided.get(record.partition.0 as usize).and_then(|all| all.get(record.offset.0 as usize));
+        let times = times.copied().unwrap_or(0);
         // One for all is decided for the partition, and for everybody whose target it changes.
         let is_for_all = event.agent.is_none() || matches!(event.what, What::Activated(_));
         let fits = if is_for_all { times >= 1 } else { times == 1 };
         let next = states.get(record.partition.0 as usize).and_then(|states| states.next);
-        if next.is_none_or(|next| record.offset >= next) {
+        // Gateways tell in the end who is gone, when nobody decides any more.
+        let may_wait = matches!(event.what, What::Disconnected(_));
+        if may_wait && next.is_none_or(|next| record.offset >= next) {
             verdict.waiting += 1;
         } else {
             verdict.lost += u64::from(!fits);

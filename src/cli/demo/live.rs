@@ -30,7 +30,8 @@ enum Place {
 pub(super) struct Live {
     place: Place,
     shown: Option<Instant>,
-    is_asked_to_end: bool,
+    /// So often somebody has asked for the end.
+    times_asked: usize,
 }
 
 impl Live {
@@ -42,17 +43,16 @@ impl Live {
         } else {
             Place::Lines(Lines::new(LINE_EACH, is_json))
         };
-        Ok(Live { place, shown: None, is_asked_to_end: false })
+        Ok(Live { place, shown: None, times_asked: 0 })
     }
 
-    pub(super) const fn is_asked_to_end(&self) -> bool {
-        self.is_asked_to_end
+    pub(super) const fn times_asked(&self) -> usize {
+        self.times_asked
     }
 
     /// Nothing is shown any more.
-    pub(super) fn end(&mut self) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self) {
         self.place = Place::Nowhere;
-        Ok(())
     }
 
     /// Whether it is time to show something again.
@@ -92,7 +92,7 @@ impl Live {
             }
             _ => Vec::new(),
         };
-        self.is_asked_to_end |= asked.contains(&Asked::Quit);
+        self.times_asked += asked.iter().filter(|asked| **asked == Asked::Quit).count();
         Ok(asked)
     }
 }

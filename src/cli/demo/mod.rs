@@ -16,8 +16,8 @@ mod summary;
 mod trouble;
 mod watch;
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -27,6 +27,7 @@ use rdkafka::client::DefaultClientContext;
 use lockstep::bus::Replicas;
 use lockstep::bus::kafka::Connection;
 
+use super::files;
 use super::output::{self, Outcome};
 use faults::Level;
 use running::Running;
@@ -37,6 +38,10 @@ const ACCOUNT: &str = "main";
 const SERVERS: &str = "127.0.0.1:9092";
 /// The variable that names one.
 const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
+/// So many people log in within a second, if it is not said otherwise: browsers of all of them are in one process.
+const LOGINS_A_SECOND: f64 = 400.0;
+/// Files that are open beside those of browsers.
+const FURTHER_FILES: u64 = 300;
 /// So long a Kafka has to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -66,9 +71,9 @@ pub(super) struct Demo {
     /// So many changes a second by all of them together; default: one each 30 s by everybody, in hell each 10 s
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
-    /// All log in within this time
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration)]
-    login_within: Duration,
+    /// All log in within this time; default: 3s, and longer where there are more than 1,200 people
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    login_within: Option<Duration>,
     /// Source and sink, processor, and bridge are three processes, not one; only on a Kafka
     #[arg(long)]
     split: bool,
@@ -76,7 +81,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     kill_each: Option<Duration>,
     /// A process of a broker on this machine, which the fault `broker gone` lets stand still
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
     broker_pid: Vec<u32>,
     /// Tell at the end as one JSON object; what happens meanwhile is told on stderr
     #[arg(long)]
@@ -135,6 +140,12 @@ impl Demo {
         self.rate.unwrap_or(f64::from(self.agents) / each_s)
     }
 
+    /// All log in within this time.
+    fn logged_in_within(&self) -> Duration {
+        let needed = Duration::from_secs_f64(f64::from(self.agents) / LOGINS_A_SECOND);
+        self.login_within.unwrap_or(needed.max(Duration::from_secs(3)))
+    }
+
     fn keeper(&self) -> anyhow::Result<Keeper> {
         if self.bus == Bus::Embedded {
             anyhow::ensure!(!self.split, "--split needs --bus kafka: a directory belongs to one process");
@@ -144,7 +155,13 @@ impl Demo {
         }
         let named = self.servers.clone().or_else(|| std::env::var(SERVERS_VARIABLE).ok());
         let servers = named.unwrap_or_else(|| SERVERS.to_owned());
-        let prefix = format!("demo-{}", std::process::id());
+        for pid in &self.broker_pid {
+            anyhow::ensure!(
+                Path::new("/proc").join(pid.to_string()).exists(),
+                "--broker-pid {pid}: there is no such process"
+            );
+        }
+        let prefix = name()?;
         let brokers = brokers(&servers, &prefix)?;
         let replicas = match brokers {
             0..=2 => Replicas { replication_factor: 1, in_sync_min: 1 },
@@ -159,6 +176,12 @@ impl Kafka {
         let (servers, prefix) = (vec![servers.to_owned()], prefix.to_owned());
         Connection { servers, prefix, tls: None, sasl: None, further: Vec::new() }
     }
+}
+
+/// What is ours on a Kafka, or among temporary files, is called so. In containers ids of processes are the same again and again.
+fn name() -> anyhow::Result<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+    Ok(format!("demo-{}-{}", std::process::id(), now.as_millis()))
 }
 
 /// How many brokers there are.
@@ -176,6 +199,12 @@ fn brokers(servers: &str, prefix: &str) -> anyhow::Result<usize> {
 
 pub(super) fn run(command: &Demo) -> anyhow::Result<Outcome> {
     let begun = Instant::now();
+    let files = files::allow_all().unwrap_or(u64::MAX);
+    anyhow::ensure!(
+        files >= u64::from(command.agents) + FURTHER_FILES,
+        "{} agents have a browser each, and this process may have {files} files open: raise that limit (ulimit -n), or lower --agents",
+        command.agents
+    );
     let keeper = command.keeper()?;
     let running = Running::begin(command, keeper, begun)?;
     let summary = running.run()?;

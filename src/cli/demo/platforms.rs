@@ -24,6 +24,8 @@ pub(super) const AUDIENCE: &str = "lockstep-bridge";
 pub(super) const KEY_ID: &str = "Lockstep_Bridge";
 /// A simulator answers within this, or something is wrong with it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// So much is remembered of what happened there: who looks at it by hand wants the newest.
+const LOG_MAX: usize = 10_000;
 
 /// Somebody on both platforms.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +72,13 @@ impl Platforms {
         let settings = salesforce::Settings {
             users: agents,
             bridge_key: Some(bridge_key),
+            log_max: LOG_MAX,
             ..salesforce::Settings::default()
         };
         let of_org = salesforce::Simulator::bind(settings, Addresses { api: any, control: any });
         let of_org = runtime.block_on(of_org).context("beginning the simulated org")?;
-        let settings = cxone::Settings { agents, rate: Some(allowed), ..cxone::Settings::default() };
+        let settings =
+            cxone::Settings { agents, rate: Some(allowed), log_max: LOG_MAX, ..cxone::Settings::default() };
         let of_tenant = cxone::Simulator::bind(settings, Addresses { api: any, control: any });
         let of_tenant = runtime.block_on(of_tenant).context("beginning the simulated tenant")?;
         let (org, floor) = (of_org.org(), of_tenant.floor());
@@ -86,7 +90,8 @@ impl Platforms {
         let users = org.users().into_iter().map(|user| user.id);
         let people = floor.agents().into_iter().zip(users).map(|(number, user)| person(number, user));
         let people = people.collect::<anyhow::Result<_>>()?;
-        let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build().context("an HTTP client")?;
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build().context("an HTTP client")?;
         Ok(Platforms { org, floor, consoles, salesforce, cxone, people, client, runtime })
     }
 

@@ -37,12 +37,14 @@ impl Running {
         // Sinks have made their last call.
         let over_budget = self.platforms.floor.called().too_many;
         self.processes.look();
-        let stopped = self.processes.stop();
-        self.live.end()?;
-        if let Err(error) = &stopped {
-            self.site.folder.keep();
-            output::aside(&format!("{error:#}\n"));
+        self.trouble.stop_operating();
+        let stopped = if self.times_asked() > 1 { Err(at_once()) } else { self.processes.stop() };
+        self.live.end();
+        if let Err(error) = stopped {
+            self.processes.kill();
+            return Err(error);
         }
+        let refused_operators = self.trouble.refused() + self.trouble.failed().len() as u64;
         let (sync_ms, sync_ms_to) = Milliseconds::of_all(&self.watch);
         let nothing = Needed::default();
         let early = |place: usize| self.early.get(place).copied().unwrap_or(nothing);
@@ -59,6 +61,10 @@ impl Running {
             lost: 0,
             waiting: 0,
             overtaken: self.watch.overtaken() as u64,
+            invented: 0,
+            ended_by_themselves: self.processes.ended_by_themselves(),
+            refused_operators,
+            wrong: Vec::new(),
             loops: 0,
             over_budget,
             converged,
@@ -73,9 +79,10 @@ impl Running {
             seconds: lasted.as_secs(),
             state_hash: String::new(),
         };
-        let summary = summary.with(self.judged()?);
+        let is_quiet = self.is_quiet && self.trouble.counts().is_empty();
+        let summary = summary.with(self.judged()?).judged(is_quiet);
         self.tell(&summary, &apart);
-        stopped.map(|()| summary)
+        Ok(summary)
     }
 
     /// What somebody has begun with a key ends, too.
@@ -105,7 +112,10 @@ impl Running {
             if let Some((since, _)) = quiet.filter(|(since, _)| since.elapsed() >= QUIET) {
                 return Ok(Some(since - begun));
             }
-            if begun.elapsed() >= REST_WITHIN || self.times_asked() > asked {
+            if self.times_asked() > asked.max(1) {
+                return Err(at_once());
+            }
+            if begun.elapsed() >= REST_WITHIN {
                 return Ok(None);
             }
             thread::sleep(LOOK_AGAIN);
@@ -128,14 +138,9 @@ impl Running {
         if apart.len() > NAMED_MAX {
             output::aside(&format!("and {} more\n", apart.len() - NAMED_MAX));
         }
-        if !summary.is_well() {
-            self.site.folder.keep();
-        }
-        if self.site.folder.is_kept() {
-            output::aside(&format!("all of it is kept in {}\n", self.site.folder.path.display()));
-        }
+        let is_kept = !summary.is_well() || self.site.folder.is_not_needed();
         let Keeper::Kafka(Kafka { servers, prefix, .. }) = &self.keeper else { return };
-        if self.site.folder.is_kept() {
+        if is_kept {
             output::aside(&format!("the topics {prefix}.* are kept, too\n"));
             return;
         }
@@ -144,4 +149,8 @@ impl Running {
             output::aside(&format!("the topics {prefix}.* could not be deleted: {error:#}\n"));
         }
     }
+}
+
+fn at_once() -> anyhow::Error {
+    anyhow::anyhow!("ended at once, as asked: nothing was judged")
 }

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use lockstep::bus::TopicsPlan;
 use lockstep::connectors::http::Rate;
-use lockstep::domain::{Platform, SalesforceStatus};
+use lockstep::domain::{Platform, SalesforceStatus, TimeMs};
 use lockstep::simulators::RsaKey;
 use lockstep::simulators::cxone::{self, Shown};
 use lockstep::simulators::salesforce::{self, Reason};
@@ -73,7 +73,7 @@ pub(super) struct Running {
     pub(super) first_in_step: Option<Duration>,
     pub(super) early: Vec<Needed>,
     looked: Instant,
-    unasked: u32,
+    pub(super) is_quiet: bool,
     pub(super) news: VecDeque<String>,
 }
 
@@ -81,8 +81,8 @@ impl Running {
     /// Lays everything out, and starts it.
     pub(super) fn begin(command: &Demo, keeper: Keeper, begun: Instant) -> anyhow::Result<Running> {
         let say = |what: &str| output::aside(&format!("demo: {what}\n"));
-        let folder = Folder::new(command.data.as_deref())?;
-        let ports = Ports::free(command.lasts.is_none())?;
+        let folder = Folder::new(command.data.as_deref(), &super::name()?)?;
+        let (ports, held) = Ports::free(command.lasts.is_none())?;
         let key = RsaKey::new()?;
         let gateway = format!("http://{}", ports.bridge).parse().context("the address of the gateway")?;
         let allowed = allowed(command.changes_a_second());
@@ -101,16 +101,16 @@ impl Running {
             Rules { usual: site.folder.file("rules.toml"), other: site.folder.file("other-rules.toml") };
         set_up(&processes, &rules.usual, say)?;
         say(&format!("Lockstep itself: {}", if command.split { "three processes" } else { "one process" }));
+        held.let_go();
         processes.start(command.split)?;
         let decisions = decisions(&site, &plan)?;
         say(&format!("metrics: http://{}/metrics", ports.ops[0]));
-        say(&format!("all of it is in {}", site.folder.path.display()));
         let statuses = Statuses::of(&platforms.org)?;
         let watch = Watch::new(&platforms.people, statuses);
         let people = People::new(How {
             people: platforms.people.len(),
             seed: command.seed,
-            login_within: command.login_within,
+            login_within: command.logged_in_within(),
             rate: command.changes_a_second(),
             is_nasty: command.faults == Level::Hell,
         });
@@ -119,7 +119,7 @@ impl Running {
             level: command.faults,
             seed: command.seed,
             has_broker: !brokers.is_empty(),
-            begins: command.login_within + FAULTS_AFTER,
+            begins: command.logged_in_within() + FAULTS_AFTER,
             kill_each: command.kill_each,
         });
         let now = Instant::now();
@@ -146,7 +146,7 @@ impl Running {
             first_in_step: None,
             early: Vec::new(),
             looked: now,
-            unasked: 0,
+            is_quiet: command.faults == Level::None && command.kill_each.is_none(),
             news: VecDeque::new(),
         })
     }
@@ -155,7 +155,7 @@ impl Running {
     pub(super) fn run(mut self) -> anyhow::Result<Summary> {
         let lasted = loop {
             let now = self.opened.elapsed();
-            if self.lasts.is_some_and(|lasts| now >= lasts) || self.is_asked_to_end() {
+            if self.lasts.is_some_and(|lasts| now >= lasts) || self.times_asked() > 0 {
                 break now;
             }
             for (person, doing) in self.people.go_on(now) {
@@ -170,14 +170,9 @@ impl Running {
         self.rest(lasted)
     }
 
-    /// Whether somebody has asked for the end, be it with a signal or a key.
-    pub(super) fn is_asked_to_end(&self) -> bool {
-        self.signals.load(Ordering::Relaxed) > 0 || self.live.is_asked_to_end()
-    }
-
-    /// How often somebody has.
+    /// How often somebody has asked for the end, be it with a signal or a key.
     pub(super) fn times_asked(&self) -> usize {
-        self.signals.load(Ordering::Relaxed) + usize::from(self.live.is_asked_to_end())
+        self.signals.load(Ordering::Relaxed) + self.live.times_asked()
     }
 
     pub(super) fn say(&mut self, what: String) {
@@ -194,7 +189,7 @@ impl Running {
     /// What goes on whatever people do: what is seen, shown and asked for, and processes that need somebody.
     pub(super) fn go_on(&mut self, now: Duration) -> anyhow::Result<()> {
         self.see();
-        if self.first_in_step.is_none() && self.watch.in_step() > 0 {
+        if self.first_in_step.is_none() && self.watch.is_any_settled() {
             self.first_in_step = Some(self.begun.elapsed());
         }
         let Running { platforms, processes, trouble, .. } = self;
@@ -211,20 +206,26 @@ impl Running {
 
     /// Takes what both platforms have told since.
     fn see(&mut self) {
-        use broadcast::error::TryRecvError::{Closed, Empty, Lagged};
-        loop {
-            match self.seen_salesforce.try_recv() {
-                Ok(changed) => self.watch.salesforce(&changed),
-                Err(Lagged(_)) => {}
-                Err(Empty | Closed) => break,
+        let (salesforce, missed) = told(&mut self.seen_salesforce);
+        let (cxone, missed_too) = told(&mut self.seen_cxone);
+        let salesforce = salesforce.into_iter().map(Changed::Salesforce);
+        let mut all: Vec<Changed> = salesforce.chain(cxone.into_iter().map(Changed::Cxone)).collect();
+        // Those of one platform are in their order already.
+        all.sort_by_key(Changed::at);
+        for changed in &all {
+            match changed {
+                Changed::Salesforce(changed) => self.watch.salesforce(changed),
+                Changed::Cxone(changed) => self.watch.cxone(changed),
             }
         }
-        loop {
-            match self.seen_cxone.try_recv() {
-                Ok(changed) => self.watch.cxone(&changed),
-                Err(Lagged(_)) => {}
-                Err(Empty | Closed) => break,
-            }
+        if missed || missed_too {
+            let Platforms { org, floor, people, .. } = &self.platforms;
+            self.watch.look_again(|place| match people.get(place) {
+                Some(one) => {
+                    (org.current(one.user).status, floor.shown(one.number).unwrap_or(Shown::LOGGED_OUT))
+                }
+                None => (SalesforceStatus::Offline, Shown::LOGGED_OUT),
+            });
         }
     }
 
@@ -238,10 +239,8 @@ impl Running {
             self.early = self.processes.needed().map(|(_, needed, _)| needed).collect();
         }
         let Some((name, status)) = self.processes.ended()? else { return Ok(()) };
-        self.unasked += 1;
         let words = self.processes.last_words(&name);
-        if self.unasked > UNASKED_MAX {
-            self.site.folder.keep();
+        if self.processes.ended_by_themselves() > UNASKED_MAX {
             anyhow::bail!("{name} ends by itself again and again ({status}); it said:\n{words}");
         }
         self.say(format!("{name} has ended by itself ({status}), and is started again: {words}"));
@@ -313,9 +312,11 @@ impl Running {
             }
         };
         let in_cxone = |choice| {
-            if let Some(wanted) =
-                choices::of(choice).filter(|_| shown() != Shown::LOGGED_OUT && !shown().is_contact())
-            {
+            let may = |wanted: &Shown| {
+                let shown = shown();
+                shown != Shown::LOGGED_OUT && !shown.is_contact() && shown != *wanted
+            };
+            if let Some(wanted) = choices::of(choice).filter(may) {
                 floor.put(one.number, wanted);
             }
         };
@@ -374,6 +375,34 @@ impl Running {
     /// Whether both platforms show the same of everybody who is there, and all are.
     pub(super) fn is_in_step(&self) -> bool {
         (0..self.platforms.people.len()).all(|person| self.watch.pair(person) == Pair::InStep)
+    }
+}
+
+/// What one of the platforms has told.
+enum Changed {
+    Salesforce(salesforce::Changed),
+    Cxone(cxone::Changed),
+}
+
+impl Changed {
+    const fn at(&self) -> TimeMs {
+        match self {
+            Changed::Salesforce(changed) => changed.at,
+            Changed::Cxone(changed) => changed.at,
+        }
+    }
+}
+
+/// What was told since, and whether something was missed.
+fn told<T: Clone>(from: &mut broadcast::Receiver<T>) -> (Vec<T>, bool) {
+    use broadcast::error::TryRecvError::{Closed, Empty, Lagged};
+    let (mut all, mut missed) = (Vec::new(), false);
+    loop {
+        match from.try_recv() {
+            Ok(one) => all.push(one),
+            Err(Lagged(_)) => missed = true,
+            Err(Empty | Closed) => return (all, missed),
+        }
     }
 }
 

@@ -32,19 +32,18 @@ const OPS_PORT: u16 = 9_464;
 const BRIDGE_PORT: u16 = 8_470;
 const PORTS_TRIED: usize = 100;
 
-/// A folder, which goes with it unless it is to stay.
+/// A folder. It stays, whatever happens, unless nobody named it and all is well.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
-    is_kept: bool,
+    is_named: bool,
+    is_needed: bool,
 }
 
 impl Folder {
     /// The one that was named, which must be absent or empty; else one among the temporary files.
-    pub(super) fn new(named: Option<&Path>) -> anyhow::Result<Folder> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => std::env::temp_dir().join(format!("lockstep-demo-{}", std::process::id())),
-        };
+    pub(super) fn new(named: Option<&Path>, name: &str) -> anyhow::Result<Folder> {
+        let path =
+            named.map_or_else(|| std::env::temp_dir().join(format!("lockstep-{name}")), Path::to_owned);
         let mut builder = DirBuilder::new();
         builder
             .mode(0o700)
@@ -58,41 +57,37 @@ impl Folder {
             path.display()
         );
         let path = fs::canonicalize(&path).with_context(|| format!("finding {}", path.display()))?;
-        Ok(Folder { path, is_kept: named.is_some() })
+        Ok(Folder { path, is_named: named.is_some(), is_needed: true })
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Something is to be looked at in it.
-    pub(super) fn keep(&mut self) {
-        self.is_kept = true;
-    }
-
-    pub(super) const fn is_kept(&self) -> bool {
-        self.is_kept
+    /// Nobody has to look at it. Whether it stays all the same.
+    pub(super) fn is_not_needed(&mut self) -> bool {
+        self.is_needed = false;
+        self.is_named
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.is_kept {
-            return;
-        }
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            output::aside(&format!("{} could not be deleted: {error}\n", self.path.display()));
+        let path = self.path.display();
+        if self.is_named || self.is_needed {
+            output::aside(&format!("demo: its log, and what processes said, are in {path}\n"));
+        } else if let Err(error) = fs::remove_dir_all(&self.path) {
+            output::aside(&format!("{path} could not be deleted: {error}\n"));
         }
     }
 }
 
-/// A port of this machine that is free: this one, if it is. Others are below those that the system gives to whoever connects, so
-/// that a process that starts again finds it free again.
-fn free_port(wanted: Option<u16>, random: &mut Random) -> anyhow::Result<SocketAddr> {
-    let is_free = |port: &u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).is_ok();
+/// A port of this machine that is free, and is held: this one, if it is. Others are below those that the system gives to whoever
+/// connects, so that a process that starts again finds it free again.
+fn free_port(wanted: Option<u16>, random: &mut Random) -> anyhow::Result<TcpListener> {
+    let hold = |port: u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok();
     let others = std::iter::repeat_with(|| random.between(20_000, 32_000) as u16).take(PORTS_TRIED);
-    let found = wanted.into_iter().chain(others).find(is_free);
-    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, found.context("no port of this machine is free")?)))
+    wanted.into_iter().chain(others).find_map(hold).context("no port of this machine is free")
 }
 
 /// Where the parts of Lockstep are.
@@ -104,12 +99,25 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Those that the configuration has by default, if somebody is to find them; a demo beside others has its own.
-    pub(super) fn free(is_for_somebody: bool) -> anyhow::Result<Ports> {
+    /// Those that the configuration has by default, if somebody is to find them; a demo beside others has its own. Nobody else takes
+    /// them for as long as they are held.
+    pub(super) fn free(is_for_somebody: bool) -> anyhow::Result<(Ports, Held)> {
         let mut random = Random::new(std::process::id().into());
         let mut free = |port: u16| free_port(is_for_somebody.then_some(port), &mut random);
-        let ops = [free(OPS_PORT)?, free(OPS_PORT + 1)?, free(OPS_PORT + 2)?];
-        Ok(Ports { bridge: free(BRIDGE_PORT)?, ops })
+        let held = [free(OPS_PORT)?, free(OPS_PORT + 1)?, free(OPS_PORT + 2)?, free(BRIDGE_PORT)?];
+        let [first, second, third, bridge] = &held;
+        let ops = [first.local_addr()?, second.local_addr()?, third.local_addr()?];
+        Ok((Ports { bridge: bridge.local_addr()?, ops }, Held(held)))
+    }
+}
+
+/// Ports that nobody else takes.
+pub(super) struct Held([TcpListener; 4]);
+
+impl Held {
+    /// Processes take them now.
+    pub(super) fn let_go(self) {
+        drop(self.0);
     }
 }
 

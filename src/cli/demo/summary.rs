@@ -9,7 +9,12 @@ use lockstep::domain::Platform;
 
 use super::judge::Verdict;
 use super::processes::Needed;
+use super::trouble::UNLINKED_MAX;
 use super::watch::{Times, Watch};
+
+/// So many of a hundred may show something else than they chose last where much goes wrong: who chooses on both sides within the
+/// time of a poll is overtaken by our own command, and nobody can know.
+const OVERTAKEN_PERCENT_MAX: u64 = 30;
 
 /// What came of it.
 #[derive(Debug, Serialize)]
@@ -29,6 +34,14 @@ pub(super) struct Summary {
     /// Agents who are in step on something else than they chose last: what cannot be known, such as a choice that a command of ours
     /// overwrites before any feed shows it.
     pub(super) overtaken: u64,
+    /// How often more than people have changed something the engine took what is shown for somebody's choice.
+    pub(super) invented: u64,
+    /// How often a process ended without being asked.
+    pub(super) ended_by_themselves: u32,
+    /// What an operator could not do.
+    pub(super) refused_operators: u64,
+    /// What of the above is not as it has to be; nothing where all is well.
+    pub(super) wrong: Vec<&'static str>,
     pub(super) loops: u64,
     /// Calls that CXone has refused because there were too many, by its own bucket.
     pub(super) over_budget: u64,
@@ -97,28 +110,42 @@ impl Ran {
 impl Summary {
     /// Takes over what the log says.
     pub(super) fn with(mut self, verdict: Verdict) -> Summary {
-        let Verdict {
-            events,
-            commands,
-            echoes,
-            corrections,
-            diverged,
-            dead_letters,
-            lost,
-            waiting,
-            loops,
-            state_hash,
-        } = verdict;
+        let Verdict { events, commands, echoes, corrections, diverged, dead_letters, lost, .. } = verdict;
+        let Verdict { waiting, intents, loops, state_hash, .. } = verdict;
         (self.events, self.waiting) = (events, waiting);
         (self.commands, self.echoes, self.corrections) = (commands, echoes, corrections);
         (self.diverged, self.dead_letters, self.lost, self.loops) = (diverged, dead_letters, lost, loops);
         self.state_hash = state_hash;
+        // Who is linked anew is taken over as he is, on both sides.
+        let linked_anew = self.faults.get("links removed").copied().unwrap_or(0) * 2 * UNLINKED_MAX as u64;
+        self.invented = intents.saturating_sub(self.changes + linked_anew);
+        self
+    }
+
+    /// Says what is not as it has to be. `is_quiet` is where nothing was made to go wrong.
+    pub(super) fn judged(mut self, is_quiet: bool) -> Summary {
+        let overtaken_max = if is_quiet { 0 } else { self.agents * OVERTAKEN_PERCENT_MAX / 100 };
+        self.wrong = [
+            ("converged", self.converged),
+            ("lost", self.lost == 0),
+            ("loops", self.loops == 0),
+            ("dead_letters", self.dead_letters == 0),
+            ("diverged", self.diverged == 0),
+            ("over_budget", self.over_budget == 0),
+            ("invented", self.invented == 0),
+            ("overtaken", self.overtaken <= overtaken_max),
+            ("ended_by_themselves", self.ended_by_themselves == 0),
+            ("refused_operators", self.refused_operators == 0),
+        ]
+        .into_iter()
+        .filter_map(|(what, is_well)| (!is_well).then_some(what))
+        .collect();
         self
     }
 
     /// Whether all is as it has to be.
     pub(super) const fn is_well(&self) -> bool {
-        self.converged && self.lost == 0 && self.loops == 0 && self.dead_letters == 0
+        self.wrong.is_empty()
     }
 
     /// For people.
@@ -153,6 +180,7 @@ impl Summary {
             ("lost", self.lost),
             ("loops", self.loops),
             ("overtaken choices", self.overtaken),
+            ("invented choices", self.invented),
             ("calls over the budget", self.over_budget),
         ] {
             writeln!(text, "  {name:<24} {count}")?;
@@ -171,6 +199,9 @@ impl Summary {
             writeln!(text, "  fault {fault:?}: {times}")?;
         }
         writeln!(text, "  {:<24} {}", "hash of all states", self.state_hash)?;
+        if !self.is_well() {
+            writeln!(text, "not as it has to be: {}", self.wrong.join(", "))?;
+        }
         Ok(text)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,7 +25,7 @@ use super::processes::{Operator, Processes, stand_still};
 /// Of so many agents one has his link removed.
 const UNLINKED_OF: usize = 20;
 /// As many links are removed at most: each is a command of its own.
-const UNLINKED_MAX: usize = 3;
+pub(super) const UNLINKED_MAX: usize = 3;
 /// A bridge that is cut is cut again and again.
 const CUT_EACH: Duration = Duration::from_millis(300);
 /// An operator says it again while processes go and come.
@@ -46,7 +46,10 @@ pub(super) struct Trouble {
     counts: BTreeMap<Kind, u64>,
     random: Random,
     brokers: Vec<u32>,
-    orders: Sender<Order>,
+    orders: Option<Sender<Order>>,
+    operator: Option<JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
+    refused: u64,
     waiting: Arc<AtomicUsize>,
     failed: Receiver<String>,
     rules: Rules,
@@ -75,26 +78,31 @@ impl Trouble {
         let (orders, to_do) = channel();
         let (tell, failed) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let left = Arc::clone(&waiting);
+        let (left, is_over) = (Arc::clone(&waiting), Arc::<AtomicBool>::default());
+        let ends = Arc::clone(&is_over);
         let operate = move || {
             for order in to_do {
-                if let Err(error) = operate(order) {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                if let Err(error) = operate(order, &ends) {
                     // Who would listen is gone with the demo.
                     let _ = tell.send(format!("{error:#}"));
                 }
                 left.fetch_sub(1, Ordering::Relaxed);
             }
         };
-        thread::Builder::new()
-            .name("operator".to_owned())
-            .spawn(operate)
-            .context("the system gives no thread")?;
+        let operator = thread::Builder::new().name("operator".to_owned()).spawn(operate);
+        let operator = operator.context("the system gives no thread")?;
         Ok(Trouble {
             lasting: BTreeMap::new(),
             counts: BTreeMap::new(),
             random: Random::new(!seed),
             brokers,
-            orders,
+            orders: Some(orders),
+            operator: Some(operator),
+            is_over,
+            refused: 0,
             waiting,
             failed,
             rules,
@@ -123,14 +131,40 @@ impl Trouble {
     }
 
     /// What operators could not do.
-    pub(super) fn failed(&self) -> Vec<String> {
-        self.failed.try_iter().collect()
+    pub(super) fn failed(&mut self) -> Vec<String> {
+        let failed: Vec<String> = self.failed.try_iter().collect();
+        self.refused += failed.len() as u64;
+        failed
+    }
+
+    /// How many orders an operator could not carry out.
+    pub(super) const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Nobody operates any more: what is being done is waited for, and the rest is left.
+    pub(super) fn stop_operating(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.orders = None;
+        if let Some(thread) = self.operator.take() {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+
+    fn brokers_go_on(&self) {
+        for pid in &self.brokers {
+            // One that has ended has no need of it.
+            let _ = stand_still(*pid, false);
+        }
     }
 
     fn order(&self, order: Order) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        // The thread is there for as long as this is.
-        let _ = self.orders.send(order);
+        if let Some(orders) = &self.orders {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            // The thread is there for as long as this is.
+            let _ = orders.send(order);
+        }
     }
 
     /// It begins. Tells in words what happened, and what people do of it.
@@ -212,7 +246,7 @@ impl Trouble {
         let platforms = victims.platforms;
         let mut doings = Vec::new();
         match kind {
-            Kind::BrokerGone => self.brokers.iter().try_for_each(|pid| stand_still(*pid, false))?,
+            Kind::BrokerGone => self.brokers_go_on(),
             Kind::OtherRules => {
                 let arguments = ["rules", "rollback", "--reason", "training is training"];
                 // One that was not sure whether it had worked would lead back if it was said again.
@@ -293,9 +327,9 @@ impl Trouble {
 
 impl Drop for Trouble {
     fn drop(&mut self) {
+        self.stop_operating();
         if self.is_on(Kind::BrokerGone) {
-            // A broker that has ended has no need of it.
-            let _ = self.brokers.iter().try_for_each(|pid| stand_still(*pid, false));
+            self.brokers_go_on();
         }
     }
 }
@@ -305,7 +339,7 @@ fn apply(rules: &Path, reason: &str, processes: &Processes) -> Operator {
 }
 
 /// Does what an operator does, who says it again where somebody was just starting or ending.
-fn operate(order: Order) -> anyhow::Result<()> {
+fn operate(order: Order, is_over: &AtomicBool) -> anyhow::Result<()> {
     let (mut operator, mut again) = match order {
         Order::Refused(operator) => return operator.is_refused(),
         Order::Do(operator, again) => (operator, again),
@@ -314,7 +348,7 @@ fn operate(order: Order) -> anyhow::Result<()> {
     loop {
         tried += 1;
         match operator.run() {
-            Err(error) if tried == OPERATOR_TRIES => return Err(error),
+            Err(error) if tried == OPERATOR_TRIES || is_over.load(Ordering::Relaxed) => return Err(error),
             Err(_) => thread::sleep(OPERATOR_AGAIN_AFTER),
             Ok(()) => return Ok(()),
         }

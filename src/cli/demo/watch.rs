@@ -148,6 +148,19 @@ impl Watch {
         self.seen.iter().filter(is_overtaken).count()
     }
 
+    /// Whether a platform has come to show what was chosen on the other.
+    pub(super) fn is_any_settled(&self) -> bool {
+        self.times.iter().any(|times| times.seen > 0)
+    }
+
+    /// Looks at everybody anew: something was not told.
+    pub(super) fn look_again(&mut self, shown: impl Fn(usize) -> (SalesforceStatus, Shown)) {
+        for (place, seen) in self.seen.iter_mut().enumerate() {
+            (seen.salesforce, seen.cxone) = shown(place);
+            seen.pending = None;
+        }
+    }
+
     /// How often people have changed something themselves.
     pub(super) const fn changes(&self) -> u64 {
         self.changes

@@ -87,6 +87,8 @@ pub struct Settings {
     pub hidden_agents: u32,
     /// Whether its people act by themselves.
     pub behaves: bool,
+    /// So many calls are remembered, the newest.
+    pub log_max: usize,
     /// With what the API is served over TLS; without it, it is served without.
     pub tls: Option<Tls>,
 }
@@ -107,6 +109,7 @@ impl Default for Settings {
             has_admin_call: true,
             hidden_agents: 0,
             behaves: false,
+            log_max: 1_000_000,
             tls: None,
         }
     }

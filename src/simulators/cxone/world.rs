@@ -17,8 +17,6 @@ use super::views::{self, iso};
 use crate::connectors::http::Budget;
 use crate::domain::{DurationMs, TimeMs};
 
-/// So many calls are remembered.
-const LOG_MAX: usize = 1_000_000;
 /// So many changes may be told that nobody has read.
 const UNREAD_MAX: usize = 65_536;
 /// The number of the first agent.
@@ -137,7 +135,7 @@ impl World {
 
     /// Notes a call.
     pub(super) fn note(&mut self, now: TimeMs, (method, path): (&str, &str), status: u16, done: &Done) {
-        if self.log.len() == LOG_MAX {
+        if self.log.len() >= self.settings.log_max.max(1) {
             self.log.pop_front();
         }
         self.log.push_back(json!({

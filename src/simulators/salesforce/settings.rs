@@ -122,6 +122,8 @@ pub struct Settings {
     pub jwt_public_key: Option<String>,
     /// With what it signs for the bridge; without it, it signs nothing.
     pub bridge_key: Option<BridgeKey>,
+    /// So many changes are remembered, the newest.
+    pub log_max: usize,
     /// With what the API is served over TLS; without it, it is served without.
     pub tls: Option<Tls>,
 }
@@ -136,6 +138,7 @@ impl Default for Settings {
             variants: Variants::default(),
             jwt_public_key: None,
             bridge_key: None,
+            log_max: 1_000_000,
             tls: None,
         }
     }

@@ -18,8 +18,6 @@ use super::settings::Settings;
 use super::times::iso;
 use crate::domain::{DurationMs, SalesforceId, SalesforceStatus, TimeMs, UserId};
 
-/// So many changes are remembered.
-const LOG_MAX: usize = 1_000_000;
 /// So many changes may be told that nobody has read.
 const UNREAD_MAX: usize = 65_536;
 /// So many kinds of calls are counted apart.
@@ -186,7 +184,7 @@ impl World {
     }
 
     fn note(&mut self, changed: &Changed, who: Who) {
-        if self.log.len() == LOG_MAX {
+        if self.log.len() >= self.settings.log_max.max(1) {
             self.log.pop_front();
         }
         let status = match changed.status {
