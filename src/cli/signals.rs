@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: Option<tokio::signal::unix::Signal>,
     stdin: Option<oneshot::Receiver<()>>,
 }
 
@@ -20,8 +21,16 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context(wrong)?,
             interrupt: signal(SignalKind::interrupt()).context(wrong)?,
+            hangup: None,
             stdin: None,
         })
+    }
+
+    /// That the terminal is gone is one, too: for who is of no use without it.
+    pub(super) fn watch_terminal(&mut self) -> anyhow::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        self.hangup = Some(signal(SignalKind::hangup()).context("signals cannot be listened for")?);
+        Ok(())
     }
 
     /// The end of standard input is one, too, once.
@@ -40,7 +49,15 @@ impl Signals {
     }
 
     pub(super) async fn next(&mut self) {
-        let Signals { terminate, interrupt, stdin } = self;
+        let Signals { terminate, interrupt, hangup, stdin } = self;
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => {
+                    hangup.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        };
         let ended = async {
             match stdin {
                 Some(told) => {
@@ -53,6 +70,7 @@ impl Signals {
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
+            () = hung_up => return,
             () = ended => {}
         }
         self.stdin = None;

@@ -418,6 +418,7 @@ fn listen(platforms: &Platforms) -> anyhow::Result<Arc<AtomicUsize>> {
     let counted = Arc::clone(&count);
     let _inside = platforms.runtime().enter();
     let mut signals = Signals::new()?;
+    signals.watch_terminal()?;
     platforms.runtime().spawn(async move {
         loop {
             signals.next().await;
