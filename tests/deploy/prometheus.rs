@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::site::Process;
+use crate::waiting::until;
 use crate::witness::{text, witness};
 
 /// A Prometheus that runs.
@@ -53,7 +54,15 @@ impl Prometheus {
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let base = format!("http://{address}/").parse().unwrap();
-        Prometheus { base, client: reqwest::Client::new(), runtime, _process: process }
+        let one = Prometheus { base, client: reqwest::Client::new(), runtime, _process: process };
+        // It listens a moment before it answers questions.
+        until("Prometheus is ready", || one.is_ready());
+        one
+    }
+
+    fn is_ready(&self) -> bool {
+        let ready = self.base.join("-/ready").unwrap();
+        self.runtime.block_on(async { self.client.get(ready).send().await.unwrap().status().is_success() })
     }
 
     /// What it answers to a question of its API.
