@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::Value;
 
 use lockstep::bus::{AnyBus, Bus, From, Reader, Record, Records, Topic, TopicsPlan, Until};
@@ -61,7 +62,7 @@ fn entries(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// What the log says in the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Verdict {
     pub(super) events: u64,
     pub(super) commands: u64,
@@ -77,6 +78,7 @@ pub(super) struct Verdict {
     /// Agents for whom commands went on without a cause: more of them, or more corrections, than may be.
     pub(super) loops: u64,
     /// How often what somebody shows became his intent: never more often than people have changed something.
+    #[serde(skip)]
     pub(super) intents: u64,
     /// The sum of the hashes of all states; they are those that were committed.
     pub(super) state_hash: String,

@@ -52,20 +52,12 @@ impl Running {
         let summary = Summary {
             agents: self.platforms.people.len() as u64,
             changes: self.watch.changes(),
-            events: 0,
-            commands: 0,
-            echoes: 0,
-            corrections: 0,
-            diverged: 0,
-            dead_letters: 0,
-            lost: 0,
-            waiting: 0,
+            log: self.judged()?,
             overtaken: self.watch.overtaken() as u64,
             invented: 0,
             ended_by_themselves: self.processes.ended_by_themselves(),
             refused_operators,
             wrong: Vec::new(),
-            loops: 0,
             over_budget,
             converged,
             sync_ms,
@@ -77,10 +69,9 @@ impl Running {
             processes: self.processes.needed().enumerate().map(ran).collect(),
             seed: self.seed,
             seconds: lasted.as_secs(),
-            state_hash: String::new(),
         };
         let is_quiet = self.is_quiet && self.trouble.counts().is_empty();
-        let summary = summary.with(self.judged()?).judged(is_quiet);
+        let summary = summary.judged(is_quiet);
         self.tell(&summary, &apart);
         Ok(summary)
     }

@@ -22,15 +22,8 @@ pub(super) struct Summary {
     pub(super) agents: u64,
     /// How often people have changed something themselves.
     pub(super) changes: u64,
-    pub(super) events: u64,
-    pub(super) commands: u64,
-    pub(super) echoes: u64,
-    pub(super) corrections: u64,
-    pub(super) diverged: u64,
-    pub(super) dead_letters: u64,
-    pub(super) lost: u64,
-    /// Events that came when nobody decided any more: gateways tell in the end who is gone.
-    pub(super) waiting: u64,
+    #[serde(flatten)]
+    pub(super) log: Verdict,
     /// Agents who are in step on something else than they chose last: what cannot be known, such as a choice that a command of ours
     /// overwrites before any feed shows it.
     pub(super) overtaken: u64,
@@ -42,7 +35,6 @@ pub(super) struct Summary {
     pub(super) refused_operators: u64,
     /// What of the above is not as it has to be; nothing where all is well.
     pub(super) wrong: Vec<&'static str>,
-    pub(super) loops: u64,
     /// Calls that CXone has refused because there were too many, by its own bucket.
     pub(super) over_budget: u64,
     /// Both platforms show the same of everybody, by what they say themselves.
@@ -59,7 +51,6 @@ pub(super) struct Summary {
     pub(super) processes: Vec<Ran>,
     pub(super) seed: u64,
     pub(super) seconds: u64,
-    pub(super) state_hash: String,
 }
 
 /// How long it took, in ms.
@@ -108,29 +99,18 @@ impl Ran {
 }
 
 impl Summary {
-    /// Takes over what the log says.
-    pub(super) fn with(mut self, verdict: Verdict) -> Summary {
-        let Verdict { events, commands, echoes, corrections, diverged, dead_letters, lost, .. } = verdict;
-        let Verdict { waiting, intents, loops, state_hash, .. } = verdict;
-        (self.events, self.waiting) = (events, waiting);
-        (self.commands, self.echoes, self.corrections) = (commands, echoes, corrections);
-        (self.diverged, self.dead_letters, self.lost, self.loops) = (diverged, dead_letters, lost, loops);
-        self.state_hash = state_hash;
-        // Who is linked anew is taken over as he is, on both sides.
-        let linked_anew = self.faults.get("links removed").copied().unwrap_or(0) * 2 * UNLINKED_MAX as u64;
-        self.invented = intents.saturating_sub(self.changes + linked_anew);
-        self
-    }
-
     /// Says what is not as it has to be. `is_quiet` is where nothing was made to go wrong.
     pub(super) fn judged(mut self, is_quiet: bool) -> Summary {
         let overtaken_max = if is_quiet { 0 } else { self.agents * OVERTAKEN_PERCENT_MAX / 100 };
+        // Who is linked anew is taken over as he is, on both sides.
+        let linked_anew = self.faults.get("links removed").copied().unwrap_or(0) * 2 * UNLINKED_MAX as u64;
+        self.invented = self.log.intents.saturating_sub(self.changes + linked_anew);
         self.wrong = [
             ("converged", self.converged),
-            ("lost", self.lost == 0),
-            ("loops", self.loops == 0),
-            ("dead_letters", self.dead_letters == 0),
-            ("diverged", self.diverged == 0),
+            ("lost", self.log.lost == 0),
+            ("loops", self.log.loops == 0),
+            ("dead_letters", self.log.dead_letters == 0),
+            ("diverged", self.log.diverged == 0),
             ("over_budget", self.over_budget == 0),
             ("invented", self.invented == 0),
             ("overtaken", self.overtaken <= overtaken_max),
@@ -171,14 +151,14 @@ impl Summary {
             writeln!(text, "  {:<24} after {:.1} s of rest", "all in step", ms as f64 / 1_000.0)?;
         }
         for (name, count) in [
-            ("events", self.events),
-            ("commands", self.commands),
-            ("echoes", self.echoes),
-            ("corrections", self.corrections),
-            ("diverged", self.diverged),
-            ("dead letters", self.dead_letters),
-            ("lost", self.lost),
-            ("loops", self.loops),
+            ("events", self.log.events),
+            ("commands", self.log.commands),
+            ("echoes", self.log.echoes),
+            ("corrections", self.log.corrections),
+            ("diverged", self.log.diverged),
+            ("dead letters", self.log.dead_letters),
+            ("lost", self.log.lost),
+            ("loops", self.log.loops),
             ("overtaken choices", self.overtaken),
             ("invented choices", self.invented),
             ("calls over the budget", self.over_budget),
@@ -198,7 +178,7 @@ impl Summary {
         for (fault, times) in &self.faults {
             writeln!(text, "  fault {fault:?}: {times}")?;
         }
-        writeln!(text, "  {:<24} {}", "hash of all states", self.state_hash)?;
+        writeln!(text, "  {:<24} {}", "hash of all states", self.log.state_hash)?;
         if !self.is_well() {
             writeln!(text, "not as it has to be: {}", self.wrong.join(", "))?;
         }

@@ -19,6 +19,7 @@ use lockstep::directory::agent_id;
 use lockstep::domain::{
     AgentId, CxoneAgent, CxoneAgentId, Link, PresenceStatusId, SalesforceStatus, SalesforceUser, UserId,
 };
+use lockstep::simulators::RsaKey;
 use lockstep::simulators::salesforce::consoles::{self, Consoles, Transport};
 use lockstep::simulators::salesforce::{Addresses, BridgeKey, Org, Reason, Settings, Simulator};
 
@@ -194,9 +195,8 @@ impl Keys {
     /// Makes them.
     fn new(folder: &Path, has_tls: bool) -> anyhow::Result<Keys> {
         let file = |name: &str| folder.join(name);
-        let (org, org_public) = (file("org.key"), file("org.pem"));
-        openssl("genrsa -out", &[&org], "2048")?;
-        openssl("rsa -pubout -in", &[&org, Path::new("-out"), &org_public], "")?;
+        let (org, org_public) = (RsaKey::new()?, file("org.pem"));
+        fs::write(&org_public, &org.public).context("writing the key of the org")?;
         let tls = (file("gateway.crt"), file("gateway.key"));
         if has_tls {
             let certificate = "-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
@@ -206,8 +206,7 @@ impl Keys {
                 certificate,
             )?;
         }
-        let org = fs::read_to_string(org).context("reading the key of the org")?;
-        Ok(Keys { org_public, tls: has_tls.then_some(tls), org: SecretString::from(org) })
+        Ok(Keys { org_public, tls: has_tls.then_some(tls), org: org.private })
     }
 }
 
