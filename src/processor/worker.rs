@@ -14,7 +14,7 @@ use super::revisions::Cache;
 use super::stage::{OUTPUTS, Stage};
 use super::stop::Stop;
 use super::trouble::Trouble;
-use super::{Context, Error, Now, Observer, Settings};
+use super::{Context, Error, NOTHING_LOST, Now, Observer, Settings};
 use crate::bus::{
     self, Bus, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition, TopicsPlan,
     Writer,
@@ -50,6 +50,8 @@ const ANSWER_MAX_AT_WORK: Duration = Duration::from_secs(1);
 const SETTLED_WITHIN: Duration = Duration::from_secs(28);
 /// How often it is counted how far the agents are from their targets.
 const STANDINGS_EVERY: Duration = Duration::from_secs(5);
+/// How often it is told which partitions have nothing more.
+const ENDS_EVERY: Duration = Duration::from_secs(1);
 
 /// One thread's share of the processor.
 pub struct Worker<B: Bus> {
@@ -58,6 +60,8 @@ pub struct Worker<B: Bus> {
     observer: Arc<dyn Observer>,
     membership: Membership,
     member: B::Member,
+    /// The group has told the member what is its own.
+    is_told: bool,
     writer: B::Writer,
     cache: Cache,
     buffer: Buffer,
@@ -87,6 +91,7 @@ pub struct Worker<B: Bus> {
     given_up: u32,
     last_commit: Instant,
     standings_told: Instant,
+    ends_told: Instant,
     trouble: Trouble,
 }
 
@@ -121,6 +126,7 @@ impl<B: Bus> Worker<B> {
             bus,
             observer,
             member,
+            is_told: false,
             writer,
             buffer: Buffer::new(),
             partitions: BTreeMap::new(),
@@ -135,6 +141,7 @@ impl<B: Bus> Worker<B> {
             transaction: (1, span_of(1)),
             last_commit: Instant::now(),
             standings_told: Instant::now(),
+            ends_told: Instant::now(),
             trouble: Trouble::default(),
         })
     }
@@ -151,7 +158,7 @@ impl<B: Bus> Worker<B> {
                 Remedy::Abort => self.give_up(&error),
                 Remedy::Reject | Remedy::Stop => {
                     if matches!(error, Error::StateHash { .. }) {
-                        self.observer.violated("I5");
+                        self.observer.violated(NOTHING_LOST);
                     }
                     // What is open is of no use to anybody.
                     let _ = self.writer.abort();
@@ -197,6 +204,7 @@ impl<B: Bus> Worker<B> {
         }
         self.wake()?;
         self.tell_standings();
+        self.tell_ends();
         if self.open.is_some() && (self.room() == 0 || self.until_commit().is_zero()) {
             self.commit()?;
         }
@@ -227,6 +235,19 @@ impl<B: Bus> Worker<B> {
         }
     }
 
+    /// Tells of partitions that were read to their end, and of which all is committed.
+    fn tell_ends(&mut self) {
+        if self.ends_told.elapsed() < ENDS_EVERY || self.blocked_until.is_some() {
+            return;
+        }
+        self.ends_told = Instant::now();
+        for worked in self.partitions.values().filter(|worked| !worked.is_open) {
+            if let Some(end) = self.member.end_of(&self.context.events.partition(worked.number)) {
+                self.observer.at_end(worked.number, end);
+            }
+        }
+    }
+
     /// How many more events may be in the transaction that is open, or will be.
     fn room(&self) -> usize {
         self.events_max.saturating_sub(self.open.map_or(0, |(_, events)| events))
@@ -252,6 +273,23 @@ impl<B: Bus> Worker<B> {
             Err(bus::Error::Fenced { .. }) => return self.doubt(),
             polled => polled?,
         };
+        if matches!(polled, Polled::Lost(_)) {
+            self.tell_joined(false);
+        }
+        let gone_on = self.take(polled, is_deaf);
+        // By now it is known of all that came that it is being restored.
+        if !self.is_told && self.member.is_told() {
+            self.tell_joined(true);
+        }
+        gone_on
+    }
+
+    fn tell_joined(&mut self, is_told: bool) {
+        self.is_told = is_told;
+        self.observer.joined(self.context.settings.number, is_told);
+    }
+
+    fn take(&mut self, polled: Polled<<B::Member as Member>::Records>, is_deaf: bool) -> Result<(), Error> {
         match polled {
             Polled::Records(records) if is_deaf || records.is_empty() => Ok(()),
             Polled::Records(records) => self.ingest(&records),
@@ -294,6 +332,7 @@ impl<B: Bus> Worker<B> {
     fn doubt(&mut self) -> Result<(), Error> {
         self.give_up(&bus::Error::Fenced { identity: self.context.identity.clone() }.into());
         self.unsettled.clear();
+        self.tell_joined(false);
         let restoring = std::mem::take(&mut self.to_restore);
         let worked = std::mem::take(&mut self.partitions);
         restoring.into_iter().chain(worked.into_keys()).for_each(|number| self.observer.gone(number));
