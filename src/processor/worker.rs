@@ -1,5 +1,7 @@
 //! A worker: one thread that reads, decides, commits, and begins again from what was committed where that fails.
 
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,10 +50,6 @@ const ANSWER_MAX_AT_WORK: Duration = Duration::from_secs(1);
 /// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
 /// until the brokers abort it after 15 s, which they look for every 10 s.
 const SETTLED_WITHIN: Duration = Duration::from_secs(28);
-/// How often it is counted how far the agents are from their targets.
-const STANDINGS_EVERY: Duration = Duration::from_secs(5);
-/// How often it is told which partitions have nothing more.
-const ENDS_EVERY: Duration = Duration::from_secs(1);
 
 /// One thread's share of the processor.
 pub struct Worker<B: Bus> {
@@ -222,32 +220,6 @@ impl<B: Bus> Worker<B> {
         self.look_whether_it_is_better()
     }
 
-    /// Counts now and then how far the agents are from their targets.
-    fn tell_standings(&mut self) {
-        if self.standings_told.elapsed() < STANDINGS_EVERY {
-            return;
-        }
-        self.standings_told = Instant::now();
-        for worked in self.partitions.values() {
-            for ((platform, standing), agents) in worked.standings() {
-                self.observer.standings(worked.number, platform, standing, agents);
-            }
-        }
-    }
-
-    /// Tells of partitions that were read to their end, and of which all is committed.
-    fn tell_ends(&mut self) {
-        if self.ends_told.elapsed() < ENDS_EVERY || self.blocked_until.is_some() {
-            return;
-        }
-        self.ends_told = Instant::now();
-        for worked in self.partitions.values().filter(|worked| !worked.is_open) {
-            if let Some(end) = self.member.end_of(&self.context.events.partition(worked.number)) {
-                self.observer.at_end(worked.number, end);
-            }
-        }
-    }
-
     /// How many more events may be in the transaction that is open, or will be.
     fn room(&self) -> usize {
         self.events_max.saturating_sub(self.open.map_or(0, |(_, events)| events))
@@ -282,11 +254,6 @@ impl<B: Bus> Worker<B> {
             self.tell_joined(true);
         }
         gone_on
-    }
-
-    fn tell_joined(&mut self, is_told: bool) {
-        self.is_told = is_told;
-        self.observer.joined(self.context.settings.number, is_told);
     }
 
     fn take(&mut self, polled: Polled<<B::Member as Member>::Records>, is_deaf: bool) -> Result<(), Error> {
@@ -603,33 +570,6 @@ impl<B: Bus> Worker<B> {
     /// How long an answer is waited for that holds up what is worked on: longer each time that it did not come.
     fn answer_max_at_work(&self) -> Duration {
         ANSWER_MAX_AT_WORK.saturating_mul(1 << self.failed_restores.min(8)).min(ANSWER_MAX)
-    }
-
-    fn wait_for_better(&mut self, error: &Error) {
-        if self.trouble.tell(error) {
-            self.observer.waiting(self.context.settings.number, true);
-        }
-    }
-
-    /// Where nothing has to be committed, nothing tells that a trouble is over: so it is asked for.
-    fn look_whether_it_is_better(&mut self) -> Result<(), Error> {
-        let is_idle = self.open.is_none() && self.to_restore.is_empty() && self.blocked_until.is_none();
-        if !is_idle {
-            return Ok(());
-        }
-        let Some(lasts) = self.trouble.look() else { return Ok(()) };
-        if let Some(number) = self.partitions.keys().next() {
-            let wait = (lasts / 8).clamp(ANSWER_MAX_AT_WORK, ANSWER_MAX);
-            self.member.committed(&[self.context.events.partition(*number)], wait)?;
-        }
-        self.is_better();
-        Ok(())
-    }
-
-    fn is_better(&mut self) {
-        if self.trouble.is_over() {
-            self.observer.waiting(self.context.settings.number, false);
-        }
     }
 }
 
