@@ -237,3 +237,44 @@ fn a_directory_that_somebody_runs() {
     let said = ground.says(&["rules", "list"]);
     assert_eq!(said.code, Some(0), "{said:?}");
 }
+
+/// A name with a mistake in it is no new deployment: only what begins one makes a directory.
+#[test]
+fn who_only_reads_makes_no_directory() {
+    let ground = Ground::new("absent");
+    let absent = ground.folder.join("absent");
+    let why = ["--reason", "test"];
+    let user = ["directory", "link", "main/0055g00000abcde", "emea/293558"];
+    for words in [
+        &["rules", "list"][..],
+        &["rules", "show"],
+        &["rules", "diff", "1", "2"],
+        &[&["rules", "activate", "1"][..], &why].concat(),
+        &[&["rules", "rollback"][..], &why].concat(),
+        &["topics", "check"],
+        &["topics", "describe"],
+        &["directory", "show"],
+        &["directory", "unlinked"],
+        &[&user[..], &why].concat(),
+        &[&["directory", "unlink", "ada@example.com"][..], &why].concat(),
+        &[&["directory", "forget", "ada@example.com"][..], &why].concat(),
+    ] {
+        let said = said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).arg("--data").arg(&absent));
+        assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
+        let expected = format!("{} is no directory that Lockstep has made", shown(&absent));
+        assert!(said.text.contains(&expected), "{words:?}: {said:?}");
+        assert!(!absent.exists(), "{words:?} has made it");
+    }
+    // An empty one is none either.
+    fs::create_dir(&absent).unwrap();
+    let to = ground.folder.join("copy");
+    let words = ["copy", "--from", shown(&absent), "--to", shown(&to)];
+    let said = said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words));
+    assert!(said.code == Some(1) && said.text.contains("is no directory that Lockstep has made"), "{said:?}");
+    assert_eq!(fs::read_dir(&absent).unwrap().count(), 0);
+    let made = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        .args(["topics", "create", "--data"])
+        .arg(&absent)
+        .output();
+    assert!(made.unwrap().status.success(), "who begins one makes it");
+}

@@ -108,6 +108,7 @@ impl End {
     fn source(path: &Path, other: &Path) -> anyhow::Result<End> {
         let deployment = configured(path, other).load()?;
         let deployment = Deployment { is_configured: deployment.data.is_none(), ..deployment };
+        deployment.is_there()?;
         let bus = deployment.bus_alone()?;
         let plan = deployment.topics_at(&bus)?;
         let codec = deployment::codec_blocking(&deployment.config)?;

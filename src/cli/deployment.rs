@@ -114,6 +114,31 @@ impl Deployment {
         })
     }
 
+    /// That there is something to read. Who only reads makes no directory: a name with a mistake in it would be a new deployment.
+    ///
+    /// # Errors
+    /// It is to be in a directory that nobody has made yet.
+    pub(super) fn is_there(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.data else { return Ok(()) };
+        anyhow::ensure!(
+            Embedded::is_at(path)?,
+            "{} is no directory that Lockstep has made: name the one that `lockstep run --data` has (`run`, `topics create`, `directory import`, `directory refresh`, `rules apply` and `copy --to` make one)",
+            path.display()
+        );
+        Ok(())
+    }
+
+    /// Its bus, for a look that changes nothing, and is soon over.
+    ///
+    /// # Errors
+    /// It is not reached.
+    pub(super) fn bus_to_look(&self) -> anyhow::Result<AnyBus> {
+        match &self.data {
+            Some(path) => Ok(Any::Embedded(Embedded::look(path, settings(&self.config.data))?)),
+            None => self.bus(),
+        }
+    }
+
     /// Its bus, for who runs it: of a directory he is the owner.
     pub(super) fn own_bus(&self) -> Result<AnyBus, lockstep::bus::Error> {
         Ok(match &self.data {

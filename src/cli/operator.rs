@@ -58,13 +58,28 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Reaches it.
+    /// Reaches that of a deployment that there is.
+    ///
+    /// # Errors
+    /// There is none, or it is not reached.
     pub(super) fn open(configured: &Configured) -> anyhow::Result<Log> {
         Log::of(&configured.load()?)
     }
 
-    /// Reaches that of a deployment whose configuration was read already.
+    /// The same, of one whose configuration was read already.
+    ///
+    /// # Errors
+    /// As for [`open`](Log::open).
     pub(super) fn of(deployment: &Deployment) -> anyhow::Result<Log> {
+        deployment.is_there()?;
+        Log::make(deployment)
+    }
+
+    /// Reaches that of a deployment, which may begin with this.
+    ///
+    /// # Errors
+    /// It is not reached.
+    pub(super) fn make(deployment: &Deployment) -> anyhow::Result<Log> {
         let bus = deployment.bus()?;
         let codec = deployment::codec_blocking(&deployment.config)?;
         let plan = deployment.topics_at(&bus)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use lockstep::bus::{AnyBus, Bus, Difference, Found, Severity, Topic, TopicSpec, TopicsPlan};
 
-use super::deployment::Configured;
+use super::deployment::{Configured, Deployment};
 use super::output::{self, DIM, GREEN, Outcome, RED, YELLOW};
 use super::report;
 
@@ -153,11 +153,17 @@ fn see(bus: &AnyBus, specs: &[(Topic, TopicSpec)]) -> anyhow::Result<Vec<Seen>> 
 }
 
 /// The topics as they should be, and the bus.
-fn specs(configured: &Configured) -> anyhow::Result<(AnyBus, Vec<(Topic, TopicSpec)>)> {
-    let deployment = configured.load()?;
+fn specs(deployment: &Deployment) -> anyhow::Result<(AnyBus, Vec<(Topic, TopicSpec)>)> {
     let bus = deployment.bus()?;
     let plan = deployment.topics_at(&bus)?;
     Ok((bus, all_of(&plan)))
+}
+
+/// The same, of a deployment that there is.
+fn specs_there(configured: &Configured) -> anyhow::Result<(AnyBus, Vec<(Topic, TopicSpec)>)> {
+    let deployment = configured.load()?;
+    deployment.is_there()?;
+    specs(&deployment)
 }
 
 fn all_of(plan: &TopicsPlan) -> Vec<(Topic, TopicSpec)> {
@@ -165,7 +171,7 @@ fn all_of(plan: &TopicsPlan) -> Vec<(Topic, TopicSpec)> {
 }
 
 fn create(look: &Look) -> anyhow::Result<Outcome> {
-    let (bus, specs) = specs(&look.configured)?;
+    let (bus, specs) = specs(&look.configured.load()?)?;
     let before = see(&bus, &specs)?;
     let missing: Vec<TopicSpec> =
         before.iter().filter(|seen| !seen.was_there).map(|seen| seen.spec.clone()).collect();
@@ -183,7 +189,7 @@ fn create(look: &Look) -> anyhow::Result<Outcome> {
 }
 
 fn check(look: &Look) -> anyhow::Result<Outcome> {
-    let (bus, specs) = specs(&look.configured)?;
+    let (bus, specs) = specs_there(&look.configured)?;
     let seen = see(&bus, &specs)?;
     let text = |seen: &Seen| {
         if seen.differences.is_empty() {
@@ -201,7 +207,7 @@ fn describe(command: &Describe) -> anyhow::Result<Outcome> {
         let specs = all_of(&configured.load()?.topics());
         specs.into_iter().map(|(topic, spec)| Seen::unasked(topic, spec)).collect()
     } else {
-        let (bus, specs) = specs(configured)?;
+        let (bus, specs) = specs_there(configured)?;
         see(&bus, &specs)?
     };
     print(&command.look, &all, |seen| described(seen, command.offline))?;

@@ -12,6 +12,8 @@ use crate::engine::Verdict;
 pub enum Noted {
     /// Whether this process has the account.
     Lease(bool),
+    /// So long it is from now on from one question to the next.
+    PollInterval(Duration),
     /// The platform was asked, and answered.
     Polled {
         /// For what.

@@ -117,6 +117,7 @@ async fn index() -> &'static str {
 }
 
 async fn metrics(State(ops): State<Ops>) -> impl IntoResponse {
+    ops.metrics.set_ready(ops.readiness.missing().is_none());
     match ops.metrics.text() {
         Ok(text) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];

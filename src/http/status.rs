@@ -30,7 +30,7 @@ struct Status<'s> {
 struct Bus {
     /// It was there once.
     reached: bool,
-    /// Somebody waits for it to come back.
+    /// Somebody waits for it to come, or to come back.
     waits: bool,
 }
 
@@ -92,7 +92,9 @@ struct Gateway {
 pub(super) async fn status(State(ops): State<Ops>) -> Response {
     let missing = ops.readiness.missing().unwrap_or_default();
     let reading = ops.metrics.reading();
-    let waits = reading.workers.iter().any(|one| one.waits_for_bus)
+    let is_reached = !missing.iter().any(|part| part == BUS);
+    let waits = !is_reached
+        || reading.workers.iter().any(|one| one.waits_for_bus)
         || reading.accounts.iter().any(|one| one.waits_for_bus)
         || reading.gateways.iter().any(|one| one.waits_for_bus);
     let status = Status {
@@ -101,7 +103,7 @@ pub(super) async fn status(State(ops): State<Ops>) -> Response {
         roles: &ops.process.roles,
         since: text(ops.process.since),
         ready: missing.is_empty(),
-        bus: Bus { reached: !missing.iter().any(|part| part == BUS), waits },
+        bus: Bus { reached: is_reached, waits },
         missing,
         workers: reading.workers.into_iter().map(Worker::from).collect(),
         partitions: reading.partitions.into_iter().map(Partition::from).collect(),

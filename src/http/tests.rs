@@ -97,6 +97,20 @@ async fn what_there_is_stands_on_the_first_page() {
     assert!(metrics.contains("lockstep_build_info{version="), "{metrics}");
 }
 
+/// An alert has to see who waits for what is not there: nothing else of a process that starts tells of it.
+#[tokio::test]
+async fn metrics_say_whether_it_is_ready() {
+    let ops = ops();
+    let readiness = Arc::clone(&ops.readiness);
+    let asked = Asked::of(ops).await;
+    let is = |text: &str, value: u8| text.lines().any(|line| line == format!("lockstep_ready {value}"));
+    for (is_ready, value) in [(false, 0), (true, 1), (false, 0)] {
+        readiness.set(BUS, is_ready);
+        let (_, text) = asked.get("/metrics").await;
+        assert!(is(&text, value), "{value} in\n{text}");
+    }
+}
+
 #[tokio::test]
 async fn who_has_nothing_yet_says_so() {
     let ops = ops();
@@ -108,7 +122,7 @@ async fn who_has_nothing_yet_says_so() {
         "since": "2026-01-05T10:00:00Z",
         "ready": false,
         "missing": ["bus"],
-        "bus": { "reached": false, "waits": false },
+        "bus": { "reached": false, "waits": true },
         "workers": [],
         "partitions": [],
         "accounts": [],
@@ -137,7 +151,7 @@ async fn all_that_a_process_has_stands_in_its_status() {
     account.usage(Usage { used: 12, max: 100 });
     account.clock(1_500);
     metrics.account(Account { platform: Platform::Salesforce, name: "main".parse().unwrap() });
-    metrics.bridge().held("salesforce/main", 2, 3);
+    metrics.bridge().held("salesforce.main", 2, 3);
     let mut status = Asked::of(ops.clone()).await.status().await;
     let last_call = status["accounts"][0]["last_call"].take();
     let ago = jiff::Timestamp::now().duration_since(last_call.as_str().unwrap().parse().unwrap());
@@ -165,7 +179,7 @@ async fn all_that_a_process_has_stands_in_its_status() {
     ]);
     assert_eq!(status["partitions"], expected);
     let ours = json!({
-        "account": "cxone/emea",
+        "account": "cxone.emea",
         "lease": "ours",
         "held": "breaker_open",
         "waits_for_bus": false,
@@ -186,6 +200,6 @@ async fn all_that_a_process_has_stands_in_its_status() {
     assert_eq!(status["accounts"][0], ours);
     let other = &status["accounts"][1];
     assert_eq!((&other["lease"], &other["held"]), (&json!("standing_by"), &Value::Null));
-    let gateway = json!({ "account": "salesforce/main", "browsers": 3, "agents": 2, "waits_for_bus": false });
+    let gateway = json!({ "account": "salesforce.main", "browsers": 3, "agents": 2, "waits_for_bus": false });
     assert_eq!(status["gateways"], json!([gateway]));
 }

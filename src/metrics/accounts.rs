@@ -14,6 +14,8 @@ use crate::connectors::{Noted, Observer};
 use crate::domain::{Account, Feed};
 use crate::engine::Verdict;
 
+/// The call that logs in.
+const LOG_IN: &str = "token";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The metrics of all accounts.
@@ -25,9 +27,10 @@ pub(super) struct Accounts {
     pub(super) clock_offset: GaugeVec,
     pub(super) api_usage: IntGaugeVec,
     pub(super) api_limit: IntGaugeVec,
-    polls: IntCounterVec,
+    pub(super) polls: IntCounterVec,
     poll_seconds: HistogramVec,
     pub(super) last_poll: IntGaugeVec,
+    poll_interval: GaugeVec,
     observations: IntCounterVec,
     pub(super) drift: IntCounterVec,
     unlinked: IntCounterVec,
@@ -124,7 +127,12 @@ impl Accounts {
             )?,
             last_poll: maker.gauges(
                 "lockstep_last_poll_timestamp_seconds",
-                "When the platform answered last: now minus this is how old our view is.",
+                "When the platform answered last, or since when it is asked and has not yet: now minus this is how old our view is.",
+                account,
+            )?,
+            poll_interval: maker.fractions(
+                "lockstep_poll_interval_seconds",
+                "How long it is now from one question to the next: longer where calls of the day are spared.",
                 account,
             )?,
             observations: maker.counters(
@@ -213,6 +221,9 @@ impl Accounts {
         }
         for outcome in ["answered", "failed", "odd"] {
             one.all.polls.with_label_values(&[&*one.account, outcome]);
+        }
+        for class in CallClass::ALL {
+            one.all.calls.with_label_values(&[&*one.account, LOG_IN, class.name()]);
         }
         one
     }
@@ -310,13 +321,22 @@ impl Observer for AccountMetrics {
         match noted {
             Noted::Lease(is_held) => {
                 all.lease.with_label_values(&[account]).set(is_held.into());
-                if !is_held {
+                if is_held {
+                    let polled = all.last_poll.with_label_values(&[account]);
+                    if polled.get() == 0 {
+                        // Who never answers grows old, too.
+                        polled.set(http::now().as_unix_ms() / 1_000);
+                    }
+                } else {
                     // What another process has is told by that one.
                     self.note(Noted::Held(None));
                     self.note(Noted::Backlog { waiting: 0, under_way: 0 });
                     self.note(Noted::Linked(0));
                     self.note(Noted::WaitsForBus(false));
                 }
+            }
+            Noted::PollInterval(interval) => {
+                all.poll_interval.with_label_values(&[account]).set(interval.as_secs_f64());
             }
             Noted::Polled { found_by, took } => {
                 all.polls.with_label_values(&[account, "answered"]).inc();
@@ -351,5 +371,48 @@ impl Observer for AccountMetrics {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Metrics;
+    use super::*;
+    use crate::domain::Platform;
+
+    /// The value of a metric of the account, where it is shown.
+    fn shown(metrics: &Metrics, name: &str) -> Option<f64> {
+        let text = metrics.text().unwrap();
+        let prefix = format!("{name}{{account=\"cxone.emea\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| value.parse().unwrap())
+    }
+
+    #[test]
+    fn who_never_answers_grows_old_from_when_this_process_asks() {
+        let metrics = Metrics::new().unwrap();
+        let name = "emea".parse().unwrap();
+        let one = metrics.account(Account { platform: Platform::Cxone, name });
+        let since = || shown(&metrics, "lockstep_last_poll_timestamp_seconds");
+        let before = http::now().as_unix_ms() / 1_000;
+        assert_eq!(since(), None, "another process may ask");
+        one.note(Noted::Lease(true));
+        assert!(since().unwrap() >= before as f64);
+        assert_eq!(metrics.reading().accounts.remove(0).last_poll, None, "nothing was answered");
+        one.note(Noted::Polled { found_by: Feed::Poll, took: Duration::from_millis(5) });
+        assert!(metrics.reading().accounts.remove(0).last_poll.is_some());
+    }
+
+    #[test]
+    fn how_often_it_is_asked_is_shown_as_it_is_now() {
+        let metrics = Metrics::new().unwrap();
+        let name = "emea".parse().unwrap();
+        let one = metrics.account(Account { platform: Platform::Cxone, name });
+        for (interval, seconds) in [(Duration::from_millis(1_500), 1.5), (Duration::from_secs(300), 300.0)] {
+            one.note(Noted::PollInterval(interval));
+            assert_eq!(shown(&metrics, "lockstep_poll_interval_seconds"), Some(seconds));
+        }
+        let text = metrics.text().unwrap();
+        let refused = "lockstep_calls_total{account=\"cxone.emea\",call=\"token\",class=\"refused\"} 0";
+        assert!(text.lines().any(|line| line == refused), "the first log-in that is refused is seen: {text}");
     }
 }

@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Result,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Result,
 };
 
 /// Makes metrics.
@@ -35,6 +35,11 @@ impl Maker {
 
     pub(super) fn counters(&mut self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
         Ok(self.keep(IntCounterVec::new(Opts::new(name, help), labels)?))
+    }
+
+    /// A gauge of a whole number.
+    pub(super) fn gauge(&mut self, name: &str, help: &str) -> Result<IntGauge> {
+        Ok(self.keep(IntGauge::new(name, help)?))
     }
 
     /// Gauges of whole numbers.

@@ -11,13 +11,14 @@ mod reading;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
 use crate::bus::Offset;
 use crate::domain::{Account, Platform, TimeMs};
 use crate::engine::Standing;
-use crate::processor::{Observer, Tally};
+use crate::processor::{NOTHING_LOST, Observer, Tally};
 
 pub use accounts::AccountMetrics;
 pub use bridge::BridgeMetrics;
@@ -54,6 +55,7 @@ pub struct Metrics {
     clock: GaugeVec,
     sync: HistogramVec,
     trouble: IntGaugeVec,
+    ready: IntGauge,
     accounts: accounts::Accounts,
     bridge: BridgeMetrics,
 }
@@ -165,6 +167,10 @@ impl Metrics {
                 "Whether a worker waits for the bus or the schema registry to come back.",
                 &["worker"],
             )?,
+            ready: maker.gauge(
+                "lockstep_ready",
+                "Whether all parts of this process are ready (1), as /ready says it, or not (0).",
+            )?,
             accounts: accounts::Accounts::new(maker)?,
             bridge: BridgeMetrics::new(maker)?,
             registry: Registry::new(),
@@ -180,9 +186,8 @@ impl Metrics {
             self.commands.with_label_values(&[platform.name()]);
             self.sync.with_label_values(&[platform.name()]);
         }
-        for invariant in ["I1", "I2", "I4", "I5", "I7", "I8"] {
-            self.violations.with_label_values(&[invariant]);
-        }
+        // The only one that a process looks at while it works.
+        self.violations.with_label_values(&[NOTHING_LOST]);
         self
     }
 
@@ -195,6 +200,11 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Whether all parts of the process are ready.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.ready.set(is_ready.into());
     }
 
     /// Those of an account.
@@ -210,6 +220,12 @@ impl Metrics {
     /// How many events of a partition wait.
     pub fn set_lag(&self, partition: u32, records: u64) {
         self.lag.with_label_values(&[&partition.to_string()]).set(records as i64);
+    }
+
+    /// The next event of a partition is there or later: what is no event may be passed over, which no transaction says.
+    fn goes_on_at(&self, partition: &str, next: Offset) {
+        let gauge = self.next.with_label_values(&[partition]);
+        gauge.set(gauge.get().max(next.0.cast_signed()));
     }
 
     /// What is another process's is told by that one.
@@ -232,6 +248,9 @@ impl Metrics {
 }
 
 impl Observer for Metrics {
+    /// Readiness tells it.
+    fn joined(&self, _: u32, _: bool) {}
+
     fn restoring(&self, partition: u32) {
         self.phases.with_label_values(&[&partition.to_string()]).set(0);
     }
@@ -267,7 +286,11 @@ impl Observer for Metrics {
             let sync = self.sync.with_label_values(&[platform.name()]);
             tally.synced.of(platform).iter().for_each(|took| sync.observe(took.as_ms() as f64 / 1e3));
         }
-        self.next.with_label_values(labels).set(next.0.cast_signed());
+        self.goes_on_at(&label, next);
+    }
+
+    fn at_end(&self, partition: u32, end: Offset) {
+        self.goes_on_at(&partition.to_string(), end);
     }
 
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
@@ -316,9 +339,35 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
+        assert_eq!(
+            text.matches("lockstep_invariant_violations_total{").count(),
+            1,
+            "zeros of what nobody counts"
+        );
         metrics.gone(3);
         let text = metrics.text().unwrap();
         let left: Vec<&str> = text.lines().filter(|line| line.contains("partition=\"3\"")).collect();
         assert_eq!(left, ["lockstep_events_total{partition=\"3\"} 2"]);
+    }
+
+    /// The end of a transaction is no event, has an offset, and is passed over by whoever reads: it is nothing that waits.
+    #[test]
+    fn what_is_no_event_waits_for_nobody() {
+        let metrics = Metrics::new().unwrap();
+        let next = || metrics.nexts();
+        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(11));
+        metrics.at_end(3, Offset(14));
+        assert_eq!(next(), [(3, 14)]);
+        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(11));
+        assert_eq!(next(), [(3, 14)], "a timer was committed, and no event came");
+        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(15));
+        assert_eq!(next(), [(3, 15)]);
+        metrics.gone(3);
+        metrics.at_end(3, Offset(5));
+        assert_eq!(
+            next(),
+            [(3, 5)],
+            "another has dealt with it meanwhile, and what it was before is forgotten"
+        );
     }
 }

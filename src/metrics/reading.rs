@@ -157,7 +157,10 @@ impl Metrics {
         let [used, max, polled, commands] =
             [&all.api_usage, &all.api_limit, &all.last_poll, &all.commands].map(Values::of);
         let [called, offset] = [&all.last_call, &all.clock_offset].map(Values::of);
-        let drift = Values::of(&all.drift);
+        let [drift, polls] = [&all.drift, &all.polls].map(Values::of);
+        let has_answered = |account: &str| {
+            polls.get(&[("account", account), ("outcome", "answered")]).is_some_and(|count| count > 0.0)
+        };
         let now = Instant::now();
         let mut watched = all.watched();
         let one = |(account, watched): (&String, &mut super::accounts::Watched)| {
@@ -172,7 +175,7 @@ impl Metrics {
                 held: held.where_set(("account", account), "cause"),
                 waits_for_bus: count(&waiting) == 1,
                 last_call: get(&called).map(time),
-                last_poll: get(&polled).map(time),
+                last_poll: get(&polled).filter(|_| has_answered(account)).map(time),
                 calls_last_minute: watched.calls_last_minute(now),
                 budget: watched.budget(),
                 usage: usage.map(|(used, max)| Usage { used: used as u64, max: max as u64 }),
@@ -313,7 +316,7 @@ mod tests {
         one.usage(Usage { used: 12, max: 100 });
         one.clock(-2_500);
         let known = metrics.reading().accounts.remove(0);
-        assert_eq!(known.account, "salesforce/main");
+        assert_eq!(known.account, "salesforce.main");
         assert!(known.has_lease && known.last_call.is_some());
         assert_eq!(known.held.as_deref(), Some("forbidden"));
         assert_eq!((known.commands_waiting, known.commands_under_way, known.drift), (4, 2, 3));
@@ -347,8 +350,8 @@ mod tests {
         assert_eq!(budget(), Some(Left { calls: 2, calls_per_minute: 1 }));
         let text = metrics.text().unwrap();
         for line in [
-            "lockstep_budget_calls{account=\"cxone/emea\"} 2",
-            "lockstep_budget_calls_per_minute{account=\"cxone/emea\"} 1",
+            "lockstep_budget_calls{account=\"cxone.emea\"} 2",
+            "lockstep_budget_calls_per_minute{account=\"cxone.emea\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
@@ -372,9 +375,9 @@ mod tests {
     #[test]
     fn gateways_have_browsers() {
         let metrics = Metrics::new().unwrap();
-        metrics.bridge().held("salesforce/main", 2, 3);
-        metrics.bridge().waiting("salesforce/main", true);
-        let account = "salesforce/main".to_owned();
+        metrics.bridge().held("salesforce.main", 2, 3);
+        metrics.bridge().waiting("salesforce.main", true);
+        let account = "salesforce.main".to_owned();
         let expected = GatewayReading { account, browsers: 3, agents: 2, waits_for_bus: true };
         assert_eq!(metrics.reading().gateways, [expected]);
     }

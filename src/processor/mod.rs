@@ -34,7 +34,7 @@ use crate::fail;
 
 pub use check::{States, states};
 pub use error::Error;
-pub use observer::{Observer, Silent};
+pub use observer::{NOTHING_LOST, Observer, Silent};
 pub use stop::Stop;
 pub use tally::Tally;
 pub use worker::Worker;

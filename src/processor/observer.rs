@@ -7,8 +7,13 @@ use crate::bus::Offset;
 use crate::domain::{Platform, TimeMs};
 use crate::engine::Standing;
 
+/// The invariant that a processor looks at while it works: the state is what was committed, so nothing of it is lost.
+pub const NOTHING_LOST: &str = "I5";
+
 /// Hears what becomes of a worker's partitions.
 pub trait Observer: Send + Sync {
+    /// Whether the group has told a worker which partitions are its own; it may have none.
+    fn joined(&self, worker: u32, is_told: bool);
     /// A partition came, and is being restored.
     fn restoring(&self, partition: u32);
     /// A partition is worked on.
@@ -17,6 +22,8 @@ pub trait Observer: Send + Sync {
     fn gone(&self, partition: u32);
     /// A transaction was committed: what it held of a partition, and the time of its last event.
     fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset);
+    /// All of a partition is dealt with, up to where it ends now: that is behind what is no event, too.
+    fn at_end(&self, partition: u32, end: Offset);
     /// So many agents of a partition stand so to their target on a platform.
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64);
     /// How long a transaction was open, and how long its commit took.
@@ -34,10 +41,12 @@ pub trait Observer: Send + Sync {
 pub struct Silent;
 
 impl Observer for Silent {
+    fn joined(&self, _: u32, _: bool) {}
     fn restoring(&self, _: u32) {}
     fn ready(&self, _: u32, _: usize, _: Duration) {}
     fn gone(&self, _: u32) {}
     fn committed(&self, _: u32, _: &Tally, _: TimeMs, _: Offset) {}
+    fn at_end(&self, _: u32, _: Offset) {}
     fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
     fn transaction(&self, _: Duration, _: Duration) {}
     fn aborted(&self) {}

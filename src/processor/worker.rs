@@ -1,5 +1,7 @@
 //! A worker: one thread that reads, decides, commits, and begins again from what was committed where that fails.
 
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use super::revisions::Cache;
 use super::stage::{OUTPUTS, Stage};
 use super::stop::Stop;
 use super::trouble::Trouble;
-use super::{Context, Error, Now, Observer, Settings};
+use super::{Context, Error, NOTHING_LOST, Now, Observer, Settings};
 use crate::bus::{
     self, Bus, Member, Membership, Offset, Polled, Progress, Records, TopicName, TopicPartition, TopicsPlan,
     Writer,
@@ -48,8 +50,6 @@ const ANSWER_MAX_AT_WORK: Duration = Duration::from_secs(1);
 /// How long a state may look other than it was committed: a transaction that another left open hides what comes after it,
 /// until the brokers abort it after 15 s, which they look for every 10 s.
 const SETTLED_WITHIN: Duration = Duration::from_secs(28);
-/// How often it is counted how far the agents are from their targets.
-const STANDINGS_EVERY: Duration = Duration::from_secs(5);
 
 /// One thread's share of the processor.
 pub struct Worker<B: Bus> {
@@ -58,6 +58,8 @@ pub struct Worker<B: Bus> {
     observer: Arc<dyn Observer>,
     membership: Membership,
     member: B::Member,
+    /// The group has told the member what is its own.
+    is_told: bool,
     writer: B::Writer,
     cache: Cache,
     buffer: Buffer,
@@ -87,6 +89,7 @@ pub struct Worker<B: Bus> {
     given_up: u32,
     last_commit: Instant,
     standings_told: Instant,
+    ends_told: Instant,
     trouble: Trouble,
 }
 
@@ -121,6 +124,7 @@ impl<B: Bus> Worker<B> {
             bus,
             observer,
             member,
+            is_told: false,
             writer,
             buffer: Buffer::new(),
             partitions: BTreeMap::new(),
@@ -135,6 +139,7 @@ impl<B: Bus> Worker<B> {
             transaction: (1, span_of(1)),
             last_commit: Instant::now(),
             standings_told: Instant::now(),
+            ends_told: Instant::now(),
             trouble: Trouble::default(),
         })
     }
@@ -151,7 +156,7 @@ impl<B: Bus> Worker<B> {
                 Remedy::Abort => self.give_up(&error),
                 Remedy::Reject | Remedy::Stop => {
                     if matches!(error, Error::StateHash { .. }) {
-                        self.observer.violated("I5");
+                        self.observer.violated(NOTHING_LOST);
                     }
                     // What is open is of no use to anybody.
                     let _ = self.writer.abort();
@@ -197,6 +202,7 @@ impl<B: Bus> Worker<B> {
         }
         self.wake()?;
         self.tell_standings();
+        self.tell_ends();
         if self.open.is_some() && (self.room() == 0 || self.until_commit().is_zero()) {
             self.commit()?;
         }
@@ -212,19 +218,6 @@ impl<B: Bus> Worker<B> {
             restored?;
         }
         self.look_whether_it_is_better()
-    }
-
-    /// Counts now and then how far the agents are from their targets.
-    fn tell_standings(&mut self) {
-        if self.standings_told.elapsed() < STANDINGS_EVERY {
-            return;
-        }
-        self.standings_told = Instant::now();
-        for worked in self.partitions.values() {
-            for ((platform, standing), agents) in worked.standings() {
-                self.observer.standings(worked.number, platform, standing, agents);
-            }
-        }
     }
 
     /// How many more events may be in the transaction that is open, or will be.
@@ -252,6 +245,18 @@ impl<B: Bus> Worker<B> {
             Err(bus::Error::Fenced { .. }) => return self.doubt(),
             polled => polled?,
         };
+        if matches!(polled, Polled::Lost(_)) {
+            self.tell_joined(false);
+        }
+        let gone_on = self.take(polled, is_deaf);
+        // By now it is known of all that came that it is being restored.
+        if !self.is_told && self.member.is_told() {
+            self.tell_joined(true);
+        }
+        gone_on
+    }
+
+    fn take(&mut self, polled: Polled<<B::Member as Member>::Records>, is_deaf: bool) -> Result<(), Error> {
         match polled {
             Polled::Records(records) if is_deaf || records.is_empty() => Ok(()),
             Polled::Records(records) => self.ingest(&records),
@@ -294,6 +299,7 @@ impl<B: Bus> Worker<B> {
     fn doubt(&mut self) -> Result<(), Error> {
         self.give_up(&bus::Error::Fenced { identity: self.context.identity.clone() }.into());
         self.unsettled.clear();
+        self.tell_joined(false);
         let restoring = std::mem::take(&mut self.to_restore);
         let worked = std::mem::take(&mut self.partitions);
         restoring.into_iter().chain(worked.into_keys()).for_each(|number| self.observer.gone(number));
@@ -564,33 +570,6 @@ impl<B: Bus> Worker<B> {
     /// How long an answer is waited for that holds up what is worked on: longer each time that it did not come.
     fn answer_max_at_work(&self) -> Duration {
         ANSWER_MAX_AT_WORK.saturating_mul(1 << self.failed_restores.min(8)).min(ANSWER_MAX)
-    }
-
-    fn wait_for_better(&mut self, error: &Error) {
-        if self.trouble.tell(error) {
-            self.observer.waiting(self.context.settings.number, true);
-        }
-    }
-
-    /// Where nothing has to be committed, nothing tells that a trouble is over: so it is asked for.
-    fn look_whether_it_is_better(&mut self) -> Result<(), Error> {
-        let is_idle = self.open.is_none() && self.to_restore.is_empty() && self.blocked_until.is_none();
-        if !is_idle {
-            return Ok(());
-        }
-        let Some(lasts) = self.trouble.look() else { return Ok(()) };
-        if let Some(number) = self.partitions.keys().next() {
-            let wait = (lasts / 8).clamp(ANSWER_MAX_AT_WORK, ANSWER_MAX);
-            self.member.committed(&[self.context.events.partition(*number)], wait)?;
-        }
-        self.is_better();
-        Ok(())
-    }
-
-    fn is_better(&mut self) {
-        if self.trouble.is_over() {
-            self.observer.waiting(self.context.settings.number, false);
-        }
     }
 }
 

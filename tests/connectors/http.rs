@@ -204,6 +204,19 @@ fn a_platform_that_fails_is_left_alone() {
     assert!(matches!(ask(&platform, nobody), Err(Error::LeftAlone { .. })));
 }
 
+/// Who goes slowly of his own will waits for his turn, however soon an answer has to come.
+#[tokio::test(start_paused = true)]
+async fn a_turn_comes_at_the_pace_that_is_configured() {
+    let rate = Rate { calls_per_minute: 6, burst: 1 };
+    let answer_timeout = Duration::from_secs(5);
+    let platform =
+        Platform::new(Settings { rate, answer_timeout, ..settings() }, Arc::new(Seen::default())).unwrap();
+    platform.await_turn("first").await.unwrap();
+    // The clock of the budget does not stand still for a test: one turn of ten seconds is not waited for.
+    let waited = tokio::time::timeout(Duration::from_secs(1), platform.await_turn("second")).await;
+    assert!(waited.is_err(), "it waits, and does not say that the platform is left alone: {waited:?}");
+}
+
 #[test]
 fn the_platform_s_clock_is_known_by_its_answers() {
     let date = "Date: Mon, 05 Jan 2026 10:00:00 GMT\r\n";

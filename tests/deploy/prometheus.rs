@@ -85,6 +85,15 @@ impl Prometheus {
         numbers.filter(|number| !number.is_nan()).collect()
     }
 
+    /// Whether an alert is inactive, pending or firing.
+    pub(crate) fn state(&self, alert: &str) -> String {
+        let rules = self.get("api/v1/rules", &[]);
+        let mut rules =
+            rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+        let rule = rules.find(|rule| rule["name"] == alert).unwrap_or_else(|| panic!("there is no {alert}"));
+        rule["state"].as_str().unwrap().to_owned()
+    }
+
     /// What some page of the program says.
     pub(crate) fn page(&self, url: &str) -> String {
         self.runtime.block_on(async { self.client.get(url).send().await.unwrap().text().await.unwrap() })

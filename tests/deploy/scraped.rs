@@ -22,6 +22,9 @@ const NOT_WHERE_ALL_IS_WELL: [&str; 5] = [
     "lockstep_bridge_ended_total",
 ];
 
+/// What agents who are busy may cause for a while, even where all is well: their contacts hold commands, and that counts.
+const NOW_AND_THEN: [&str; 2] = ["LockstepAgentsNotInStep", "LockstepSyncSlow"];
+
 /// The names of metrics in a text: all that begins as they do.
 fn names(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
@@ -104,7 +107,15 @@ fn a_real_prometheus_reads_it_and_answers_the_dashboard_and_the_alerts() {
     assert_eq!(rules.len(), expected.len());
     for rule in rules {
         assert_eq!(rule["health"], "ok", "{rule}");
-        assert_ne!(rule["state"], "firing", "{rule}");
+    }
+    for alert in &expected {
+        let name = alert["alert"].as_str().unwrap();
+        let is_quiet = || prometheus.state(name) == "inactive";
+        if NOW_AND_THEN.contains(&name) {
+            assert_ne!(prometheus.state(name), "firing", "{name}");
+        } else {
+            until(&format!("{name} waits for nothing"), is_quiet);
+        }
     }
 
     // Whatever is asked for is there: a name or a label with a mistake in it would be silent for ever.

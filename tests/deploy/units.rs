@@ -92,3 +92,48 @@ fn the_unit_of_many_differs_where_it_must() {
     };
     assert_eq!(same(ALONE), same(OF_MANY));
 }
+
+/// What stands in for `systemd-run`: it prints what it is asked for, and the configuration that the command would read, and runs nothing.
+const IN_PLACE_OF_SYSTEMD: &str = r#"#!/bin/sh
+printf '%s\n' "$@"
+for last; do :; done
+cat "$last"
+"#;
+
+#[test]
+fn a_command_has_the_secrets_of_the_service() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lockstep-run");
+    let _ = fs::remove_dir_all(&folder);
+    let (programs, etc) = (folder.join("bin"), folder.join("etc"));
+    fs::create_dir_all(&programs).unwrap();
+    fs::create_dir_all(etc.join("credentials")).unwrap();
+    fs::write(programs.join("systemd-run"), IN_PLACE_OF_SYSTEMD).unwrap();
+    fs::set_permissions(programs.join("systemd-run"), fs::Permissions::from_mode(0o755)).unwrap();
+    let secret = |unit: &str| {
+        format!(r#"secret = {{ secret_file = "/run/credentials/{unit}.service/cxone-client-secret" }}"#)
+    };
+    fs::write(etc.join("lockstep.toml"), secret("lockstep") + "\n").unwrap();
+    for name in ["cxone-client-secret", "salesforce-private-key"] {
+        fs::write(etc.join("credentials").join(name), "canary").unwrap();
+    }
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(crate::witness::file("deploy/lockstep-run"));
+    let words = ["rules", "apply", "rules.toml", "--reason", "to begin with"];
+    let said = agrees(command.args(words).env("PATH", path).env("LOCKSTEP_ETC", &etc));
+    let lines: Vec<&str> = said.lines().collect();
+    let unit = lines.iter().find_map(|line| line.strip_prefix("--unit=")).unwrap();
+    assert_ne!(unit, "lockstep", "the service may run meanwhile");
+    for name in ["cxone-client-secret", "salesforce-private-key"] {
+        let handed = format!("--property=LoadCredential={name}:{}/credentials/{name}", etc.display());
+        assert!(lines.contains(&&*handed), "{handed} in {said}");
+    }
+    assert!(lines.contains(&"--uid=lockstep"), "{said}");
+    assert!(lines.contains(&&*secret(unit)), "the secret is this unit's: {said}");
+    let begun = lines.iter().position(|line| *line == "/usr/local/bin/lockstep").unwrap();
+    assert_eq!(lines[begun + 1..=begun + 5], words);
+    assert!(!said.contains("canary"), "{said}");
+    let left: Vec<_> = fs::read_dir(&etc).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "nothing is left: {left:?}");
+}

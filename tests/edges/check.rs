@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::centre::FIRST;
 use crate::ground::Folder;
 use crate::users::{PEOPLE, Site, WHY, said, told, user};
+use crate::waiting::until;
 
 const RULES: &str = r#"
 [[rule]]
@@ -206,13 +207,14 @@ fn each_thing_fails_in_turn() {
     let tenant = |path: &str, body: Value| drop(site.tenant.control("POST", path, &body));
     let agent = |what: &str| format!("/agents/{FIRST}/{what}");
     let forbids = |path: &str| json!([{"path": path, "kind": "status", "status": 403}]);
+    let fails = |path: &str, status: u16| json!([{"path": path, "kind": "status", "status": status}]);
     let hides = |path: &str| json!([{"path": path, "kind": "html", "status": 403}]);
     let one_user = format!("1 of {PEOPLE} linked users are not active: emea/{}", user(FIRST));
     let one_agent = format!("1 of {PEOPLE} linked agents are not active: emea/{FIRST}");
     let hidden = format!("sees {} agents, and may not see 5", PEOPLE - 5);
     let gone = format!("5 of {PEOPLE} linked agents are not listed: emea/{}", FIRST + 7);
     type Case<'c> = (&'c dyn Fn(), &'c dyn Fn(), &'c [(Row, &'c str)]);
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 17] = [
         (
             &|| org(&format!("/users/{}", user(FIRST)), json!({"isActive": false})),
             &|| org(&format!("/users/{}", user(FIRST)), json!({"isActive": true})),
@@ -257,7 +259,7 @@ fn each_thing_fails_in_turn() {
             &[
                 (("agent-states", TENANT, "failed"), "403"),
                 (("agents-seen", TENANT, "failed"), "403"),
-                (("codes-and-teams", TENANT, "unknown"), "because agents could not be read"),
+                (("codes-and-teams", TENANT, "unknown"), "because the call `agents` failed"),
                 (("agents-active", TENANT, "unknown"), "because"),
                 (("rules-fit", "", "unknown"), "cxone.emea could not be asked"),
                 (("codes-on-teams", "", "unknown"), "cxone.emea could not be asked"),
@@ -270,6 +272,50 @@ fn each_thing_fails_in_turn() {
                 (("codes-and-teams", TENANT, "failed"), "the unavailable codes cannot be read"),
                 (("rules-fit", "", "unknown"), "cxone.emea could not be asked"),
                 (("codes-on-teams", "", "unknown"), "cxone.emea could not be asked"),
+            ],
+        ),
+        (
+            &|| tenant("/faults", fails("/teams", 500)),
+            &|| tenant("/faults", json!([])),
+            &[
+                (("codes-and-teams", TENANT, "failed"), "teams: status 500"),
+                (("agents-seen", TENANT, "unknown"), "because the call `teams` failed"),
+                (("agents-active", TENANT, "unknown"), "because"),
+                (("rules-fit", "", "unknown"), "cxone.emea could not be asked"),
+                (("codes-on-teams", "", "unknown"), "cxone.emea could not be asked"),
+            ],
+        ),
+        (
+            // That there are none would be another thing than that an address is wrong.
+            &|| tenant("/faults", fails("unavailable-codes", 404)),
+            &|| tenant("/faults", json!([])),
+            &[
+                (("codes-and-teams", TENANT, "failed"), "codes: status 404"),
+                (("agents-seen", TENANT, "unknown"), "because the call `codes` failed"),
+                (("agents-active", TENANT, "unknown"), "because"),
+                (("rules-fit", "", "unknown"), "cxone.emea could not be asked"),
+                (("codes-on-teams", "", "unknown"), "cxone.emea could not be asked"),
+            ],
+        ),
+        (
+            &|| tenant("/faults", fails("/teams/2/unavailable-codes", 404)),
+            &|| tenant("/faults", json!([])),
+            &[(("codes-and-teams", TENANT, "warning"), "the teams 2, and says then that they are gone")],
+        ),
+        (
+            &|| org("/faults", fails("/limits", 500)),
+            &|| org("/faults", json!([])),
+            &[(("allowance", ORG, "failed"), "status 500")],
+        ),
+        (
+            &|| org("/faults", fails("/composite", 500)),
+            &|| org("/faults", json!([])),
+            &[
+                (("omni-channel", ORG, "failed"), "status 500"),
+                (("users-seen", ORG, "unknown"), "because the call `statuses` failed"),
+                (("users-active", ORG, "unknown"), "because"),
+                (("rules-fit", "", "unknown"), "salesforce.emea could not be asked"),
+                (("codes-on-teams", "", "unknown"), "salesforce.emea could not be asked"),
             ],
         ),
         (
@@ -296,8 +342,8 @@ fn each_thing_fails_in_turn() {
             &[
                 (("allowance", ORG, "failed"), "REQUEST_LIMIT_EXCEEDED"),
                 (("presence", ORG, "failed"), "REQUEST_LIMIT_EXCEEDED"),
-                (("omni-channel", ORG, "unknown"), "REQUEST_LIMIT_EXCEEDED"),
-                (("users-seen", ORG, "unknown"), "REQUEST_LIMIT_EXCEEDED"),
+                (("omni-channel", ORG, "failed"), "REQUEST_LIMIT_EXCEEDED"),
+                (("users-seen", ORG, "unknown"), "because the call"),
                 (("users-active", ORG, "unknown"), "because"),
                 (("rules-fit", "", "unknown"), "salesforce.emea could not be asked"),
                 (("codes-on-teams", "", "unknown"), "salesforce.emea could not be asked"),
@@ -385,6 +431,69 @@ fn a_log_in_that_fails_ends_nothing_else() {
         is(&other, (id, ORG, "unknown"), "because the log-in failed");
     }
     is(&other, ("agents-seen", TENANT, "ok"), "sees all");
+}
+
+/// A refresh token may be good for one log-in only, and another process may be about to use it.
+#[test]
+fn a_refresh_token_is_kept_unless_it_is_to_be_used() {
+    let mut site = site("edges-check-refresh");
+    let token = site.file("trial.token", "canary-8");
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let org = site.org.addresses.api;
+    site.further = format!(
+        r#"
+[salesforce.trial]
+environment = "production"
+login_url = "http://{org}"
+organisation_id = "00D5g0000000001"
+user_name = "trial@example.com"
+client_id = "app"
+client_secret = {{ secret_env = "TEST_APP" }}
+admin_email = "admin@example.com"
+refresh_token_file = "trial.token"
+"#
+    );
+    let trial = "salesforce.trial";
+    let kept = check(&site, &[]);
+    is(&kept, ("log-in", trial, "unknown"), "would use up the refresh token");
+    for id in ["organisation", "allowance", "presence", "omni-channel", "users-seen"] {
+        is(&kept, (id, trial, "unknown"), "because nobody has logged in");
+    }
+    is(&kept, ("clock", trial, "unknown"), "no answer told");
+    is(&kept, ("users-seen", ORG, "ok"), "can be read");
+    let mend = row(&kept, "log-in", trial)["mend"].as_str().unwrap();
+    assert!(
+        mend.contains("`lockstep login salesforce trial`") && mend.contains("--use-refresh-token"),
+        "{mend}"
+    );
+
+    let output = site.command(&["check", "--json", "--use-refresh-token"], site.data());
+    assert!(!said(&output).contains("canary-8"), "{}", said(&output));
+    is(&checked(&output), ("log-in", trial, "failed"), "the log-in is refused: ");
+    assert_eq!(std::fs::read_to_string(&token).unwrap(), "canary-8");
+
+    std::fs::remove_file(&token).unwrap();
+    is(&check(&site, &[]), ("log-in", trial, "failed"), "cannot be read");
+}
+
+/// While platforms are asked, which takes minutes at a real site, the directory is somebody else's.
+#[test]
+fn the_bus_is_let_go_before_platforms_are_asked() {
+    let site = site("edges-check-lets-go");
+    site.ground.hand_over();
+    site.tenant.control("DELETE", "/log", &Value::Null);
+    site.tenant.control("POST", "/faults", &json!([{"path": "/agents", "kind": "latency", "ms": 4_000}]));
+    let mut running = site.started(&["check", "--json"], site.data());
+    until("the tenant is asked", || {
+        site.tenant.control("GET", "/log", &Value::Null).as_array().is_some_and(|calls| !calls.is_empty())
+    });
+    site.ground.take_back();
+    let ended = running.try_wait().unwrap();
+    assert!(ended.is_none(), "it has ended before: {ended:?}");
+    site.tenant.control("POST", "/faults", &json!([]));
+    let checks = checked(&running.wait_with_output().unwrap());
+    is(&checks, ("bus", "", "ok"), "nobody runs it now");
+    is(&checks, ("rules-in-force", "", "ok"), "");
 }
 
 /// Topics that are missing, a directory that is none, and mistakes in the configuration.

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use lockstep::bus::{AnyBus, Bus, TopicsPlan};
 use lockstep::codec::Codec;
@@ -31,7 +31,7 @@ const NOTHING: [(&str, u64); 5] =
 
 /// An org and a tenant, both called `emea`, and a log of which nobody has said anything.
 pub(crate) struct Site {
-    ground: Ground,
+    pub(crate) ground: Ground,
     plan: TopicsPlan,
     codec: Codec,
     pub(crate) org: SimulatedOrg,
@@ -137,13 +137,22 @@ per_minute = 3000
 
     /// Any command of the program, with this directory.
     pub(crate) fn command(&self, words: &[&str], data: &OsStr) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        self.prepared(words, data).output().unwrap()
+    }
+
+    /// The same, which goes on while the test does.
+    pub(crate) fn started(&self, words: &[&str], data: &OsStr) -> Child {
+        self.prepared(words, data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn prepared(&self, words: &[&str], data: &OsStr) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command
             .args(words)
             .args([OsStr::new("--config"), self.config().as_os_str()])
             .args([OsStr::new("--data"), data])
-            .envs(self.secrets())
-            .output()
-            .unwrap()
+            .envs(self.secrets());
+        command
     }
 
     /// What a refresh with these words tells.

@@ -35,6 +35,27 @@ fn the_second_owner_is_refused_and_told_who_is_the_first() {
     assert!(place.own().is_owner());
 }
 
+/// Who only looks goes by way of the owner; where there is none he is alone with it for as long as he looks.
+#[test]
+fn who_looks_is_an_owner_only_where_there_is_none() {
+    let place = Place::new();
+    let first = place.own();
+    let events = topic(&first, "events", Kept::Days(7));
+    write(&first, &events, &["one".to_owned()]);
+    let look = || Embedded::look(&place.0, Settings::default()).unwrap();
+    let looking = look();
+    assert!(!looking.is_owner());
+    assert_eq!(texts(&looking, &events), ["one"]);
+    drop((looking, first));
+    let looking = look();
+    assert!(looking.is_owner());
+    assert_eq!(texts(&looking, &events), ["one"]);
+    assert!(!place.0.join("socket").exists(), "he answers nobody");
+    assert!(matches!(Embedded::own(&place.0, Settings::default()), Err(Error::Owned { .. })));
+    drop(looking);
+    assert!(place.own().is_owner());
+}
+
 /// Not a test by itself: a process that owns a directory, and writes until it is killed.
 #[test]
 #[ignore = "other tests start it as a process of its own"]

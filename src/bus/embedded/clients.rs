@@ -149,6 +149,8 @@ pub struct EmbeddedMember {
     reading: Vec<(TopicPartition, Offset)>,
     /// What it was told to let go.
     going: Vec<TopicPartition>,
+    /// The owner has answered, in this session.
+    is_told: bool,
     outage: Outage,
 }
 
@@ -162,6 +164,7 @@ impl EmbeddedMember {
             owned: BTreeSet::new(),
             reading: Vec::new(),
             going: Vec::new(),
+            is_told: false,
             outage: Outage::default(),
         })
     }
@@ -188,6 +191,7 @@ impl Member for EmbeddedMember {
         let poll = Request::Poll { session: self.session.clone(), places: self.reading.clone(), wait };
         let answer = match self.ask.ask(poll, Vec::new()) {
             Err(Error::Evicted { .. }) => {
+                self.is_told = false;
                 self.session = join(&*self.ask, &self.membership)?;
                 self.reading.clear();
                 let lost: Vec<_> = std::mem::take(&mut self.owned).into_iter().collect();
@@ -203,6 +207,7 @@ impl Member for EmbeddedMember {
             }
             answer => self.outage.tell(answer, wait)?,
         };
+        self.is_told |= answer.is_some();
         match answer {
             None => Ok(Polled::Records(EmbeddedRecords::default())),
             Some((Answer::Fetched { of, .. }, batches)) => {
@@ -233,6 +238,15 @@ impl Member for EmbeddedMember {
     /// No transaction is ever open on it, so there is no wait.
     fn committed(&self, partitions: &[TopicPartition], _: Duration) -> Result<Vec<Option<Committed>>, Error> {
         committed(&*self.ask, &self.membership.group, partitions)
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Nothing but records is in the log.
+    fn end_of(&self, _: &TopicPartition) -> Option<Offset> {
+        None
     }
 }
 

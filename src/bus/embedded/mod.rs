@@ -92,10 +92,23 @@ impl Embedded {
     /// # Errors
     /// It cannot be used, or its owner does not answer.
     pub fn open(path: &Path, settings: Settings) -> Result<Embedded, Error> {
+        Embedded::open_in(path, settings, Company::Others)
+    }
+
+    /// Opens a directory for a look: by way of who owns it now, or as an owner who answers nobody else and deletes nothing. Others
+    /// wait until this is dropped, so it should be soon.
+    ///
+    /// # Errors
+    /// As for [`open`](Embedded::open).
+    pub fn look(path: &Path, settings: Settings) -> Result<Embedded, Error> {
+        Embedded::open_in(path, settings, Company::Nobody)
+    }
+
+    fn open_in(path: &Path, settings: Settings, company: Company) -> Result<Embedded, Error> {
         let directory = Arc::new(Directory::new(path)?);
         let begun = Instant::now();
         loop {
-            match Embedded::take(&directory, settings, Company::Others)? {
+            match Embedded::take(&directory, settings, company)? {
                 Ok(embedded) => return Ok(embedded),
                 Err(holder) => {
                     let remote = Embedded { directory: Arc::clone(&directory), ours: None };

@@ -27,6 +27,8 @@ pub struct KafkaMember {
     waiting: BTreeSet<TopicPartition>,
     /// Being read, with the first record that was not given yet.
     reading: BTreeMap<TopicPartition, Offset>,
+    /// Where those ended that were read to their end.
+    ends: BTreeMap<TopicPartition, Offset>,
     /// Told to be going, and let go with the next poll.
     going: Option<Vec<TopicPartition>>,
     /// What went wrong, once the records before it have been given.
@@ -49,6 +51,7 @@ impl KafkaMember {
             servers,
             waiting: BTreeSet::new(),
             reading: BTreeMap::new(),
+            ends: BTreeMap::new(),
             going: None,
             errors: VecDeque::new(),
         })
@@ -81,6 +84,7 @@ impl KafkaMember {
         for place in self.going.take().into_iter().flatten() {
             self.waiting.remove(&place);
             self.reading.remove(&place);
+            self.ends.remove(&place);
         }
         Ok(())
     }
@@ -151,6 +155,10 @@ impl KafkaMember {
             return;
         }
         let place = entry.place();
+        if fault.is(Code::PartitionEOF) {
+            self.ends.insert(place, Offset(entry.offset.max(0).cast_unsigned()));
+            return;
+        }
         let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
             Error::OutOfRange { partition: place, offset: Offset(entry.offset.max(0).cast_unsigned()) }
         } else if fault.is(Code::UnknownTopicOrPartition) || fault.is(Code::UnknownTopic) {
@@ -206,6 +214,7 @@ impl Member for KafkaMember {
         let list = |of: &[(TopicPartition, Offset)]| {
             List::of(of.iter().map(|(place, offset)| (place, offset.0.cast_signed())))
         };
+        self.ends.retain(|place, _| !at.iter().any(|(other, _)| other == place));
         if !new.is_empty() {
             self.consumer.assign(&list(&new)).map_err(|fault| self.failed(operation, &fault))?;
             for (place, next) in new {
@@ -229,6 +238,15 @@ impl Member for KafkaMember {
     ) -> Result<Vec<Option<Committed>>, Error> {
         let failed = |fault: Fault| self.failed(ASKING, &fault);
         ask(&self.consumer, partitions, wait).map_err(failed)
+    }
+
+    fn is_told(&self) -> bool {
+        self.metadata().is_some() && !self.consumer.has_rebalances()
+    }
+
+    fn end_of(&self, partition: &TopicPartition) -> Option<Offset> {
+        let (end, next) = (self.ends.get(partition)?, self.reading.get(partition)?);
+        (end >= next).then_some(*end)
     }
 }
 

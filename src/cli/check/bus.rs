@@ -53,7 +53,7 @@ fn reached(deployment: &Deployment, report: &mut Report) -> Option<(bus::AnyBus,
             }
         }
     }
-    let reached = deployment.bus().and_then(|bus| {
+    let reached = deployment.bus_to_look().and_then(|bus| {
         let plan = deployment.topics_at(&bus)?;
         Ok((bus, plan))
     });
@@ -154,11 +154,12 @@ fn reading(registry: Registry) -> Option<Codec> {
     Codec::reading(registry).ok()
 }
 
-/// What the log has: who is who, and what is in force.
-pub(super) fn read(log: &Log) -> (Result<Directory, String>, InForce) {
-    let Log { bus, codec, plan } = log;
+/// What the log has: who is who, and what is in force. Then it is let go: what comes after it takes minutes, and a directory is
+/// somebody else's meanwhile.
+pub(super) fn read(log: Log) -> (Result<Directory, String>, InForce) {
+    let Log { bus, codec, plan } = &log;
     let directory = directory_in_log(bus, codec, plan).map_err(|error| error.to_string());
-    (directory, in_force(log).map_err(|error| error.to_string()))
+    (directory, in_force(&log).map_err(|error| error.to_string()))
 }
 
 fn in_force(

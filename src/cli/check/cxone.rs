@@ -10,7 +10,7 @@ use lockstep::connectors::cxone::Tenant;
 use lockstep::connectors::http::Error;
 use lockstep::domain::{AccountName, CxoneAgentId, TeamId};
 
-use super::report::Report;
+use super::report::{Report, some_of};
 use super::watching::{Watching, clock, mend_of};
 use crate::cli::directory::loaded::tenant::Got;
 use crate::cli::tenant::tenant_beside;
@@ -21,6 +21,9 @@ const LOOKED_BACK: SignedDuration = SignedDuration::from_secs(60);
 const POLLS_WARNED: u64 = 50;
 /// What is asked after the log-in.
 const AFTER_LOG_IN: [&str; 3] = ["agent-states", "agents-seen", "codes-and-teams"];
+
+/// The call that lists agents.
+const AGENTS: &str = "agents";
 
 /// What was read of a tenant.
 pub(super) struct Read {
@@ -107,15 +110,17 @@ async fn read(about: &str, tenant: &Tenant, teams: &BTreeSet<TeamId>, report: &m
     let (seen, lists) = ("agents-seen", "codes-and-teams");
     let got = match Got::read_of(tenant, |team| teams.contains(&team)).await {
         Ok(got) => got,
-        Err(error @ Error::Refused { status: 403, .. }) => {
-            let mend = "give the service user a role in CXone that sees all teams and their agents";
-            report.failed(seen, about, error.to_string(), mend);
-            report.unknown(lists, about, "agents could not be read", "mend that first, and check again");
-            return None;
-        }
         Err(error) => {
-            report.failed(seen, about, error.to_string(), mend_of(&error));
-            report.unknown(lists, about, "agents could not be read", "mend that first, and check again");
+            let (id, other) = if error.call() == Some(AGENTS) { (seen, lists) } else { (lists, seen) };
+            let mend = match error {
+                Error::Refused { status: 403, .. } => {
+                    "give the service user a role in CXone that sees all teams and their agents"
+                }
+                _ => mend_of(&error),
+            };
+            report.failed(id, about, error.to_string(), mend);
+            let because = format!("the call `{}` failed", error.call().unwrap_or(AGENTS));
+            report.unknown(other, about, &because, "mend that first, and check again");
             return None;
         }
     };
@@ -128,6 +133,13 @@ async fn read(about: &str, tenant: &Tenant, teams: &BTreeSet<TeamId>, report: &m
         }
     }
     match got.missing() {
+        [] if !got.gone().is_empty() => {
+            let what = format!(
+                "the tenant lists the teams {}, and says then that they are gone (404)",
+                some_of(got.gone())
+            );
+            report.warning(lists, about, what, "check again: somebody may have removed them just now");
+        }
         [] => report.ok(
             lists,
             about,

@@ -33,6 +33,9 @@ pub(super) struct Check {
     /// How many linked users of each org are asked for: all, or so many of them
     #[arg(long, value_name = "all|N", default_value = "all", value_parser = how_many)]
     agents: HowMany,
+    /// Log in with stored refresh tokens, too: that may replace them, so nobody else should use them meanwhile
+    #[arg(long)]
+    use_refresh_token: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -73,7 +76,7 @@ pub(super) fn run(command: &Check) -> anyhow::Result<Outcome> {
     let mut report = Report::default();
     report.group("Configuration");
     match configuration::look(&command.configured, &mut report) {
-        Some(deployment) => look(&deployment, command.agents, &mut report)?,
+        Some(deployment) => look(&deployment, command, &mut report)?,
         None => unusable(&mut report),
     }
     if command.json {
@@ -106,7 +109,7 @@ fn unusable(report: &mut Report) {
 }
 
 /// Looks at everything but the configuration itself.
-fn look(deployment: &Deployment, agents: HowMany, report: &mut Report) -> anyhow::Result<()> {
+fn look(deployment: &Deployment, command: &Check, report: &mut Report) -> anyhow::Result<()> {
     let config = &deployment.config;
     let progress = Progress { is_shown: stderr().is_terminal() };
     let runtime: Runtime = tokio::runtime::Builder::new_current_thread()
@@ -116,7 +119,7 @@ fn look(deployment: &Deployment, agents: HowMany, report: &mut Report) -> anyhow
     report.group("Bus");
     progress.tell("asking the bus");
     let log = bus::look(deployment, &runtime, report);
-    let in_log = log.as_ref().map(bus::read);
+    let in_log = log.map(bus::read);
     let (mut directory, in_force) = match in_log {
         Some((directory, in_force)) => (directory, in_force),
         None => (Err(bus::NOT_READ.to_owned()), Err(bus::NOT_READ.to_owned())),
@@ -132,11 +135,12 @@ fn look(deployment: &Deployment, agents: HowMany, report: &mut Report) -> anyhow
         progress
             .tell(&format!("asking salesforce.{name}, a call each {wait_s:.1} s, one for each 2,000 users"));
         let linked = directory.as_ref().map_or_else(|_| Vec::new(), |known| people::users_of(known, *name));
-        let wanted = match agents {
+        let wanted = match command.agents {
             HowMany::All => None,
             HowMany::Some(count) => Some(linked.get(..count).unwrap_or(&linked)),
         };
-        let read = runtime.block_on(salesforce::look(*name, configured, wanted, report));
+        let uses_refresh_token = command.use_refresh_token;
+        let read = runtime.block_on(salesforce::look(*name, configured, wanted, uses_refresh_token, report));
         seen.take_org(*name, read, directory.as_mut().ok());
     }
     report.group("CXone");

@@ -1,11 +1,12 @@
 //! An org: its log-in, what the integration user may read, what is left of its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use lockstep::config::{self, SalesforceLogin};
 use lockstep::connectors::http::now;
-use lockstep::connectors::salesforce::{Allowance, Allowances, Error, Org};
+use lockstep::connectors::salesforce::{Allowance, Allowances, Error, Org, TokenFile};
 use lockstep::directory::ListedUser;
 use lockstep::domain::{AccountName, DurationMs, PresenceKind, UserId};
 
@@ -19,6 +20,8 @@ const LOOKED_BACK: DurationMs = DurationMs::from_seconds(60);
 /// Of a hundred: with so many calls of the day used somebody should look, and with so many little works any more.
 const USED_WARNED: u64 = 80;
 const USED_MAX: u64 = 95;
+/// The call that lists users.
+const USERS: &str = "users";
 const DAY_MS: u64 = 86_400_000;
 /// What is asked after the log-in.
 const AFTER_LOG_IN: [&str; 4] = ["allowance", "presence", "omni-channel", "users-seen"];
@@ -38,6 +41,7 @@ pub(super) async fn look(
     name: AccountName,
     configured: &config::Salesforce,
     users: Option<&[UserId]>,
+    uses_refresh_token: bool,
     report: &mut Report,
 ) -> Option<Read> {
     let about = format!("salesforce.{name}");
@@ -51,16 +55,26 @@ pub(super) async fn look(
             return None;
         }
     };
-    let read = match log_in(&org, &about, configured, report).await {
+    let is_in = match &configured.login {
+        SalesforceLogin::RefreshToken { refresh_token_file } if !uses_refresh_token => {
+            kept(name, &about, refresh_token_file, report);
+            false
+        }
+        _ => {
+            let is_in = log_in(&org, &about, configured, report).await;
+            if !is_in {
+                not_asked(&about, "the log-in failed", report);
+            }
+            is_in
+        }
+    };
+    let read = match is_in {
         true => {
             allowance(&about, configured, org.limits().await, report);
             presence(&about, &org, report).await;
             self::read(&about, &org, users, report).await
         }
-        false => {
-            not_asked(&about, "the log-in failed", report);
-            None
-        }
+        false => None,
     };
     clock(&about, watching.offset_ms(), report);
     nobody_tells(&about, configured, report);
@@ -70,6 +84,28 @@ pub(super) async fn look(
 fn not_asked(about: &str, because: &str, report: &mut Report) {
     for id in AFTER_LOG_IN {
         report.unknown(id, about, because, "mend the log-in first, and check again");
+    }
+}
+
+/// A refresh token may be good for one log-in only, and another process may be about to use it: it is looked at, and kept.
+fn kept(name: AccountName, about: &str, file: &Path, report: &mut Report) {
+    let because = match TokenFile::new(file.to_owned()).read() {
+        Ok(_) => {
+            let because = "a log-in would use up the refresh token, or have it replaced";
+            let mend = format!(
+                "`lockstep login salesforce {name}` gets another; `lockstep check --use-refresh-token` uses this one, which nobody else should do meanwhile"
+            );
+            report.unknown("log-in", about, because, mend);
+            "nobody has logged in"
+        }
+        Err(error) => {
+            report.failed("log-in", about, without_mend(&error), log_in_mend(&error, about));
+            "the log-in failed"
+        }
+    };
+    report.unknown("organisation", about, because, "see what the row `log-in` says");
+    for id in AFTER_LOG_IN {
+        report.unknown(id, about, because, "see what the row `log-in` says");
     }
 }
 
@@ -175,10 +211,7 @@ fn allowance(
             let mend = "look at Setup, Company Information, API Requests";
             return report.unknown(ID, about, "the org does not tell of its calls of a day", mend);
         }
-        Err(error) if error.is_used_up() => {
-            return report.failed(ID, about, error.to_string(), mend(&error));
-        }
-        Err(error) => return report.unknown(ID, about, &error.to_string(), mend(&error)),
+        Err(error) => return report.failed(ID, about, error.to_string(), mend(&error)),
     };
     let used = max.saturating_sub(remaining);
     let own = calls_of_a_day(&configured.calls);
@@ -229,9 +262,11 @@ async fn read(about: &str, org: &Org, wanted: Option<&[UserId]>, report: &mut Re
     let (got, users) = match read {
         Ok(read) => read,
         Err(error) => {
-            for id in ["omni-channel", "users-seen"] {
-                report.unknown(id, about, &without_mend(&error), mend(&error));
-            }
+            let (statuses, users) = ("omni-channel", "users-seen");
+            let (id, other) = if error.call() == Some(USERS) { (users, statuses) } else { (statuses, users) };
+            report.failed(id, about, without_mend(&error), mend(&error));
+            let because = format!("the call `{}` failed", error.call().unwrap_or("log-in"));
+            report.unknown(other, about, &because, "mend that first, and check again");
             return None;
         }
     };

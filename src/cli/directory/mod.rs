@@ -115,7 +115,7 @@ fn import(command: &Import) -> anyhow::Result<Outcome> {
         output::aside(&format!("{}: {RED}not imported{RED:#}: {count}\n", document.name()));
         return Ok(Outcome::Failed);
     };
-    let log = Log::open(&command.said.configured)?;
+    let log = Log::make(&command.said.configured.load()?)?;
     let mut control: Control<'_, AnyBus> = log.control()?;
     let imported = control.import(&directory, &operator)?;
     tell(&imported, &format!("{}: {GREEN}imported{GREEN:#}", document.name()), command.said.json)

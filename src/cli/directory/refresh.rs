@@ -89,6 +89,10 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let deployment = command.said.configured.load()?;
     let wanted = wanted(&command.accounts, &deployment.config)?;
+    if command.dry_run {
+        // Before calls that take minutes.
+        deployment.is_there()?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -99,7 +103,7 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
         let got = runtime.block_on(asked.read()).with_context(|| account.to_string())?;
         all.push((account.name, got));
     }
-    let log = Log::of(&deployment)?;
+    let log = Log::make(&deployment)?;
     // Who becomes control first reads what nobody else changes meanwhile.
     let mut control: Option<Control<'_, AnyBus>> = match command.dry_run {
         true => None,

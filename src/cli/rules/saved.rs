@@ -114,7 +114,7 @@ struct SavedRow {
 pub(super) fn apply(command: &Apply) -> anyhow::Result<Outcome> {
     let operator = command.said.why.operator()?;
     let rules = Document::open(&command.file)?;
-    let log = Log::open(&command.said.configured)?;
+    let log = Log::make(&command.said.configured.load()?)?;
     let mut mistakes = Mistakes::new();
     let directory = match &command.directory {
         None => Some(directory_in_log(&log.bus, &log.codec, &log.plan)?),

@@ -9,12 +9,16 @@ use lockstep::config::{Config, DeadLetterPayload};
 use lockstep::domain::{Platform, Remedy, TimeMs};
 use lockstep::engine::Standing;
 use lockstep::http::Ops;
-use lockstep::processor::{Observer, Settings, Tally, Worker};
+use lockstep::processor::{self, Observer, Settings, Stop, Tally, Worker};
 
 use super::{AGAIN_AFTER, Begun, EVENTS_MAX, SNAPSHOT_INTERVAL};
 
 /// How often the lag is looked up.
 const LAG_EVERY: Duration = Duration::from_secs(5);
+/// So long a process stays that has found an invariant violated: whoever reads its metrics each minute has seen it then.
+const SHOWN_FOR: Duration = Duration::from_secs(90);
+/// How often it is looked whether to stop, where nothing else is to be done.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Starts the workers, each on a thread of its own.
 pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHandle<()>>> {
@@ -36,12 +40,12 @@ pub(super) fn start(begun: &Begun, config: &Config) -> anyhow::Result<Vec<JoinHa
 
 fn work(begun: &Begun, settings: Settings) -> anyhow::Result<JoinHandle<()>> {
     let number = settings.number;
-    let part = format!("worker {number}");
+    let part = Watched::worker(number);
     let (bus, codec, plan) = begun.reached.clone();
     let observer = Arc::new(Watched { ops: begun.ops.clone() });
     begun.ops.readiness.set(&part, false);
     begun.ops.metrics.waiting(number, false);
-    let readiness = Arc::clone(&begun.ops.readiness);
+    let (readiness, metrics) = (Arc::clone(&begun.ops.readiness), Arc::clone(&begun.ops.metrics));
     begun.spawn(part.clone(), move |stop| {
         let span = tracing::info_span!("worker", number);
         let _inside = span.enter();
@@ -50,8 +54,13 @@ fn work(begun: &Begun, settings: Settings) -> anyhow::Result<JoinHandle<()>> {
             let observer: Arc<dyn Observer> = Arc::clone(&observer) as Arc<dyn Observer>;
             match Worker::new(Arc::clone(&bus), Arc::clone(&codec), &plan, settings.clone(), observer) {
                 Ok(worker) => {
-                    readiness.set(&part, true);
-                    return Ok(worker.run(stop)?);
+                    metrics.waiting(number, false);
+                    let Err(error) = worker.run(stop) else { return Ok(()) };
+                    readiness.set(&part, false);
+                    if matches!(error, processor::Error::StateHash { .. }) {
+                        show(&error, SHOWN_FOR, stop);
+                    }
+                    return Err(error.into());
                 }
                 Err(_) if stop.is_asked() => return Ok(()),
                 Err(error) if error.remedy() == Remedy::Retry => {
@@ -59,12 +68,25 @@ fn work(begun: &Begun, settings: Settings) -> anyhow::Result<JoinHandle<()>> {
                         tracing::warn!("{error}; it is tried again until it works");
                     }
                     is_told = true;
+                    metrics.waiting(number, true);
                     thread::sleep(AGAIN_AFTER);
                 }
                 Err(error) => return Err(error.into()),
             }
         }
     })
+}
+
+/// Stays for a while with what only a person can mend, so that its metrics are read before the process ends.
+fn show(error: &processor::Error, shown_for: Duration, stop: &Stop) {
+    tracing::error!(
+        ends_after_s = shown_for.as_secs(),
+        "{error}; this process ends soon with that, and until then its metrics say so"
+    );
+    let begun = Instant::now();
+    while !stop.is_asked() && begun.elapsed() < shown_for {
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Asks now and then how many events wait.
@@ -74,7 +96,7 @@ fn watch_lag(begun: &Begun) -> anyhow::Result<JoinHandle<()>> {
     begun.spawn("lag".to_owned(), move |stop| {
         let mut asked = Instant::now();
         while !stop.is_asked() {
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(LOOK_AGAIN);
             if asked.elapsed() < LAG_EVERY {
                 continue;
             }
@@ -99,12 +121,20 @@ struct Watched {
 }
 
 impl Watched {
+    fn worker(worker: u32) -> String {
+        format!("worker {worker}")
+    }
+
     fn part(partition: u32) -> String {
         format!("partition {partition}")
     }
 }
 
 impl Observer for Watched {
+    fn joined(&self, worker: u32, is_told: bool) {
+        self.ops.readiness.set(&Self::worker(worker), is_told);
+    }
+
     fn restoring(&self, partition: u32) {
         self.ops.readiness.set(&Self::part(partition), false);
         self.ops.metrics.restoring(partition);
@@ -122,6 +152,10 @@ impl Observer for Watched {
 
     fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset) {
         self.ops.metrics.committed(partition, tally, clock, next);
+    }
+
+    fn at_end(&self, partition: u32, end: Offset) {
+        self.ops.metrics.at_end(partition, end);
     }
 
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
@@ -142,5 +176,52 @@ impl Observer for Watched {
 
     fn waiting(&self, worker: u32, is_waiting: bool) {
         self.ops.metrics.waiting(worker, is_waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lockstep::domain::TimeMs;
+    use lockstep::http::{Process, Readiness};
+    use lockstep::metrics::Metrics;
+
+    use super::*;
+
+    fn ops() -> Ops {
+        let process = Process { name: "one".to_owned(), roles: Vec::new(), since: TimeMs::from_unix_ms(0) };
+        Ops {
+            process: Arc::new(process),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            readiness: Arc::new(Readiness::default()),
+        }
+    }
+
+    /// Who restarts has its name still; so nothing may be taken for ready before the group has said what is its own.
+    #[test]
+    fn a_worker_is_ready_once_it_is_told_what_is_its_own_and_that_is_restored() {
+        let watched = Watched { ops: ops() };
+        let missing = || watched.ops.readiness.missing().unwrap_or_default();
+        watched.ops.readiness.set(&Watched::worker(0), false);
+        watched.restoring(3);
+        watched.joined(0, true);
+        assert_eq!(missing(), ["partition 3"]);
+        watched.ready(3, 7, Duration::from_millis(5));
+        assert!(missing().is_empty());
+        watched.joined(0, false);
+        watched.gone(3);
+        assert_eq!(missing(), ["worker 0"], "the group has given it up");
+        watched.joined(0, true);
+        assert!(missing().is_empty(), "others have them all: it stands by");
+    }
+
+    #[test]
+    fn who_is_asked_to_stop_does_not_stay_to_be_looked_at() {
+        let stop = Stop::default();
+        stop.ask();
+        let begun = Instant::now();
+        show(&processor::Error::NewerEngine { found: 9 }, SHOWN_FOR, &stop);
+        assert!(begun.elapsed() < SHOWN_FOR / 2);
     }
 }

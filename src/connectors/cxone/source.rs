@@ -57,6 +57,7 @@ impl Source {
         cursor: Option<String>,
         (poll_interval, snapshot_interval): (Duration, Duration),
     ) -> Source {
+        observer.note(Noted::PollInterval(poll_interval));
         let schedule = Schedule::new(poll_interval, snapshot_interval, cursor.is_some(), Instant::now());
         Source {
             account,

@@ -128,12 +128,14 @@ impl Platform {
         gate.budget.take(now)
     }
 
-    /// Waits for its turn.
+    /// Waits for its turn: for as long as it is between two calls at this rate, and an answer may take.
     ///
     /// # Errors
-    /// [`Error::LeftAlone`] where that would take longer than an answer may.
+    /// [`Error::LeftAlone`] where that would take longer.
     pub async fn await_turn(&self, call: &'static str) -> Result<(), Error> {
-        let deadline = Instant::now() + self.settings.answer_timeout;
+        // Who goes slowly of his own will is not left alone by the platform.
+        let interval = Duration::from_secs(60) / self.settings.rate.calls_per_minute.max(1);
+        let deadline = Instant::now() + interval + self.settings.answer_timeout;
         loop {
             match self.turn() {
                 Ok(()) => return Ok(()),

@@ -94,6 +94,19 @@ impl Error {
         matches!(self, Error::Refused { status: 400..=428, .. })
     }
 
+    /// The call that it is about; none where it is about no call.
+    pub const fn call(&self) -> Option<&'static str> {
+        match self {
+            Error::Setting { .. } => None,
+            Error::LeftAlone { call, .. }
+            | Error::Withheld { call }
+            | Error::NotSent { call, .. }
+            | Error::NoAnswer { call, .. }
+            | Error::Odd { call, .. }
+            | Error::Refused { call, .. } => Some(*call),
+        }
+    }
+
     /// What no answer at all says.
     pub(super) fn of(call: &'static str, error: &reqwest::Error) -> Error {
         let why = causes(error);

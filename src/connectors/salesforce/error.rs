@@ -117,6 +117,18 @@ impl Error {
         }
     }
 
+    /// The call that it is about; none where it is about the log-in, or no call.
+    pub const fn call(&self) -> Option<&'static str> {
+        match self {
+            Error::Call(error) => error.call(),
+            Error::Refused { call, .. } => Some(*call),
+            Error::LogIn { .. }
+            | Error::Consent { .. }
+            | Error::OtherOrganisation { .. }
+            | Error::TokenFile { .. } => None,
+        }
+    }
+
     /// Whether all calls of the day are used up, by whatever programs of the org: nothing works before some are free.
     pub fn is_used_up(&self) -> bool {
         matches!(self, Error::Refused { status: 403, code, .. } if code == "REQUEST_LIMIT_EXCEEDED")

@@ -74,6 +74,7 @@ fn whose(unreadable: &[String]) -> Option<HashSet<UserId>> {
 impl Source {
     pub(super) fn new(attached: Attached, observer: Arc<dyn Observer>, cursor: Option<TimeMs>) -> Source {
         let (poll, snapshot) = (attached.poll_interval, attached.snapshot_interval);
+        observer.note(Noted::PollInterval(poll));
         let schedule = Schedule::new(poll, snapshot, cursor.is_some(), Instant::now());
         let links = Links::new(attached.account, |link, account| {
             (link.salesforce.account == account).then_some(link.salesforce.user)
@@ -129,6 +130,8 @@ impl Source {
             usage.is_some_and(|Usage { used, max }| used.saturating_mul(100) > max.saturating_mul(USED_MAX));
         if spares != self.is_sparing {
             self.is_sparing = spares;
+            let Attached { poll_interval, snapshot_interval, .. } = self.attached;
+            self.observer.note(Noted::PollInterval(if spares { snapshot_interval } else { poll_interval }));
             if spares {
                 tracing::warn!(
                     "{USED_MAX} % of the org's calls of the day are used, by all its programs: until there are more, only snapshots are asked for"

@@ -176,6 +176,11 @@ impl Consumer {
         locked(&self.client.heard().rebalances).pop_front()
     }
 
+    /// Whether partitions came or went, and nobody has heard of it yet.
+    pub(in crate::bus::kafka) fn has_rebalances(&self) -> bool {
+        !locked(&self.client.heard().rebalances).is_empty()
+    }
+
     /// Leaves the group, so that others have the partitions at once; or soon, where this member has a name and may come
     /// back. Every rebalance must have been answered.
     pub(in crate::bus::kafka) fn leave(&self) {

@@ -91,6 +91,8 @@ impl Counting {
 }
 
 impl Observer for Counting {
+    fn joined(&self, _: u32, _: bool) {}
+
     fn restoring(&self, _: u32) {}
 
     fn ready(&self, _: u32, _: usize, _: Duration) {
@@ -119,6 +121,8 @@ impl Observer for Counting {
             _ => {}
         }
     }
+
+    fn at_end(&self, _: u32, _: Offset) {}
 
     fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
 

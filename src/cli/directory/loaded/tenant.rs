@@ -1,6 +1,6 @@
 //! What the directory needs of a tenant.
 
-use lockstep::connectors::cxone::{AgentEntry, Tenant};
+use lockstep::connectors::cxone::{AgentEntry, CodeEntry, Tenant};
 use lockstep::connectors::http::Error;
 use lockstep::directory::{Code, Contact, CxoneVocabulary, Directory, Listed, TeamEntry};
 use lockstep::domain::{AccountName, OutStateId, TeamId};
@@ -17,6 +17,8 @@ pub(in crate::cli) struct Got {
     hidden: u64,
     /// What could not be read.
     missing: Vec<String>,
+    /// Teams that were listed, and that the tenant did not know any more when it was asked for their codes.
+    gone: Vec<TeamId>,
 }
 
 /// What was put into a directory.
@@ -51,7 +53,7 @@ impl Got {
         has_to_be_asked: impl Fn(TeamId) -> bool,
     ) -> Result<Got, Error> {
         let agents = tenant.agents(None).await?;
-        let mut missing = Vec::new();
+        let (mut missing, mut gone) = (Vec::new(), Vec::new());
         let codes = or_missing(tenant.codes().await, "the unavailable codes", &mut missing)?;
         let codes = codes.map(|codes| {
             let codes = codes.into_iter().filter(|code| code.code.get() > RESERVED_MAX).map(|code| Code {
@@ -71,15 +73,26 @@ impl Got {
             teams.into_iter().map(team).collect::<Vec<_>>()
         });
         for team in teams.iter_mut().flatten().filter(|team| has_to_be_asked(team.id)) {
-            team.codes = codes_of(tenant, team.id, &mut missing).await?;
+            match tenant.codes_of(team.id).await {
+                Err(Error::Refused { status: 404, .. }) => gone.push(team.id),
+                read => {
+                    team.codes =
+                        or_missing(read, &format!("the codes of team {}", team.id), &mut missing)?.map(sorted)
+                }
+            }
         }
         let listed = agents.agents.into_iter().map(listed).collect();
-        Ok(Got { codes, teams, listed, hidden: agents.hidden, missing })
+        Ok(Got { codes, teams, listed, hidden: agents.hidden, missing, gone })
     }
 
     /// What could not be read.
     pub(in crate::cli) fn missing(&self) -> &[String] {
         &self.missing
+    }
+
+    /// Teams that were listed, and were gone when they were asked for.
+    pub(in crate::cli) fn gone(&self) -> &[TeamId] {
+        &self.gone
     }
 
     /// How many agents the service user may not see.
@@ -94,7 +107,11 @@ impl Got {
 
     /// Puts it into a directory. What could not be read stays as it was known.
     pub(in crate::cli) fn put(self, account: AccountName, directory: &mut Directory) -> Put {
-        let Got { codes, teams, listed, hidden, missing } = self;
+        let Got { codes, teams, listed, hidden, mut missing, gone } = self;
+        let told = |team: &TeamId| {
+            format!("the codes of team {team} cannot be read: the tenant says that it is gone (404)")
+        };
+        missing.extend(gone.iter().map(told));
         let known = directory.vocabulary.cxone.get(&account).cloned().unwrap_or_default();
         let codes = codes.unwrap_or_else(|| known.codes().to_vec());
         let mut teams = teams.unwrap_or_else(|| known.teams().to_vec());
@@ -124,8 +141,6 @@ fn listed(agent: AgentEntry) -> Listed {
 /// What may not be read is missing, and no reason to leave the rest.
 fn or_missing<T>(read: Result<T, Error>, what: &str, missing: &mut Vec<String>) -> Result<Option<T>, Error> {
     match read {
-        // One that is gone meanwhile has none.
-        Err(Error::Refused { status: 404, .. }) => Ok(None),
         Err(Error::Refused { status: 403, .. }) => {
             missing.push(format!("{what} cannot be read: a permission of the service user is missing"));
             Ok(None)
@@ -134,18 +149,11 @@ fn or_missing<T>(read: Result<T, Error>, what: &str, missing: &mut Vec<String>) 
     }
 }
 
-/// The codes of a team, sorted; none where we may not know them.
-async fn codes_of(
-    tenant: &Tenant,
-    team: TeamId,
-    missing: &mut Vec<String>,
-) -> Result<Option<Vec<OutStateId>>, Error> {
-    let codes = or_missing(tenant.codes_of(team).await, &format!("the codes of team {team}"), missing)?;
-    Ok(codes.map(|codes| {
-        let mut codes: Vec<_> = codes.into_iter().map(|code| code.code).collect();
-        codes.retain(|code| code.get() > RESERVED_MAX);
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }))
+/// The codes of a team, sorted, without those that are CXone's own.
+fn sorted(codes: Vec<CodeEntry>) -> Vec<OutStateId> {
+    let mut codes: Vec<_> = codes.into_iter().map(|code| code.code).collect();
+    codes.retain(|code| code.get() > RESERVED_MAX);
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
