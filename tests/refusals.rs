@@ -163,13 +163,20 @@ fn a_directory_of_another_deployment() {
 fn a_directory_that_is_none_of_lockstep() {
     let ground = Ground::new("foreign");
     ground.file("letter.txt", "Dear Ada");
-    for words in [&["rules", "list"][..], &["topics", "create"], &["directory", "show"], &["run"]] {
+    // Who only reads wants one that is there; who makes one wants a place for it.
+    let reads = ["is no directory that Lockstep has made", "name the one that `lockstep run --data` has"];
+    let makes = ["it is no data directory of Lockstep's, and holds ", "name one that is absent or empty"];
+    for (words, wanted) in [
+        (&["rules", "list"][..], reads),
+        (&["directory", "show"], reads),
+        (&["topics", "create"], makes),
+        (&["run"], makes),
+    ] {
         let quiet = ground.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
         let said = said(command.args(words).arg("--config").arg(quiet).arg("--data").arg(&ground.folder));
         assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
-        assert!(said.text.contains("it is no data directory of Lockstep's, and holds "), "{said:?}");
-        assert!(said.text.contains("name one that is absent or empty"), "{said:?}");
+        assert!(wanted.iter().all(|wanted| said.text.contains(wanted)), "{words:?}: {said:?}");
     }
 }
 
