@@ -146,10 +146,6 @@ impl Member for Any<KafkaMember, EmbeddedMember> {
     fn is_told(&self) -> bool {
         either!(self, member => member.is_told())
     }
-
-    fn end_of(&self, partition: &TopicPartition) -> Option<Offset> {
-        either!(self, member => member.end_of(partition))
-    }
 }
 
 fn of_records<R, S>(polled: Polled<R>, wrap: impl FnOnce(R) -> S) -> Polled<S> {

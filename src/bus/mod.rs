@@ -320,10 +320,6 @@ pub trait Member: Send {
 
     /// Whether the group has told it what is its own, and [`poll`](Member::poll) has given all of that: it may be nothing.
     fn is_told(&self) -> bool;
-
-    /// Where a partition ended, if all of it was read that had been committed: behind what is no record, too, such as the end of
-    /// a transaction. None where there may be more, or where that is not known.
-    fn end_of(&self, partition: &TopicPartition) -> Option<Offset>;
 }
 
 /// Writes, one transaction after the other: all of one is seen, or nothing.

@@ -222,12 +222,6 @@ impl Metrics {
         self.lag.with_label_values(&[&partition.to_string()]).set(records as i64);
     }
 
-    /// The next event of a partition is there or later: what is no event may be passed over, which no transaction says.
-    fn goes_on_at(&self, partition: &str, next: Offset) {
-        let gauge = self.next.with_label_values(&[partition]);
-        gauge.set(gauge.get().max(next.0.cast_signed()));
-    }
-
     /// What is another process's is told by that one.
     fn forget(&self, partition: u32) {
         let label = partition.to_string();
@@ -286,11 +280,7 @@ impl Observer for Metrics {
             let sync = self.sync.with_label_values(&[platform.name()]);
             tally.synced.of(platform).iter().for_each(|took| sync.observe(took.as_ms() as f64 / 1e3));
         }
-        self.goes_on_at(&label, next);
-    }
-
-    fn at_end(&self, partition: u32, end: Offset) {
-        self.goes_on_at(&partition.to_string(), end);
+        self.next.with_label_values(labels).set(next.0.cast_signed());
     }
 
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
@@ -348,26 +338,5 @@ mod tests {
         let text = metrics.text().unwrap();
         let left: Vec<&str> = text.lines().filter(|line| line.contains("partition=\"3\"")).collect();
         assert_eq!(left, ["lockstep_events_total{partition=\"3\"} 2"]);
-    }
-
-    /// The end of a transaction is no event, has an offset, and is passed over by whoever reads: it is nothing that waits.
-    #[test]
-    fn what_is_no_event_waits_for_nobody() {
-        let metrics = Metrics::new().unwrap();
-        let next = || metrics.nexts();
-        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(11));
-        metrics.at_end(3, Offset(14));
-        assert_eq!(next(), [(3, 14)]);
-        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(11));
-        assert_eq!(next(), [(3, 14)], "a timer was committed, and no event came");
-        metrics.committed(3, &Tally::default(), TimeMs::from_unix_ms(9), Offset(15));
-        assert_eq!(next(), [(3, 15)]);
-        metrics.gone(3);
-        metrics.at_end(3, Offset(5));
-        assert_eq!(
-            next(),
-            [(3, 5)],
-            "another has dealt with it meanwhile, and what it was before is forgotten"
-        );
     }
 }

@@ -22,8 +22,6 @@ pub trait Observer: Send + Sync {
     fn gone(&self, partition: u32);
     /// A transaction was committed: what it held of a partition, and the time of its last event.
     fn committed(&self, partition: u32, tally: &Tally, clock: TimeMs, next: Offset);
-    /// All of a partition is dealt with, up to where it ends now: that is behind what is no event, too.
-    fn at_end(&self, partition: u32, end: Offset);
     /// So many agents of a partition stand so to their target on a platform.
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64);
     /// How long a transaction was open, and how long its commit took.
@@ -46,7 +44,6 @@ impl Observer for Silent {
     fn ready(&self, _: u32, _: usize, _: Duration) {}
     fn gone(&self, _: u32) {}
     fn committed(&self, _: u32, _: &Tally, _: TimeMs, _: Offset) {}
-    fn at_end(&self, _: u32, _: Offset) {}
     fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
     fn transaction(&self, _: Duration, _: Duration) {}
     fn aborted(&self) {}

@@ -83,13 +83,14 @@ pub struct Worker<B: Bus> {
     open: Option<(Instant, usize)>,
     /// The number of the transaction that is open or will be, and what its lines of the log stand in.
     transaction: (u64, Span),
+    /// What all of them stand in: not in one another, or none would ever end.
+    around: Span,
     /// So many events are the most in a transaction now: fewer than the settings say where one was not over in time.
     events_max: usize,
     /// So many transactions were given up since the last that was committed.
     given_up: u32,
     last_commit: Instant,
     standings_told: Instant,
-    ends_told: Instant,
     trouble: Trouble,
 }
 
@@ -136,10 +137,10 @@ impl<B: Bus> Worker<B> {
             failed_restores: 0,
             is_aborting: false,
             open: None,
-            transaction: (1, span_of(1)),
+            transaction: (1, span_of(1, &Span::current())),
+            around: Span::current(),
             last_commit: Instant::now(),
             standings_told: Instant::now(),
-            ends_told: Instant::now(),
             trouble: Trouble::default(),
         })
     }
@@ -202,7 +203,6 @@ impl<B: Bus> Worker<B> {
         }
         self.wake()?;
         self.tell_standings();
-        self.tell_ends();
         if self.open.is_some() && (self.room() == 0 || self.until_commit().is_zero()) {
             self.commit()?;
         }
@@ -459,7 +459,7 @@ impl<B: Bus> Worker<B> {
 
     fn next_transaction(&mut self) {
         let number = self.transaction.0 + 1;
-        self.transaction = (number, span_of(number));
+        self.transaction = (number, span_of(number, &self.around));
     }
 
     /// The transaction failed: what is in memory of its partitions was never committed, and goes.
@@ -574,11 +574,47 @@ impl<B: Bus> Worker<B> {
 }
 
 /// What the lines of the log about a transaction stand in.
-fn span_of(transaction: u64) -> Span {
-    tracing::info_span!("transaction", transaction, events = Empty)
+fn span_of(transaction: u64, around: &Span) -> Span {
+    tracing::info_span!(parent: around, "transaction", transaction, events = Empty)
 }
 
 fn stage_of<'s, W: Writer>(context: &'s Context, writer: &'s mut W, buffer: &'s mut Buffer) -> Stage<'s, W> {
     let keeps_payload = context.settings.keeps_payload;
     Stage { writer, codec: &context.codec, buffer, name: &context.writer, keeps_payload }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Text(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Text {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_follows_another_does_not_stand_in_it() {
+        let text = Text::default();
+        let written = text.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let around = tracing::info_span!("worker");
+            let _inside = span_of(1, &around).entered();
+            span_of(2, &around).in_scope(|| tracing::info!("said"));
+        });
+        let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains(" worker:transaction{transaction=2}: "), "{text}");
+    }
 }

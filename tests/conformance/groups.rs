@@ -92,45 +92,6 @@ pub(crate) fn who_has_nothing_is_told_so<R: Rig>(rig: &R) {
     }
 }
 
-/// What is no record, such as the end of a transaction, waits for nobody.
-pub(crate) fn a_member_knows_where_all_is_read<R: Rig>(rig: &R) {
-    let input = rig.topic("events", 1);
-    let (bus, place) = (rig.bus(), input.partition(0));
-    write(rig, &input, 0, &["a", "b"]);
-    let mut writer = bus.writer(&rig.name("aborts"), std::slice::from_ref(&input)).unwrap();
-    for _ in 0..2 {
-        writer.add(&outgoing(0, b"key", b"none")).unwrap();
-        writer.push().unwrap();
-        writer.abort().unwrap();
-    }
-    let mut member = join(&bus, &membership(rig, &input, None), 1);
-    let mut is_read_to_its_end = |next: u64| {
-        let begun = Instant::now();
-        loop {
-            let end = bus.bounds(&place).unwrap().end;
-            let known = member.end_of(&place);
-            assert!(known.is_none_or(|known| known <= end), "{known:?}, of {end}");
-            if known.map_or(next, |known| known.0) == end.0 {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{known:?}, of {end}");
-            assert_eq!(moved(&member.poll(WAIT).unwrap()), None);
-        }
-    };
-    let last = texts_and_last(&bus, &input, &["a", "b"]);
-    is_read_to_its_end(last + 1);
-    write(rig, &input, 0, &["c"]);
-    let last = texts_and_last(&bus, &input, &["a", "b", "c"]);
-    is_read_to_its_end(last + 1);
-}
-
-/// That a topic has these texts; and the offset of the last.
-fn texts_and_last(bus: &impl Bus, topic: &TopicName, expected: &[&str]) -> u64 {
-    let all = read_all(bus, topic, 1);
-    assert_eq!(all.iter().map(Owned::text).collect::<Vec<_>>(), expected);
-    all.last().unwrap().offset
-}
-
 /// What copies a topic to another, and notes who owned what.
 struct Copier<'r, R: Rig> {
     rig: &'r R,

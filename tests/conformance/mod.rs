@@ -266,7 +266,7 @@ macro_rules! conforms {
             what_was_not_committed_is_read_again, of_two_of_a_name_one_goes_on,
             who_was_given_up_commits_nothing, what_others_read_is_noted_with_his_own, twenty_come_and_go,
             who_stays_goes_on_while_another_comes_and_goes, members_are_counted,
-            who_has_nothing_is_told_so, a_member_knows_where_all_is_read);
+            who_has_nothing_is_told_so);
         conforms!($rig: killed: killed_at_any_moment_nothing_is_lost_or_twice);
     };
     ($rig:ty: $theme:ident: $($case:ident),* $(,)?) => {

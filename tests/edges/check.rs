@@ -445,7 +445,7 @@ fn a_refresh_token_is_kept_unless_it_is_to_be_used() {
 [salesforce.trial]
 environment = "production"
 login_url = "http://{org}"
-organisation_id = "00D5g0000000001"
+organisation_id = "00D5g0000000002"
 user_name = "trial@example.com"
 client_id = "app"
 client_secret = {{ secret_env = "TEST_APP" }}

@@ -243,11 +243,6 @@ impl Member for EmbeddedMember {
     fn is_told(&self) -> bool {
         self.is_told
     }
-
-    /// Nothing but records is in the log.
-    fn end_of(&self, _: &TopicPartition) -> Option<Offset> {
-        None
-    }
 }
 
 /// How far a group has read partitions.

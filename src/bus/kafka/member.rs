@@ -27,8 +27,6 @@ pub struct KafkaMember {
     waiting: BTreeSet<TopicPartition>,
     /// Being read, with the first record that was not given yet.
     reading: BTreeMap<TopicPartition, Offset>,
-    /// Where those ended that were read to their end.
-    ends: BTreeMap<TopicPartition, Offset>,
     /// Told to be going, and let go with the next poll.
     going: Option<Vec<TopicPartition>>,
     /// What went wrong, once the records before it have been given.
@@ -51,7 +49,6 @@ impl KafkaMember {
             servers,
             waiting: BTreeSet::new(),
             reading: BTreeMap::new(),
-            ends: BTreeMap::new(),
             going: None,
             errors: VecDeque::new(),
         })
@@ -84,7 +81,6 @@ impl KafkaMember {
         for place in self.going.take().into_iter().flatten() {
             self.waiting.remove(&place);
             self.reading.remove(&place);
-            self.ends.remove(&place);
         }
         Ok(())
     }
@@ -155,10 +151,6 @@ impl KafkaMember {
             return;
         }
         let place = entry.place();
-        if fault.is(Code::PartitionEOF) {
-            self.ends.insert(place, Offset(entry.offset.max(0).cast_unsigned()));
-            return;
-        }
         let error = if fault.is(Code::AutoOffsetReset) || fault.is(Code::OffsetOutOfRange) {
             Error::OutOfRange { partition: place, offset: Offset(entry.offset.max(0).cast_unsigned()) }
         } else if fault.is(Code::UnknownTopicOrPartition) || fault.is(Code::UnknownTopic) {
@@ -214,7 +206,6 @@ impl Member for KafkaMember {
         let list = |of: &[(TopicPartition, Offset)]| {
             List::of(of.iter().map(|(place, offset)| (place, offset.0.cast_signed())))
         };
-        self.ends.retain(|place, _| !at.iter().any(|(other, _)| other == place));
         if !new.is_empty() {
             self.consumer.assign(&list(&new)).map_err(|fault| self.failed(operation, &fault))?;
             for (place, next) in new {
@@ -242,11 +233,6 @@ impl Member for KafkaMember {
 
     fn is_told(&self) -> bool {
         self.metadata().is_some() && !self.consumer.has_rebalances()
-    }
-
-    fn end_of(&self, partition: &TopicPartition) -> Option<Offset> {
-        let (end, next) = (self.ends.get(partition)?, self.reading.get(partition)?);
-        (end >= next).then_some(*end)
     }
 }
 

@@ -188,8 +188,6 @@ impl Connection {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session_ms.to_string())
             .set("heartbeat.interval.ms", "2000")
-            // Where there is no record any more there may be the ends of transactions, which nobody is given.
-            .set("enable.partition.eof", "true")
             .set("queued.min.messages", FETCHED_AHEAD.to_string());
         if let Some(name) = name {
             config.set("group.instance.id", name);

@@ -154,10 +154,6 @@ impl Observer for Watched {
         self.ops.metrics.committed(partition, tally, clock, next);
     }
 
-    fn at_end(&self, partition: u32, end: Offset) {
-        self.ops.metrics.at_end(partition, end);
-    }
-
     fn standings(&self, partition: u32, platform: Platform, standing: Standing, agents: u64) {
         self.ops.metrics.standings(partition, platform, standing, agents);
     }

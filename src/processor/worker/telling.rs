@@ -8,8 +8,6 @@ use crate::processor::Error;
 
 /// How often it is counted how far the agents are from their targets.
 const STANDINGS_EVERY: Duration = Duration::from_secs(5);
-/// How often it is told which partitions have nothing more.
-const ENDS_EVERY: Duration = Duration::from_secs(1);
 
 impl<B: Bus> Worker<B> {
     /// Counts now and then how far the agents are from their targets.
@@ -21,19 +19,6 @@ impl<B: Bus> Worker<B> {
         for worked in self.partitions.values() {
             for ((platform, standing), agents) in worked.standings() {
                 self.observer.standings(worked.number, platform, standing, agents);
-            }
-        }
-    }
-
-    /// Tells of partitions that were read to their end, and of which all is committed.
-    pub(super) fn tell_ends(&mut self) {
-        if self.ends_told.elapsed() < ENDS_EVERY || self.blocked_until.is_some() {
-            return;
-        }
-        self.ends_told = Instant::now();
-        for worked in self.partitions.values().filter(|worked| !worked.is_open) {
-            if let Some(end) = self.member.end_of(&self.context.events.partition(worked.number)) {
-                self.observer.at_end(worked.number, end);
             }
         }
     }

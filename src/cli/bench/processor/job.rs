@@ -122,8 +122,6 @@ impl Observer for Counting {
         }
     }
 
-    fn at_end(&self, _: u32, _: Offset) {}
-
     fn standings(&self, _: u32, _: Platform, _: Standing, _: u64) {}
 
     fn transaction(&self, _: Duration, commit: Duration) {
