@@ -47,9 +47,9 @@ pub(super) fn clock(about: &str, offset_ms: Option<i64>, report: &mut Report) {
         _ => format!("its clock is {seconds:.1} s behind this machine's"),
     };
     match offset_ms.unsigned_abs() {
-        0..=OFFSET_WARNED_MS => report.ok(ID, about, what),
-        ..=OFFSET_MS_MAX => report.warning(ID, about, what, MEND),
-        _ => report.failed(ID, about, what, MEND),
+        off if off > OFFSET_MS_MAX => report.failed(ID, about, what, MEND),
+        off if off > OFFSET_WARNED_MS => report.warning(ID, about, what, MEND),
+        _ => report.ok(ID, about, what),
     }
 }
 

@@ -20,7 +20,7 @@ const LINES_EACH: Duration = Duration::from_millis(500);
 
 /// Where it is shown.
 enum Place {
-    Screen(Screen),
+    Screen(Box<Screen>),
     Lines(Lines),
     /// It is over.
     Nowhere,
@@ -39,7 +39,9 @@ impl Live {
     pub(super) fn new(is_json: bool) -> anyhow::Result<Live> {
         let is_terminal = !is_json && io::stdout().is_terminal() && io::stdin().is_terminal();
         let place = if is_terminal {
-            Place::Screen(Screen::begin(CHOICES.iter().map(|choice| choice.salesforce.to_owned()).collect())?)
+            Place::Screen(Box::new(Screen::begin(
+                CHOICES.iter().map(|choice| choice.salesforce.to_owned()).collect(),
+            )?))
         } else {
             Place::Lines(Lines::new(LINE_EACH, is_json))
         };

@@ -291,7 +291,7 @@ impl Operator {
     }
 
     /// Runs it to its end, which has to be a refusal with exit code 1.
-    pub(super) fn is_refused(mut self) -> anyhow::Result<()> {
+    pub(super) fn refused(&mut self) -> anyhow::Result<()> {
         let done = self.command.output().context("running a command")?;
         let said = String::from_utf8_lossy(&done.stderr);
         anyhow::ensure!(

@@ -35,7 +35,7 @@ const OPERATOR_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What an operator is to do.
 enum Order {
     /// It has to work in the end. Who says it again says the second one, where there is one.
-    Do(Operator, Option<Operator>),
+    Do(Operator, Option<Box<Operator>>),
     /// It has to be refused.
     Refused(Operator),
 }
@@ -251,7 +251,7 @@ impl Trouble {
                 let arguments = ["rules", "rollback", "--reason", "training is training"];
                 // One that was not sure whether it had worked would lead back if it was said again.
                 let again = apply(&self.rules.usual, arguments[3], victims.processes);
-                self.order(Order::Do(victims.processes.operator(&arguments), Some(again)));
+                self.order(Order::Do(victims.processes.operator(&arguments), Some(Box::new(again))));
             }
             Kind::LinksRemoved => self.link(victims),
             Kind::AllowanceUsedUp => {
@@ -341,7 +341,7 @@ fn apply(rules: &Path, reason: &str, processes: &Processes) -> Operator {
 /// Does what an operator does, who says it again where somebody was just starting or ending.
 fn operate(order: Order, is_over: &AtomicBool) -> anyhow::Result<()> {
     let (mut operator, mut again) = match order {
-        Order::Refused(operator) => return operator.is_refused(),
+        Order::Refused(mut operator) => return operator.refused(),
         Order::Do(operator, again) => (operator, again),
     };
     let mut tried = 0;
@@ -353,7 +353,7 @@ fn operate(order: Order, is_over: &AtomicBool) -> anyhow::Result<()> {
             Ok(()) => return Ok(()),
         }
         if let Some(again) = again.take() {
-            operator = again;
+            operator = *again;
         }
     }
 }

@@ -60,7 +60,7 @@ impl Times {
     fn add(&mut self, ms: u32) {
         self.max = self.max.max(ms);
         self.seen += 1;
-        if self.seen % self.each.max(1) == 0 {
+        if self.seen.is_multiple_of(self.each.max(1)) {
             self.all.push(ms);
         }
         if self.all.len() >= SAMPLES_MAX {

@@ -265,7 +265,8 @@ cxone = "emea/7"
         let other_name = r#"{ id = 1, name = "Help", codes = [1001, 1017] }"#;
         let other_team = r#"{ id = 2, name = "Sales", codes = [1001, 1017] }"#;
         let inactive = r#"{ id = 1017, name = "Lunch", active = false }, { id = 1001, name = "Break" }"#;
-        let cases: [(&str, &str, &str, &[(&str, Severity)]); 11] = [
+        type Case<'c> = (&'c str, &'c str, &'c str, &'c [(&'c str, Severity)]);
+        let cases: [Case<'_>; 11] = [
             (STATUSES, CODES, TEAM, &[]),
             (STATUSES, CODES, other_name, &[]),
             (&lunch(""), CODES, TEAM, &[("unknown-status", error)]),
