@@ -70,13 +70,14 @@ fn on_a_kafka_all_are_in_step_after_hell_and_nothing_has_leaked() {
         &[&HELL[..], &["--bus", "kafka", "--servers", &servers, "--for", lasts(), "--seed", &seed]].concat(),
     );
     let mut canary = Canary::new(&demo.says("metrics: "));
-    let prefix = format!("demo-{}", demo.id());
     demo.meanwhile(|| canary.look());
     let ended = demo.ends();
     had_it_all(&ended.is_well());
     canary.hear("what the demo says", &(ended.stderr + &ended.stdout));
     canary.folder(&folder);
-    canary.kafka(&servers, &prefix);
+    let configured = folder.text("lockstep.toml");
+    let prefix = configured.lines().find_map(|line| line.strip_prefix("prefix = ")).unwrap();
+    canary.kafka(&servers, prefix.trim_matches('"'));
 }
 
 /// Source and sink, processor and bridge are processes of their own on a cluster of three; every 10 s one of them is killed. And

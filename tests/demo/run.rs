@@ -74,10 +74,6 @@ impl Demo {
         fs::read_to_string(&self.said).unwrap()
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until it has said something.
     pub(crate) fn says(&mut self, what: &str) -> String {
         let begun = Instant::now();
