@@ -195,19 +195,19 @@ const fn platform(platform: Platform) -> &'static str {
 
 fn of_reason(reason: Reason, shown: &str, on: &str) -> String {
     let fixed = match reason {
-        Reason::Choice => return format!("chose {shown} in {on}"),
-        Reason::ChoiceLost => return format!("chose {shown} in {on}, the other side wins"),
-        Reason::Echo => return format!("{on} shows {shown}, as we set it"),
-        Reason::InStep => return format!("{on} shows {shown}, as it should"),
+        Reason::Choice => return format!("chose it in {on}: {shown}"),
+        Reason::ChoiceLost => return format!("chose it in {on}, and the other side wins: {shown}"),
+        Reason::Echo => return format!("set by us in {on}: {shown}"),
+        Reason::InStep => return format!("in step in {on}: {shown}"),
         Reason::Login => return format!("logged in to {on}, takes over what the other shows"),
         Reason::LogOutWithoutRow => return format!("logged out of {on}"),
         Reason::Contact => return format!("on a contact: {shown}"),
         Reason::AfterContact => return format!("contact over, {shown} again"),
         Reason::SystemState => return format!("{on} put him into {shown}"),
-        Reason::Overwritten => return format!("chose {shown} in {on} before we set it"),
-        Reason::Duplicate | Reason::SameChange => return format!("{shown} in {on} is known"),
-        Reason::StaleView => return format!("{shown} in {on} is old news"),
-        Reason::ReEntered => return format!("{shown} in {on} again"),
+        Reason::Overwritten => return format!("chose it in {on} before we set it: {shown}"),
+        Reason::Duplicate | Reason::SameChange => return format!("known already in {on}: {shown}"),
+        Reason::StaleView => return format!("old news of {on}: {shown}"),
+        Reason::ReEntered => return format!("entered again in {on}: {shown}"),
         Reason::LoggedIn => "logged in to CXone, no state yet",
         Reason::Linked => "linked",
         Reason::AlreadyLinked => "was linked already",
@@ -221,18 +221,53 @@ fn of_reason(reason: Reason, shown: &str, on: &str) -> String {
         Reason::Connected => "browser connected",
         Reason::Disconnected => "browser gone",
         Reason::StaleEpoch => "an older browser",
-        Reason::Outcome(Verdict::Accepted) => "the command was accepted",
-        Reason::Outcome(Verdict::Permanent) => "the command was refused for good",
-        Reason::Outcome(Verdict::Conflict) => "the command met a conflict",
-        Reason::Outcome(Verdict::Unreachable) => "he could not be reached",
-        Reason::Outcome(Verdict::Superseded) => "a newer command took its place",
-        Reason::Outcome(Verdict::Unknown) => "what became of the command is unknown",
+        Reason::Outcome(Verdict::Accepted) => "command accepted",
+        Reason::Outcome(Verdict::Permanent) => "command refused for good",
+        Reason::Outcome(Verdict::Conflict) => "command met a conflict",
+        Reason::Outcome(Verdict::Unreachable) => "could not be reached",
+        Reason::Outcome(Verdict::Superseded) => "command gave way to a newer one",
+        Reason::Outcome(Verdict::Unknown) => "command: what became of it is unknown",
         Reason::DuplicateOutcome => "the outcome is known",
         Reason::UnknownCommand => "of a command long ago",
-        Reason::Due(WakeCause::Confirm(_)) => "the command had no effect",
+        Reason::Due(WakeCause::Confirm(_)) => "command without an effect",
         Reason::Due(WakeCause::Grace) => "no other status followed: offline",
         Reason::Due(WakeCause::CoolDown) => "cooled down",
         Reason::StaleWakeUp | Reason::EarlyWakeUp => "nothing is due",
     };
     fixed.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep::domain::{CxoneStatus, SalesforceStatus};
+
+    use super::*;
+
+    #[test]
+    fn what_was_decided_comes_before_what_there_is_less_room_for() {
+        let (lunch, offline) =
+            (Status::Cxone(CxoneStatus::Available), Status::Salesforce(SalesforceStatus::Offline));
+        let last = |reason, shown, commanded| Last { reason: DecidedAs::Engine(reason), shown, commanded };
+        let words =
+            |last: Last| last.words(|status| if status == lunch { "Lunch" } else { "Offline" }.to_owned());
+        for (told, expected) in [
+            (
+                last(Reason::Choice, Some(offline), [None, Some(lunch)]),
+                "chose it in Salesforce: Offline -> CXone to Lunch",
+            ),
+            (last(Reason::Echo, Some(lunch), [None, None]), "set by us in CXone: Lunch"),
+            (last(Reason::Outcome(Verdict::Accepted), None, [None, None]), "command accepted"),
+            (
+                last(Reason::Activated, None, [Some(offline), None]),
+                "other rules in force -> Salesforce to Offline",
+            ),
+        ] {
+            assert_eq!(words(told), expected);
+        }
+        assert_eq!(
+            Last { reason: DecidedAs::PlatformHeld, shown: None, commanded: [None, None] }
+                .words(|_| String::new()),
+            "platform held"
+        );
+    }
 }
