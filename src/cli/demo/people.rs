@@ -38,6 +38,9 @@ enum Being {
     InContact,
 }
 
+/// A poll sees within this who has come.
+const SEEN_WITHIN: Duration = Duration::from_millis(2_500);
+
 /// Everybody.
 pub(super) struct People {
     seed: u64,
@@ -115,8 +118,9 @@ impl People {
         *being = next;
         // Who is on a call or away comes back sooner than he would do something else.
         let wait = match doing {
-            // Those who have come together do not go on together.
-            Doing::Comes => self.pause.mul_f64(random.between(2, 100) as f64 / 100.0),
+            // Those who have come together do not go on together. What somebody chooses before a poll has seen him come is, to whoever
+            // polls, what he has come with.
+            Doing::Comes => SEEN_WITHIN + self.pause.mul_f64(random.between(0, 100) as f64 / 100.0),
             _ if next == Being::AtWork => pause,
             _ => pause.mul_f64(0.4),
         };
