@@ -209,7 +209,12 @@ impl Trouble {
             Kind::Asleep => self.some(platforms, 3, |user| {
                 platforms.consoles.sleep(user);
             }),
-            Kind::Tabs => self.some(platforms, 10, |user| platforms.consoles.second_tab(user)),
+            // Those that he had before are closed: a gateway lets in twice as many browsers as there are people, and no more.
+            Kind::Tabs => self.some(platforms, 10, |user| {
+                platforms.consoles.close(user);
+                platforms.consoles.open(user);
+                platforms.consoles.second_tab(user);
+            }),
             Kind::Burst => {
                 let person = self.one_of(count);
                 for number in 0..20 {
