@@ -29,6 +29,8 @@ use crate::listen::{Channel, Tls};
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// So many bytes of an answer go out before the connection is cut in the middle of it, give or take its head.
 const MIDWAY_BYTES: usize = 256;
+/// So often what is due happens where nobody calls.
+const GOES_ON_EVERY: Duration = Duration::from_millis(50);
 /// So often the world is asked for what a call waits for.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
 const HTML: &str =
@@ -53,6 +55,9 @@ pub(super) trait World: Send + 'static {
 
     /// Answers a call of the control endpoint.
     fn control(&mut self, request: &Request, now: TimeMs) -> Reply;
+
+    /// What is due happens.
+    fn go_on(&mut self, now: TimeMs);
 
     /// How far its clock is ahead.
     fn clock_offset(&self) -> DurationMs;
@@ -99,8 +104,21 @@ impl<W: World> Listening<W> {
         tokio::select! {
             ended = api.into_future() => ended,
             ended = control.into_future() => ended,
+            () = go_on(&world) => Ok(()),
             () = until => Ok(()),
         }
+    }
+}
+
+/// What is due happens where nobody calls: who watches is told of it.
+async fn go_on<W: World>(world: &Mutex<W>) {
+    let mut due = tokio::time::interval(GOES_ON_EVERY);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        let mut world = lock(world);
+        let now = system_time() + world.clock_offset();
+        world.go_on(now);
     }
 }
 

@@ -253,7 +253,7 @@ impl Running {
     fn asked(&mut self, asked: super::screen::Asked) -> anyhow::Result<()> {
         use super::screen::Asked;
         match asked {
-            // `is_asked_to_end` tells it.
+            // `times_asked` tells it.
             Asked::Quit => {}
             Asked::SetSalesforce { person, choice } => self.does(person, Doing::Salesforce(choice)),
             Asked::SetCxone { person, choice } => self.does(person, Doing::Cxone(choice)),

@@ -34,11 +34,6 @@ impl Floor {
         self.at_now(|world, now| act(&mut world.tenant, now))
     }
 
-    /// What is due happens, be it asked for or not.
-    pub fn go_on(&self) {
-        self.at_now(|_, _| ());
-    }
-
     /// Who works in it, in the order of their numbers.
     pub fn agents(&self) -> Vec<u32> {
         self.in_tenant(|tenant, _| tenant.agents.keys().copied().collect())

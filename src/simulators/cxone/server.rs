@@ -2,16 +2,12 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::super::wire::{self, Addresses, Listening, Reply, Request, system_time};
 use super::floor::Floor;
 use super::settings::Settings;
 use super::world::World;
 use crate::domain::{DurationMs, TimeMs};
-
-/// So often what is due happens where nobody calls: who watches is told of it.
-const GOES_ON_EVERY: Duration = Duration::from_millis(50);
 
 /// A simulated tenant that listens.
 pub struct Simulator(Listening<World>);
@@ -54,21 +50,6 @@ impl Simulator {
 /// # Errors
 /// A listener fails.
 pub async fn serve(simulator: Simulator, until: impl Future<Output = ()>) -> io::Result<()> {
-    let floor = simulator.floor();
-    let goes_on = async {
-        let mut due = tokio::time::interval(GOES_ON_EVERY);
-        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            due.tick().await;
-            floor.go_on();
-        }
-    };
-    let until = async {
-        tokio::select! {
-            () = goes_on => {}
-            () = until => {}
-        }
-    };
     simulator.0.serve(until).await
 }
 
@@ -89,6 +70,11 @@ impl wire::World for World {
         let reply = World::control(self, request, now);
         self.tell();
         reply
+    }
+
+    fn go_on(&mut self, now: TimeMs) {
+        World::go_on(self, now);
+        self.tell();
     }
 
     fn clock_offset(&self) -> DurationMs {

@@ -61,11 +61,6 @@ impl Org {
         act(&mut world, now)
     }
 
-    /// What is due happens, be it asked for or not.
-    pub fn go_on(&self) {
-        self.at_now(|_, _| ());
-    }
-
     /// Who works in it, in the order of their ids.
     pub fn users(&self) -> Vec<User> {
         self.at_now(|world, _| world.records.people().cloned().collect())

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 
@@ -13,9 +12,6 @@ use super::ids;
 use super::settings::Settings;
 use super::world::World;
 use crate::domain::{DurationMs, OrganisationId, TimeMs};
-
-/// So often what is due happens where nobody calls: browsers are told of it.
-const GOES_ON_EVERY: Duration = Duration::from_millis(50);
 
 /// A simulated org that listens.
 pub struct Simulator {
@@ -74,22 +70,7 @@ impl Simulator {
 /// # Errors
 /// A listener fails.
 pub async fn serve(simulator: Simulator, until: impl Future<Output = ()>) -> io::Result<()> {
-    let Simulator { listening, org } = simulator;
-    let goes_on = async {
-        let mut due = tokio::time::interval(GOES_ON_EVERY);
-        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            due.tick().await;
-            org.go_on();
-        }
-    };
-    let until = async {
-        tokio::select! {
-            () = goes_on => {}
-            () = until => {}
-        }
-    };
-    listening.serve(until).await
+    simulator.listening.serve(until).await
 }
 
 impl wire::World for World {
@@ -104,6 +85,10 @@ impl wire::World for World {
 
     fn control(&mut self, request: &Request, now: TimeMs) -> Reply {
         World::control(self, request, now)
+    }
+
+    fn go_on(&mut self, now: TimeMs) {
+        World::go_on(self, now);
     }
 
     fn clock_offset(&self) -> DurationMs {
