@@ -33,7 +33,15 @@ pub(super) struct Holder {
 
 /// A directory that nobody else has, until this is dropped or the process ends, however it ends.
 pub(super) struct Held {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting has the file open, too, until it is another
+        // program.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// A directory that is there or can be made.
@@ -74,7 +82,7 @@ impl Directory {
         let failed = |error: io::Error| refused(&self.path, &error);
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
         let is_begun = self.is_begun()?;
-        let mut lock = File::options()
+        let lock = File::options()
             .read(true)
             .write(true)
             .create(true)
@@ -86,6 +94,7 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Ok(Err(self.holder())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        let held = Held { lock };
         if !is_begun {
             self.begin().map_err(failed)?;
         }
@@ -93,8 +102,9 @@ impl Directory {
         self.close_to_others().map_err(failed)?;
         let holder = Holder { pid: std::process::id(), since_ms: now_ms, command: command() };
         let told = serde_json::to_vec(&holder).unwrap_or_default();
+        let mut lock = &held.lock;
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&told)).map_err(failed)?;
-        Ok(Ok(Held { _lock: lock }))
+        Ok(Ok(held))
     }
 
     /// Who has it, as far as he has said.
@@ -286,4 +296,23 @@ fn machine() -> String {
     let read =
         |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     format!("{}\n{}\n", read("/proc/sys/kernel/hostname"), read("/etc/machine-id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is just being started shares what is open for a moment: whoever gives the directory back does not wait
+    /// for it.
+    #[test]
+    fn what_was_given_back_is_nobodys_though_the_file_is_still_open() {
+        let path = std::env::temp_dir().join(format!("lockstep-held-{}", std::process::id()));
+        let directory = Directory::new(&path).unwrap();
+        let held = directory.take(0).unwrap().unwrap_or_else(|holder| panic!("{holder:?} has it"));
+        let _shared = held.lock.try_clone().unwrap();
+        assert!(directory.take(0).unwrap().is_err(), "two have it");
+        drop(held);
+        assert!(directory.take(0).unwrap().is_ok(), "nobody has it, and it is not to be had");
+        std::fs::remove_dir_all(path).unwrap();
+    }
 }
