@@ -183,7 +183,7 @@ fn odd(why: &serde_json::Error) -> Error {
 }
 
 /// What is free for us on a folder's disk.
-fn free_bytes(folder: &Path) -> std::io::Result<u64> {
+pub(super) fn free_bytes(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

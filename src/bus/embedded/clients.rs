@@ -1,6 +1,7 @@
 //! Who reads and writes, in the owner's own process or another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ impl Outage {
 
 /// What was fetched, and how far each place was read with it.
 fn records(
+    directory: &Path,
     places: &mut [(TopicPartition, Offset)],
     of: &[usize],
     batches: Read,
@@ -61,7 +63,7 @@ fn records(
     let mut read = places.to_vec();
     for (number, bytes) in of.iter().zip(batches) {
         if let Some((place, next)) = read.get_mut(*number) {
-            *next = records.add(place, bytes, *next)?.max(*next);
+            *next = records.add(directory, place, bytes, *next)?.max(*next);
         }
     }
     // Only once all of it can be given: nothing is passed over.
@@ -120,7 +122,7 @@ impl Reader for EmbeddedReader {
                     self.first_ends.clone_from(&ends);
                 }
                 self.ends = ends;
-                records(&mut self.places, &of, batches)
+                records(self.ask.directory(), &mut self.places, &of, batches)
             }
             Some((other, _)) => Err(unexpected("reading", &other)),
         }
@@ -211,7 +213,7 @@ impl Member for EmbeddedMember {
         match answer {
             None => Ok(Polled::Records(EmbeddedRecords::default())),
             Some((Answer::Fetched { of, .. }, batches)) => {
-                records(&mut self.reading, &of, batches).map(Polled::Records)
+                records(self.ask.directory(), &mut self.reading, &of, batches).map(Polled::Records)
             }
             Some((Answer::Gained(gained), _)) => {
                 self.owned.extend(gained.iter().cloned());

@@ -84,6 +84,10 @@ impl Ask for Ours {
     fn ask(&self, request: Request, written: Written) -> Result<(Answer, Read), Error> {
         self.owner.answer(request, written)
     }
+
+    fn directory(&self) -> &Path {
+        &self.owner.directory
+    }
 }
 
 impl Embedded {

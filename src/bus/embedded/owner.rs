@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::append::free_bytes;
 use super::batch;
 use super::groups::{Gone, Groups, Session, Turn};
 use super::journal;
@@ -229,6 +230,14 @@ impl Owner {
                 servers: directory,
                 why: "its disk is full: make space there".to_owned(),
             },
+            Fault::Poisoned => Error::Unreachable {
+                operation,
+                servers: directory,
+                why: format!(
+                    "what was written in the background failed, mostly for want of space, and {} MiB of its disk are free: make space there",
+                    free_bytes(&self.directory).unwrap_or_default() >> 20
+                ),
+            },
             Fault::Forbidden(error) => Error::Refused {
                 operation,
                 why: format!("{directory} cannot be written: {error}"),
@@ -261,7 +270,7 @@ impl Owner {
         let written = self.store().as_ref().map(|store| store.write(changes, is_synced));
         if let Some(Err(fault)) = &written {
             self.close_store();
-            self.was_full.store(matches!(fault, Fault::Full), Ordering::Relaxed);
+            self.was_full.store(matches!(fault, Fault::Full | Fault::Poisoned), Ordering::Relaxed);
         }
         written
     }

@@ -1,5 +1,7 @@
 //! Records as they are read.
 
+use std::path::Path;
+
 use fjall::Slice;
 
 use super::batch::{self, Entry, Head};
@@ -23,6 +25,7 @@ impl EmbeddedRecords {
     /// Adds a batch, without those records that come before an offset. Tells which offset comes after it.
     pub(super) fn add(
         &mut self,
+        directory: &Path,
         place: &TopicPartition,
         bytes: Slice,
         from: Offset,
@@ -30,7 +33,10 @@ impl EmbeddedRecords {
         let (head, entries) = batch::entries(&bytes).map_err(|damage| Error::Refused {
             operation: format!("reading {place} from offset {from}"),
             why: format!("its bytes are not those that were written: {damage}"),
-            mend: "the disk has lost or changed bytes: put a copy of the directory in its place".to_owned(),
+            mend: format!(
+                "the disk has lost or changed bytes: put a copy of {} in its place",
+                directory.display()
+            ),
         })?;
         let number = self.batches.len() as u32;
         let wanted = entries.into_iter().filter(|entry| batch::offset(&head, entry) >= from);

@@ -1,5 +1,6 @@
 //! What can be asked of the owner of a directory, in his own process or over its socket.
 
+use std::path::Path;
 use std::time::Duration;
 
 use fjall::Slice;
@@ -99,4 +100,7 @@ pub(super) trait Ask: Send + Sync {
     /// # Errors
     /// What he could not do, or that he cannot be reached.
     fn ask(&self, request: Request, written: Written) -> Result<(Answer, Read), Error>;
+
+    /// The directory, as errors name it.
+    fn directory(&self) -> &Path;
 }

@@ -237,6 +237,10 @@ impl Remote {
 }
 
 impl Ask for Remote {
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     fn ask(&self, request: Request, written: Written) -> Result<(Answer, Read), Error> {
         let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let was_open = stream.is_some();

@@ -51,6 +51,9 @@ pub(super) enum Fault {
     /// There is no space left.
     #[error("the disk is full")]
     Full,
+    /// What it wrote in the background failed, for want of space mostly: it does not say.
+    #[error("an earlier write failed")]
+    Poisoned,
     /// It may not be written.
     #[error("it cannot be written: {0}")]
     Forbidden(io::Error),
@@ -233,7 +236,7 @@ impl Fault {
     fn of(error: fjall::Error, place: impl FnOnce() -> String) -> Fault {
         match error {
             fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => Fault::of_io(error),
-            fjall::Error::Poisoned => Fault::Broken("an earlier write failed".to_owned()),
+            fjall::Error::Poisoned => Fault::Poisoned,
             fjall::Error::Locked => Fault::Broken("another process has it open".to_owned()),
             fjall::Error::Storage(LsmError::ChecksumMismatch { .. }) => {
                 let why = "its checksum is not that of its bytes".to_owned();
