@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
 
 use lockstep::bus::embedded::{Embedded, Fsync, Settings};
@@ -15,7 +14,7 @@ use lockstep::config::{self, Config, Property, SecretStore};
 use lockstep::document::{Document, Error, Mistakes, Syntax};
 use secrecy::SecretString;
 
-use super::{output, report};
+use super::{output, report, runtime};
 
 /// The file that is read where none is named.
 const FILE: &str = "lockstep.toml";
@@ -257,10 +256,7 @@ pub(super) fn registry(config: &Config) -> anyhow::Result<Option<Registry>> {
 
 /// The same for who has a thread of his own, and waits.
 pub(super) fn codec_blocking(config: &Config) -> anyhow::Result<Codec> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to ask the schema registry")?;
+    let runtime = runtime::here("ask the schema registry")?;
     runtime.block_on(codec(config))
 }
 

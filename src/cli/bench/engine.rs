@@ -1,7 +1,6 @@
 //! `lockstep bench engine`: a centre of a million agents, and a log of what happens in it next.
 
 use std::collections::HashMap;
-use std::fs;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use lockstep::simulate::{self, Crowd, Mapping};
 
 use super::median;
 use crate::cli::output::{self, Outcome};
+use crate::cli::process::memory_kib;
 
 /// What the engine must stay under, and what it reaches for.
 const APPLY_NS_LIMIT: f64 = 150.0;
@@ -184,18 +184,11 @@ fn agent_bytes(agents: usize) -> anyhow::Result<Option<f64>> {
     let crowd = Crowd::new(agents, 0, 1).context("the rules of the benchmark have mistakes")?;
     // The first copy takes what memory was left free on the way.
     let filler = crowd.agents.clone();
-    let Some(before) = resident_bytes() else { return Ok(None) };
+    let Some(before) = memory_kib("self", "VmRSS:") else { return Ok(None) };
     let copy = crowd.agents.clone();
-    let after = resident_bytes().unwrap_or(before);
+    let after = memory_kib("self", "VmRSS:").unwrap_or(before);
     black_box((filler, copy));
-    Ok(Some(after.saturating_sub(before) as f64 / agents.max(1) as f64))
-}
-
-/// The resident set of this process, as Linux tells it in pages of 4 KiB.
-fn resident_bytes() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4_096)
+    Ok(Some(after.saturating_sub(before) as f64 * 1024.0 / agents.max(1) as f64))
 }
 
 fn agent_bytes_max() -> usize {

@@ -5,6 +5,7 @@ mod bus;
 mod codec;
 mod engine;
 mod loaded;
+mod log;
 pub(super) mod own;
 mod processor;
 mod rules;
@@ -13,6 +14,7 @@ mod sink;
 use clap::Subcommand;
 
 use super::output::Outcome;
+use super::process::memory_kib;
 
 #[derive(Subcommand)]
 pub(super) enum Bench {
@@ -78,6 +80,16 @@ pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
 /// The middle one of what was measured, in order.
 fn median(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// What so large a share of what was measured, in order, stays under.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    sorted.get((sorted.len() as f64 * share) as usize).copied().unwrap_or_default()
+}
+
+/// Memory that a process has, in MiB.
+fn memory_mib(process: &str, which: &str) -> Option<f64> {
+    memory_kib(process, which).map(|kib| kib as f64 / 1024.0)
 }
 
 /// The CPU time of a process, or of this one (`self`): user and system, in ticks of 10 ms.

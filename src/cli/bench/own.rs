@@ -2,9 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -13,7 +11,8 @@ use rdkafka::client::DefaultClientContext;
 use lockstep::bus::TopicName;
 
 use crate::cli::deployment::{self, Configured, Deployment};
-use crate::cli::output;
+use crate::cli::folder::{Folder, own_name};
+use crate::cli::{output, runtime};
 
 /// What is measured.
 #[derive(Args)]
@@ -51,12 +50,18 @@ impl Measured {
 /// The same cluster with a prefix of its own, or a directory in the one that was named.
 pub(super) fn deployment(configured: &Configured) -> anyhow::Result<Deployment> {
     let mut deployment = configured.load()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-    let name = format!("bench-{}-{}", std::process::id(), now.as_millis());
+    let name = own_name("bench")?;
     let bus = &mut deployment.config.bus;
     bus.prefix = format!("{}.{name}", bus.prefix);
     deployment.data = deployment.data.map(|data| data.join(name));
     Ok(deployment)
+}
+
+/// One in a folder among the temporary files, with which it goes.
+pub(super) fn temporary() -> anyhow::Result<(Deployment, Folder)> {
+    let folder = Folder::temporary("bench")?;
+    let deployment = Configured { config: None, data: Some(folder.file("log")) }.load()?;
+    Ok((deployment, folder))
 }
 
 /// What its directory takes on the disk; none on a cluster.
@@ -93,7 +98,7 @@ pub(super) fn delete(deployment: &Deployment, topics: &[TopicName]) {
 pub(in crate::cli) fn delete_topics(properties: &ClientConfig, names: &[TopicName]) -> anyhow::Result<()> {
     let names: Vec<&str> = names.iter().map(TopicName::as_str).collect();
     let admin: AdminClient<DefaultClientContext> = properties.create()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = runtime::here("ask Kafka")?;
     for deleted in runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))? {
         deleted.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
     }

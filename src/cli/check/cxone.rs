@@ -11,7 +11,7 @@ use lockstep::connectors::http::Error;
 use lockstep::domain::{AccountName, CxoneAgentId, TeamId};
 
 use super::report::{Report, some_of};
-use super::watching::{Watching, clock, mend_of};
+use super::watching::{Watching, clock, mend_of, not_asked, not_called};
 use crate::cli::directory::loaded::tenant::Got;
 use crate::cli::tenant::tenant_beside;
 
@@ -45,9 +45,7 @@ pub(super) async fn look(
     let tenant = match tenant_beside(configured, watching.clone()) {
         Ok(tenant) => tenant,
         Err(error) => {
-            let mend = format!("look at `proxy` and `ca_file` of [{about}.calls]");
-            report.failed("log-in", &about, format!("{error:#}"), mend);
-            not_asked(&about, "it cannot be called", report);
+            not_called(&about, &error, &AFTER_LOG_IN, report);
             return None;
         }
     };
@@ -59,7 +57,7 @@ pub(super) async fn look(
         }
         Err(error) => {
             report.failed("log-in", &about, error.to_string(), log_in_mend(&error));
-            not_asked(&about, "the log-in failed", report);
+            not_asked(&about, "the log-in failed", &AFTER_LOG_IN, report);
             None
         }
     };
@@ -69,12 +67,6 @@ pub(super) async fn look(
     let mend = "see in CXone that the role of the service user may set agents' states and log agents out";
     report.unknown("setting", &about, because, mend);
     read
-}
-
-fn not_asked(about: &str, because: &str, report: &mut Report) {
-    for id in AFTER_LOG_IN {
-        report.unknown(id, about, because, "mend the log-in first, and check again");
-    }
 }
 
 fn log_in_mend(error: &Error) -> &'static str {

@@ -13,15 +13,14 @@ mod watching;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, stderr};
 
-use anyhow::Context;
 use clap::Args;
-use tokio::runtime::Runtime;
 
 use lockstep::directory::Directory;
 use lockstep::domain::TeamId;
 
 use super::deployment::{Configured, Deployment};
 use super::output::{self, Outcome};
+use super::runtime;
 use super::unwatched::seconds_between;
 use people::Seen;
 use report::{Report, Verdict};
@@ -112,10 +111,7 @@ fn unusable(report: &mut Report) {
 fn look(deployment: &Deployment, command: &Check, report: &mut Report) -> anyhow::Result<()> {
     let config = &deployment.config;
     let progress = Progress { is_shown: stderr().is_terminal() };
-    let runtime: Runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to call a platform")?;
+    let runtime = runtime::here("call a platform")?;
     report.group("Bus");
     progress.tell("asking the bus");
     let log = bus::look(deployment, &runtime, report);

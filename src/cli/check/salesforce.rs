@@ -11,7 +11,7 @@ use lockstep::directory::ListedUser;
 use lockstep::domain::{AccountName, DurationMs, PresenceKind, UserId};
 
 use super::report::Report;
-use super::watching::{Watching, clock, mend_of};
+use super::watching::{Watching, clock, mend_of, not_asked, not_called};
 use crate::cli::directory::loaded::org::Got;
 use crate::cli::org::org_beside;
 
@@ -49,9 +49,7 @@ pub(super) async fn look(
     let org = match org_beside(configured, watching.clone()) {
         Ok(org) => org,
         Err(error) => {
-            let mend = format!("look at `proxy` and `ca_file` of [{about}.calls]");
-            report.failed("log-in", &about, format!("{error:#}"), mend);
-            not_asked(&about, "it cannot be called", report);
+            not_called(&about, &error, &AFTER_LOG_IN, report);
             return None;
         }
     };
@@ -63,7 +61,7 @@ pub(super) async fn look(
         _ => {
             let is_in = log_in(&org, &about, configured, report).await;
             if !is_in {
-                not_asked(&about, "the log-in failed", report);
+                not_asked(&about, "the log-in failed", &AFTER_LOG_IN, report);
             }
             is_in
         }
@@ -79,12 +77,6 @@ pub(super) async fn look(
     clock(&about, watching.offset_ms(), report);
     nobody_tells(&about, configured, report);
     read
-}
-
-fn not_asked(about: &str, because: &str, report: &mut Report) {
-    for id in AFTER_LOG_IN {
-        report.unknown(id, about, because, "mend the log-in first, and check again");
-    }
 }
 
 /// A refresh token may be good for one log-in only, and another process may be about to use it: it is looked at, and kept.

@@ -31,6 +31,20 @@ impl Observer for Watching {
     }
 }
 
+/// It cannot be called at all, and so nothing is asked of it.
+pub(super) fn not_called(about: &str, error: &anyhow::Error, not: &[&'static str], report: &mut Report) {
+    let mend = format!("look at `proxy` and `ca_file` of [{about}.calls]");
+    report.failed("log-in", about, format!("{error:#}"), mend);
+    not_asked(about, "it cannot be called", not, report);
+}
+
+/// Something before them keeps these from being asked.
+pub(super) fn not_asked(about: &str, because: &str, not: &[&'static str], report: &mut Report) {
+    for id in not {
+        report.unknown(id, about, because, "mend the log-in first, and check again");
+    }
+}
+
 /// How far a platform's clock is from this machine's.
 pub(super) fn clock(about: &str, offset_ms: Option<i64>, report: &mut Report) {
     const ID: &str = "clock";

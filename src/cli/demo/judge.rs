@@ -140,7 +140,8 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
     states.iter().try_for_each(|states| states.check(plan))?;
     let mut decided = vec![Vec::<u8>::new(); plan.partitions as usize];
     let mut agents: BTreeMap<AgentId, Commanded> = BTreeMap::new();
-    each(bus, plan, Topic::Decisions, |record, value| {
+    each(bus, plan, Topic::Decisions, |record| {
+        let Some(value) = record.value else { return Ok(()) };
         let decision: Decision<'_> = codec.decode(value)?;
         let commands = [decision.to_salesforce, decision.to_cxone];
         verdict.commands += commands.iter().flatten().count() as u64;
@@ -158,11 +159,12 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
         Ok(())
     })?;
     verdict.loops = agents.values().filter(|agent| agent.is_looping).count() as u64;
-    each(bus, plan, Topic::DeadLetters, |_, _| {
+    each(bus, plan, Topic::DeadLetters, |_| {
         verdict.dead_letters += 1;
         Ok(())
     })?;
-    each(bus, plan, Topic::Events, |record, value| {
+    each(bus, plan, Topic::Events, |record| {
+        let Some(value) = record.value else { return Ok(()) };
         let event: Event<'_> = codec.decode(value)?;
         verdict.events += 1;
         let times =
@@ -189,24 +191,16 @@ pub(super) fn judge(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::R
 
 /// Of how many agents a platform is given up on.
 fn diverged(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan) -> anyhow::Result<u64> {
-    let mut last: HashMap<Vec<u8>, Option<bool>> = HashMap::new();
-    let name = plan.name(Topic::State);
-    let starts: Vec<_> =
-        (0..plan.partitions).map(|number| (name.partition(number), From::Beginning)).collect();
-    let mut reader = bus.reader(&starts, Until::End)?;
-    loop {
-        let records = reader.read(WAIT)?;
-        for record in records.iter() {
-            let state: Option<State<'_>> = record.value.map(|value| codec.decode(value)).transpose()?;
-            let is_diverged = state.map(|state| {
-                state.agent.standings().iter().any(|(_, standing)| *standing == Standing::Diverged)
-            });
-            last.insert(record.key.unwrap_or_default().to_vec(), is_diverged);
-        }
-        if records.is_empty() && reader.is_at_end() {
-            return Ok(last.values().filter(|is_diverged| **is_diverged == Some(true)).count() as u64);
-        }
-    }
+    let mut last: HashMap<Vec<u8>, bool> = HashMap::new();
+    each(bus, plan, Topic::State, |record| {
+        let state: Option<State<'_>> = record.value.map(|value| codec.decode(value)).transpose()?;
+        let is_diverged = state.is_some_and(|state| {
+            state.agent.standings().iter().any(|(_, standing)| *standing == Standing::Diverged)
+        });
+        last.insert(record.key.unwrap_or_default().to_vec(), is_diverged);
+        Ok(())
+    })?;
+    Ok(last.values().filter(|is_diverged| **is_diverged).count() as u64)
 }
 
 /// Looks at each record of a topic.
@@ -214,7 +208,7 @@ fn each(
     bus: &AnyBus,
     plan: &TopicsPlan,
     topic: Topic,
-    mut look: impl FnMut(&Record<'_>, &[u8]) -> anyhow::Result<()>,
+    mut look: impl FnMut(&Record<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let spec = plan.spec(topic);
     let starts: Vec<_> =
@@ -223,9 +217,7 @@ fn each(
     loop {
         let records = reader.read(WAIT)?;
         for record in records.iter() {
-            if let Some(value) = record.value {
-                look(&record, value).with_context(|| format!("reading {}", spec.name))?;
-            }
+            look(&record).with_context(|| format!("reading {}", spec.name))?;
         }
         if records.is_empty() && reader.is_at_end() {
             return Ok(());

@@ -17,7 +17,7 @@ mod trouble;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -28,12 +28,11 @@ use lockstep::bus::Replicas;
 use lockstep::bus::kafka::Connection;
 
 use super::files;
+use super::folder::own_name;
 use super::output::{self, Outcome};
 use faults::Level;
 use running::Running;
 
-/// The name of both accounts.
-const ACCOUNT: &str = "main";
 /// Where a Kafka is that nobody has named.
 const SERVERS: &str = "127.0.0.1:9092";
 /// The variable that names one.
@@ -161,7 +160,7 @@ impl Demo {
                 "--broker-pid {pid}: there is no such process"
             );
         }
-        let prefix = name()?;
+        let prefix = own_name("demo")?;
         let brokers = brokers(&servers, &prefix)?;
         let replicas = match brokers {
             0..=2 => Replicas { replication_factor: 1, in_sync_min: 1 },
@@ -176,12 +175,6 @@ impl Kafka {
         let (servers, prefix) = (vec![servers.to_owned()], prefix.to_owned());
         Connection { servers, prefix, tls: None, sasl: None, further: Vec::new() }
     }
-}
-
-/// What is ours on a Kafka, or among temporary files, is called so. In containers ids of processes are the same again and again.
-fn name() -> anyhow::Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-    Ok(format!("demo-{}-{}", std::process::id(), now.as_millis()))
 }
 
 /// How many brokers there are.

@@ -1,27 +1,20 @@
 //! Both platforms, simulated, on this machine: they speak their real protocols over ports of their own.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::Url;
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use lockstep::connectors::http::Rate;
-use lockstep::directory::agent_id;
-use lockstep::domain::{AgentId, Link, Platform, SalesforceUser, UserId};
-use lockstep::domain::{CxoneAgent, CxoneAgentId};
-use lockstep::simulators::RsaKey;
+use lockstep::domain::{AgentId, Platform, UserId};
 use lockstep::simulators::cxone::{self, Floor};
 use lockstep::simulators::salesforce::{self, Addresses, BridgeKey, Consoles, Org, consoles};
 
-use super::ACCOUNT;
+use crate::cli::runtime;
+use crate::cli::simulated::{anywhere, linked};
 
-/// Who signs for the bridge, for whom, and with which key.
-pub(super) const ISSUER: &str = "lockstep-demo";
-pub(super) const AUDIENCE: &str = "lockstep-bridge";
-pub(super) const KEY_ID: &str = "Lockstep_Bridge";
 /// A simulator answers within this, or something is wrong with it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// So much is remembered of what happened there: who looks at it by hand wants the newest.
@@ -52,34 +45,22 @@ impl Platforms {
     /// Nobody is logged in, and no console is open.
     pub(super) fn begin(
         agents: u32,
-        key: &RsaKey,
+        bridge_key: BridgeKey,
         gateways: Vec<Url>,
         allowed: Rate,
     ) -> anyhow::Result<Platforms> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("platforms")
-            .enable_all()
-            .build()
-            .context("the system gives no thread for the platforms")?;
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let bridge_key = BridgeKey {
-            pem: key.private.clone(),
-            key_id: KEY_ID.to_owned(),
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-        };
+        let runtime = runtime::on_a_thread("platforms")?;
         let settings = salesforce::Settings {
             users: agents,
             bridge_key: Some(bridge_key),
             log_max: LOG_MAX,
             ..salesforce::Settings::default()
         };
-        let of_org = salesforce::Simulator::bind(settings, Addresses { api: any, control: any });
+        let of_org = salesforce::Simulator::bind(settings, anywhere());
         let of_org = runtime.block_on(of_org).context("beginning the simulated org")?;
         let settings =
             cxone::Settings { agents, rate: Some(allowed), log_max: LOG_MAX, ..cxone::Settings::default() };
-        let of_tenant = cxone::Simulator::bind(settings, Addresses { api: any, control: any });
+        let of_tenant = cxone::Simulator::bind(settings, anywhere());
         let of_tenant = runtime.block_on(of_tenant).context("beginning the simulated tenant")?;
         let (org, floor) = (of_org.org(), of_tenant.floor());
         let (salesforce, cxone) = (of_org.addresses()?, of_tenant.addresses()?);
@@ -132,10 +113,6 @@ impl Platforms {
 
 /// Both simulators give people the same addresses in the same order.
 fn person(number: u32, user: UserId) -> anyhow::Result<Person> {
-    let account = ACCOUNT.parse()?;
-    let link = Link {
-        salesforce: SalesforceUser { account, user },
-        cxone: CxoneAgent { account, agent: CxoneAgentId::new(number) },
-    };
-    Ok(Person { number, user, agent: agent_id(&link) })
+    let (agent, _) = linked(number, user)?;
+    Ok(Person { number, user, agent })
 }

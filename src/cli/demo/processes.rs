@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::site::Site;
+use crate::cli::process::{last_lines, memory_kib};
 
 /// The processes there are, by their names: one with every role, or three that share them.
 pub(super) const NAMES: [&str; 3] = ["lockstep", "processor", "bridge"];
@@ -211,9 +212,7 @@ impl Processes {
 
     /// The last lines that a process has said.
     pub(super) fn last_words(&self, name: &str) -> String {
-        let text = std::fs::read_to_string(self.log(name)).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().rev().take(5).collect();
-        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        last_lines(&self.log(name), "\n")
     }
 }
 
@@ -255,16 +254,11 @@ impl Process {
     }
 
     fn look(&mut self) {
-        let folder = Path::new("/proc").join(self.child.id().to_string());
-        let Ok(status) = std::fs::read_to_string(folder.join("status")) else { return };
-        let field = |name: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-            value.trim().trim_end_matches(" kB").parse::<u64>().ok()
-        };
-        let needed = &mut self.needed;
-        needed.memory_kib = field("VmRSS:").unwrap_or(needed.memory_kib);
-        needed.memory_kib_max = needed.memory_kib_max.max(field("VmHWM:").unwrap_or(0));
-        needed.files = std::fs::read_dir(folder.join("fd")).map_or(needed.files, |all| all.count() as u64);
+        let (process, needed) = (self.child.id().to_string(), &mut self.needed);
+        needed.memory_kib = memory_kib(&process, "VmRSS:").unwrap_or(needed.memory_kib);
+        needed.memory_kib_max = needed.memory_kib_max.max(memory_kib(&process, "VmHWM:").unwrap_or(0));
+        let files = std::fs::read_dir(format!("/proc/{process}/fd"));
+        needed.files = files.map_or(needed.files, |all| all.count() as u64);
         needed.files_max = needed.files_max.max(needed.files);
     }
 }

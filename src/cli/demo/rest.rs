@@ -129,7 +129,7 @@ impl Running {
         if apart.len() > NAMED_MAX {
             output::aside(&format!("and {} more\n", apart.len() - NAMED_MAX));
         }
-        let is_kept = !summary.is_well() || self.site.folder.is_not_needed();
+        let is_kept = !summary.is_well() || self.site.is_not_needed();
         let Keeper::Kafka(Kafka { servers, prefix, .. }) = &self.keeper else { return };
         if is_kept {
             output::aside(&format!("the topics {prefix}.* are kept, too\n"));

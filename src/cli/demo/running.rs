@@ -13,7 +13,6 @@ use tokio::sync::broadcast;
 use lockstep::bus::TopicsPlan;
 use lockstep::connectors::http::Rate;
 use lockstep::domain::{Platform, SalesforceStatus, TimeMs};
-use lockstep::simulators::RsaKey;
 use lockstep::simulators::cxone::{self, Shown};
 use lockstep::simulators::salesforce::{self, Reason};
 
@@ -24,7 +23,7 @@ use super::live::Live;
 use super::people::{Doing, How, People};
 use super::platforms::Platforms;
 use super::processes::{Needed, Processes};
-use super::site::{Folder, Plan, Ports, Site};
+use super::site::{self, Plan, Ports, Site};
 use super::summary::Summary;
 use super::trouble::{Rules, Trouble, Victims};
 use super::watch::Watch;
@@ -32,6 +31,7 @@ use super::{Demo, Keeper};
 use crate::cli::deployment::Deployment;
 use crate::cli::output;
 use crate::cli::signals::Signals;
+use crate::cli::simulated;
 
 /// Between two looks at everything.
 const TICK: Duration = Duration::from_millis(20);
@@ -81,9 +81,9 @@ impl Running {
     /// Lays everything out, and starts it.
     pub(super) fn begin(command: &Demo, keeper: Keeper, begun: Instant) -> anyhow::Result<Running> {
         let say = |what: &str| output::aside(&format!("demo: {what}\n"));
-        let folder = Folder::new(command.data.as_deref(), &super::name()?)?;
+        let folder = site::folder(command.data.as_deref())?;
         let (ports, held) = Ports::free(command.lasts.is_none())?;
-        let key = RsaKey::new()?;
+        let key = simulated::bridge_key(&folder)?;
         let gateway = format!("http://{}", ports.bridge).parse().context("the address of the gateway")?;
         let allowed = allowed(command.changes_a_second());
         // The platform's clock and ours are not the same to the millisecond, and calls of a second may come late, all at once.
@@ -92,10 +92,10 @@ impl Running {
             burst: allowed.burst * 6 / 5 + allowed.calls_per_minute / 60,
         };
         say(&format!("two simulated platforms, with {} people", command.agents));
-        let platforms = Platforms::begin(command.agents, &key, vec![gateway], bucket)?;
+        let platforms = Platforms::begin(command.agents, key, vec![gateway], bucket)?;
         let signals = listen(&platforms)?;
         let layout = Plan { keeper: &keeper, platforms: &platforms, ports, allowed };
-        let site = Site::lay_out(folder, &key, &layout)?;
+        let site = Site::lay_out(folder, &layout)?;
         let deployment = site.deployment()?;
         let plan = deployment.topics();
         let mut processes = Processes::new(&site)?;

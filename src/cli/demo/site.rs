@@ -1,9 +1,6 @@
 //! What a demo lays out before Lockstep begins: a folder with a configuration, rules and a key, and ports that are free.
 
-use std::fs::{self, DirBuilder};
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,84 +8,21 @@ use anyhow::Context;
 use lockstep::bus::embedded::Embedded;
 use lockstep::bus::{Any, AnyBus};
 use lockstep::connectors::http::Rate;
-use lockstep::simulate::Random;
-use lockstep::simulators::{RsaKey, cxone, salesforce};
+use lockstep::simulators::cxone;
 
-use super::choices;
-use super::platforms::{AUDIENCE, ISSUER, KEY_ID, Platforms};
-use super::{ACCOUNT, Keeper};
+use super::platforms::Platforms;
+use super::{Keeper, choices};
 use crate::cli::deployment::{Configured, Deployment};
+use crate::cli::folder::Folder;
 use crate::cli::output;
+use crate::cli::simulated::{self, ACCOUNT, free_port};
 
-/// The environment variables that secrets are in.
-const PASSWORD: &str = "LOCKSTEP_DEMO_SALESFORCE_PASSWORD";
-const APP_SECRET: &str = "LOCKSTEP_DEMO_SALESFORCE_CLIENT_SECRET";
+/// The environment variables that secrets of the tenant are in.
 const KEY_SECRET: &str = "LOCKSTEP_DEMO_CXONE_ACCESS_KEY_SECRET";
 const CLIENT_SECRET: &str = "LOCKSTEP_DEMO_CXONE_CLIENT_SECRET";
-/// What the gateway has of the key that the org signs with.
-const KEY_FILE: &str = "bridge.pem";
 /// Where it is served as the configuration has it by default, if nobody else is there.
 const OPS_PORT: u16 = 9_464;
 const BRIDGE_PORT: u16 = 8_470;
-const PORTS_TRIED: usize = 100;
-
-/// A folder. It stays, whatever happens, unless nobody named it and all is well.
-pub(super) struct Folder {
-    pub(super) path: PathBuf,
-    is_named: bool,
-    is_needed: bool,
-}
-
-impl Folder {
-    /// The one that was named, which must be absent or empty; else one among the temporary files.
-    pub(super) fn new(named: Option<&Path>, name: &str) -> anyhow::Result<Folder> {
-        let path =
-            named.map_or_else(|| std::env::temp_dir().join(format!("lockstep-{name}")), Path::to_owned);
-        let mut builder = DirBuilder::new();
-        builder
-            .mode(0o700)
-            .recursive(true)
-            .create(&path)
-            .with_context(|| format!("making {}", path.display()))?;
-        let holds = fs::read_dir(&path).with_context(|| format!("looking into {}", path.display()))?;
-        anyhow::ensure!(
-            holds.count() == 0,
-            "{} holds something already: a demo begins with an empty folder. Name another one with --data, or take away what is there",
-            path.display()
-        );
-        let path = fs::canonicalize(&path).with_context(|| format!("finding {}", path.display()))?;
-        Ok(Folder { path, is_named: named.is_some(), is_needed: true })
-    }
-
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// Nobody has to look at it. Whether it stays all the same.
-    pub(super) fn is_not_needed(&mut self) -> bool {
-        self.is_needed = false;
-        self.is_named
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let path = self.path.display();
-        if self.is_named || self.is_needed {
-            output::aside(&format!("demo: its log, and what processes said, are in {path}\n"));
-        } else if let Err(error) = fs::remove_dir_all(&self.path) {
-            output::aside(&format!("{path} could not be deleted: {error}\n"));
-        }
-    }
-}
-
-/// A port of this machine that is free, and is held: this one, if it is. Others are below those that the system gives to whoever
-/// connects, so that a process that starts again finds it free again.
-fn free_port(wanted: Option<u16>, random: &mut Random) -> anyhow::Result<TcpListener> {
-    let hold = |port: u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok();
-    let others = std::iter::repeat_with(|| random.between(20_000, 32_000) as u16).take(PORTS_TRIED);
-    wanted.into_iter().chain(others).find_map(hold).context("no port of this machine is free")
-}
 
 /// Where the parts of Lockstep are.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +36,7 @@ impl Ports {
     /// Those that the configuration has by default, if somebody is to find them; a demo beside others has its own. Nobody else takes
     /// them for as long as they are held.
     pub(super) fn free(is_for_somebody: bool) -> anyhow::Result<(Ports, Held)> {
-        let mut random = Random::new(std::process::id().into());
-        let mut free = |port: u16| free_port(is_for_somebody.then_some(port), &mut random);
+        let free = |port: u16| free_port(is_for_somebody.then_some(port));
         let held = [free(OPS_PORT)?, free(OPS_PORT + 1)?, free(OPS_PORT + 2)?, free(BRIDGE_PORT)?];
         let [first, second, third, bridge] = &held;
         let ops = [first.local_addr()?, second.local_addr()?, third.local_addr()?];
@@ -130,16 +63,40 @@ pub(super) struct Plan<'p> {
     pub(super) allowed: Rate,
 }
 
-/// A deployment with everything that it needs.
+/// The one that was named, which must be absent or empty; else one among the temporary files.
+pub(super) fn folder(named: Option<&Path>) -> anyhow::Result<Folder> {
+    let Some(path) = named else { return Folder::temporary("demo") };
+    let folder = Folder::named(path)?;
+    let holds = folder.path.read_dir().with_context(|| format!("looking into {}", path.display()))?;
+    anyhow::ensure!(
+        holds.count() == 0,
+        "{} holds something already: a demo begins with an empty folder. Name another one with --data, or take away what is there",
+        path.display()
+    );
+    Ok(folder)
+}
+
+/// A deployment with everything that it needs. Its folder stays, whatever happens, unless nobody named it and all is well.
 pub(super) struct Site {
     pub(super) folder: Folder,
+    is_named: bool,
     pub(super) data: Option<PathBuf>,
     pub(super) prefix: String,
 }
 
+impl Drop for Site {
+    fn drop(&mut self) {
+        if self.folder.stays {
+            let path = self.folder.path.display();
+            output::aside(&format!("demo: its log, and what processes said, are in {path}\n"));
+        }
+    }
+}
+
 impl Site {
     /// Writes what it needs into its folder.
-    pub(super) fn lay_out(folder: Folder, key: &RsaKey, plan: &Plan<'_>) -> anyhow::Result<Site> {
+    pub(super) fn lay_out(mut folder: Folder, plan: &Plan<'_>) -> anyhow::Result<Site> {
+        let is_named = std::mem::replace(&mut folder.stays, true);
         let data = match plan.keeper {
             Keeper::Directory => Some(folder.file("log")),
             Keeper::Kafka(_) => None,
@@ -148,26 +105,17 @@ impl Site {
             Keeper::Directory => "presence".to_owned(),
             Keeper::Kafka(kafka) => kafka.prefix.clone(),
         };
-        let site = Site { folder, data, prefix };
-        site.write(KEY_FILE, &key.public)?;
-        site.write("rules.toml", &choices::rules(false))?;
-        site.write("other-rules.toml", &choices::rules(true))?;
+        let site = Site { folder, is_named, data, prefix };
+        site.folder.write("rules.toml", &choices::rules(false))?;
+        site.folder.write("other-rules.toml", &choices::rules(true))?;
         for (process, ops) in super::processes::NAMES.iter().zip(plan.ports.ops) {
-            site.write(&format!("{process}.toml"), &site.configuration(plan, ops))?;
+            site.folder.write(&format!("{process}.toml"), &site.configuration(plan, ops))?;
         }
         // A mistake that an operator makes: it is refused, and nobody else notices.
         let mistaken =
             site.configuration(plan, plan.ports.bridge).replace("poll_interval_ms = ", "poll_interval_s = ");
-        site.write("mistaken.toml", &mistaken)?;
+        site.folder.write("mistaken.toml", &mistaken)?;
         Ok(site)
-    }
-
-    fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.folder.file(name);
-        let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        opened
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("writing {}", path.display()))
     }
 
     fn configuration(&self, plan: &Plan<'_>, ops: SocketAddr) -> String {
@@ -186,12 +134,12 @@ impl Site {
                 )
             }
         };
-        let org = salesforce::Credentials::default();
-        let tenant = cxone::Credentials::default();
-        let (salesforce, cxone) = (plan.platforms.salesforce.api, plan.platforms.cxone.api);
+        let cxone::Credentials { access_key_id, client_id, .. } = cxone::Credentials::default();
         let Rate { calls_per_minute, burst } = plan.allowed;
-        let bridge = plan.ports.bridge;
-        let connections_max = (plan.platforms.people.len() * 2).clamp(500, u16::MAX.into());
+        let connections_max = (plan.platforms.people.len() * 2).clamp(500, u16::MAX.into()) as u16;
+        let salesforce =
+            simulated::configuration(plan.platforms.salesforce.api, plan.ports.bridge, connections_max);
+        let cxone = plan.platforms.cxone.api;
         format!(
             r#"# Two simulated platforms on this machine: their secrets open nothing else.
 [bus]
@@ -203,37 +151,18 @@ listen = "{ops}"
 [processor]
 commit_interval_ms = 20
 
-[salesforce.{ACCOUNT}]
-environment = "production"
-login_url = "http://{salesforce}"
-organisation_id = "00D5g0000000001"
-user_name = "{}"
-password = {{ secret_env = "{PASSWORD}" }}
-client_id = "{}"
-client_secret = {{ secret_env = "{APP_SECRET}" }}
-admin_email = "admin@example.com"
-
+{salesforce}
 [salesforce.{ACCOUNT}.calls]
 poll_interval_ms = 2000
 per_minute = 600
 read_timeout_s = 10
 
-[salesforce.{ACCOUNT}.bridge]
-issuer = "{ISSUER}"
-audience = "{AUDIENCE}"
-keys = {{ {KEY_ID} = "{KEY_FILE}" }}
-
-[bridge]
-listen = "{bridge}"
-origins = ["https://simulated.lightning.force.com"]
-connections_max = {connections_max}
-
 [cxone.{ACCOUNT}]
 issuer = "http://{cxone}"
 user_name = "lockstep@example.com"
-access_key_id = "{}"
+access_key_id = "{access_key_id}"
 access_key_secret = {{ secret_env = "{KEY_SECRET}" }}
-client_id = "{}"
+client_id = "{client_id}"
 client_secret = {{ secret_env = "{CLIENT_SECRET}" }}
 
 [cxone.{ACCOUNT}.calls]
@@ -241,21 +170,21 @@ poll_interval_ms = 1000
 per_minute = {calls_per_minute}
 burst = {burst}
 read_timeout_s = 10
-"#,
-            org.username, org.client_id, tenant.access_key_id, tenant.client_id,
+"#
         )
+    }
+
+    /// Nobody has to look at its folder. Whether it stays all the same.
+    pub(super) fn is_not_needed(&mut self) -> bool {
+        self.folder.stays = self.is_named;
+        self.is_named
     }
 
     /// The secrets of both platforms, for the environment of a process.
     pub(super) fn secrets() -> [(&'static str, String); 4] {
-        let org = salesforce::Credentials::default();
+        let [password, app] = simulated::secrets();
         let tenant = cxone::Credentials::default();
-        [
-            (PASSWORD, org.password + &org.security_token),
-            (APP_SECRET, org.client_secret),
-            (KEY_SECRET, tenant.access_key_secret),
-            (CLIENT_SECRET, tenant.client_secret),
-        ]
+        [password, app, (KEY_SECRET, tenant.access_key_secret), (CLIENT_SECRET, tenant.client_secret)]
     }
 
     /// The deployment, for who reads its topics.

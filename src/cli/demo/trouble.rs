@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use lockstep::domain::{Platform, UserId};
 use lockstep::simulate::Random;
 
-use super::ACCOUNT;
 use super::choices::CHOICES;
 use super::faults::Kind;
 use super::people::Doing;
 use super::platforms::Platforms;
 use super::processes::{Operator, Processes, stand_still};
+use crate::cli::simulated::ACCOUNT;
 
 /// Of so many agents one has his link removed.
 const UNLINKED_OF: usize = 20;

@@ -18,6 +18,7 @@ use super::loaded::{Asked, Put, link_matches, tenant};
 use crate::cli::operator::{Log, Said};
 use crate::cli::org::org_beside;
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
+use crate::cli::runtime;
 use crate::cli::tenant::tenant_beside;
 use crate::cli::unwatched::{Unwatched, seconds_between};
 
@@ -93,10 +94,7 @@ pub(super) fn run(command: &Refresh) -> anyhow::Result<Outcome> {
         // Before calls that take minutes.
         deployment.is_there()?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to call a platform")?;
+    let runtime = runtime::here("call a platform")?;
     let mut all = Vec::new();
     for (account, configured) in wanted {
         let asked = asked(account, configured)?;

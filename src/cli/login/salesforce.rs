@@ -19,6 +19,7 @@ use lockstep::domain::AccountName;
 use crate::cli::deployment::Configured;
 use crate::cli::org;
 use crate::cli::output::{self, GREEN, Outcome, YELLOW};
+use crate::cli::runtime;
 use crate::cli::signals::Signals;
 use crate::cli::unwatched::Unwatched;
 
@@ -43,10 +44,7 @@ pub(in crate::cli) struct Salesforce {
 pub(super) fn run(command: &Salesforce) -> anyhow::Result<Outcome> {
     let deployment = command.configured.load()?;
     let (name, configured) = wanted(&command.account, &deployment.config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to call Salesforce")?;
+    let runtime = runtime::here("call Salesforce")?;
     let platform = org::platform(configured, false, Arc::new(Unwatched))?;
     let told = async {
         match &configured.login {

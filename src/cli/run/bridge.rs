@@ -15,7 +15,7 @@ use lockstep::listen::{Origins, Tls};
 use tokio::net::TcpListener;
 
 use super::Begun;
-use crate::cli::files;
+use crate::cli::{files, runtime};
 
 /// So often it is looked whether it is to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -133,10 +133,7 @@ fn serve(
         .with_context(|| {
             format!("{listen} cannot be listened on: another process may; change `listen` of [bridge]")
         })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to serve browsers")?;
+    let runtime = runtime::here("serve browsers")?;
     tracing::info!(%listen, tls = tls.is_some(), "browsers may connect");
     begun.spawn("bridge server".to_owned(), move |stop| {
         runtime.block_on(async {

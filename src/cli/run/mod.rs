@@ -27,6 +27,7 @@ use lockstep::processor::Stop;
 
 use super::deployment::{self, Configured, Deployment};
 use super::output::Outcome;
+use super::runtime;
 use super::signals::Signals;
 
 /// A transaction has no more events than so many: it must be over in time, and be done again in no time.
@@ -120,17 +121,9 @@ pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
         "--roles has one of source and sink without the other: they share the budget of an account, so a process has both or neither"
     );
     log(command)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to wait for signals")?;
+    let runtime = runtime::here("wait for signals")?;
     // Calls are apart from what waits for signals and answers at the ops endpoint.
-    let calls = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("calls")
-        .enable_all()
-        .build()
-        .context("the system gives no thread for calls")?;
+    let calls = runtime::on_a_thread("calls")?;
     let ended = runtime.block_on(serve(command, &deployment, &name, calls.handle()));
     // Threads that still wait for the brokers are not waited for.
     runtime.shutdown_background();

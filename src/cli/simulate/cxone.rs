@@ -1,19 +1,16 @@
 //! `lockstep simulate cxone`.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
 use lockstep::connectors::http::Rate;
-use lockstep::listen::Tls;
-use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
+use lockstep::simulators::cxone::{Credentials, Settings, Simulator, serve};
 
-use super::is_here;
-use crate::cli::output::{self, Outcome};
+use super::{Served, addresses, is_taken};
+use crate::cli::output::Outcome;
 use crate::cli::signals::Signals;
 
 #[derive(Args)]
@@ -48,15 +45,8 @@ pub(in crate::cli) struct Cxone {
     /// How long a token is one
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     token_seconds: u32,
-    /// Serve the API over TLS with this certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_certificate: Option<PathBuf>,
-    /// The key of the certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    tls_key: Option<PathBuf>,
-    /// Print where it is as one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    served: Served,
 }
 
 /// Where it is, and with what one logs in; `--json` prints it.
@@ -71,20 +61,9 @@ struct Told {
     access_key_secret: String,
 }
 
-pub(super) fn run(command: &Cxone) -> anyhow::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to serve")?;
-    runtime.block_on(simulate(command))
-}
-
-async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
-    is_here("--listen", command.listen)?;
-    is_here("--control", command.control)?;
+pub(super) async fn run(command: &Cxone) -> anyhow::Result<Outcome> {
+    let addresses = addresses(command.listen, command.control)?;
     let mut signals = Signals::new()?;
-    let files = command.tls_certificate.as_deref().zip(command.tls_key.as_deref());
-    let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
     let settings = Settings {
         agents: command.agents,
         seed: command.seed,
@@ -93,18 +72,12 @@ async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
         page_size_max: command.page_size_max,
         date_offset_ms: command.date_offset_ms,
         token_seconds: command.token_seconds,
-        tls: tls.context("--tls-certificate and --tls-key")?,
+        tls: command.served.tls()?,
         ..Settings::default()
     };
     let Credentials { client_id, client_secret, access_key_id, access_key_secret } =
         settings.credentials.clone();
-    let addresses = Addresses { api: command.listen, control: command.control };
-    let simulator = Simulator::bind(settings, addresses).await.with_context(|| {
-        format!(
-            "{} or {} cannot be listened on: another process may; name others with --listen and --control",
-            addresses.api, addresses.control
-        )
-    })?;
+    let simulator = Simulator::bind(settings, addresses).await.with_context(|| is_taken(addresses))?;
     let addresses = simulator.addresses().context("the system does not tell where it listens")?;
     let told = Told {
         issuer: simulator.issuer().context("the system does not tell where it listens")?,
@@ -115,27 +88,16 @@ async fn simulate(command: &Cxone) -> anyhow::Result<Outcome> {
         access_key_id,
         access_key_secret,
     };
-    if command.json {
-        output::json(&told)?
-    } else {
-        output::result(&text(&told)?)?
-    }
-    serve(simulator, signals.next()).await.context("serving")?;
-    Ok(Outcome::Done)
-}
-
-fn text(told: &Told) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
-    writeln!(text, "a CXone tenant with {} agents. Its secrets open nothing else.", told.agents)?;
-    for (name, value) in [
+    let rows: [(&str, &str); 6] = [
         ("issuer", &told.issuer),
         ("control", &told.control),
         ("client_id", &told.client_id),
         ("client_secret", &told.client_secret),
         ("access_key_id", &told.access_key_id),
         ("access_key_secret", &told.access_key_secret),
-    ] {
-        writeln!(text, "{name:<18} {value}")?;
-    }
-    Ok(text)
+    ];
+    let sentence = format!("a CXone tenant with {} agents.", told.agents);
+    command.served.tell(&told, &sentence, &rows)?;
+    serve(simulator, signals.next()).await.context("serving")?;
+    Ok(Outcome::Done)
 }

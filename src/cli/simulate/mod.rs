@@ -5,10 +5,17 @@ mod engine;
 mod salesforce;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use clap::Subcommand;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use super::output::Outcome;
+use lockstep::listen::Tls;
+use lockstep::simulators::cxone::Addresses;
+
+use super::output::{self, Outcome};
+use super::runtime;
 
 #[derive(Subcommand)]
 pub(super) enum Simulate {
@@ -56,16 +63,56 @@ Examples:
 pub(super) fn run(command: Simulate) -> anyhow::Result<Outcome> {
     match command {
         Simulate::Engine(command) => engine::run(&command),
-        Simulate::Cxone(command) => cxone::run(&command),
-        Simulate::Salesforce(command) => salesforce::run(&command),
+        Simulate::Cxone(command) => runtime::here("serve")?.block_on(cxone::run(&command)),
+        Simulate::Salesforce(command) => runtime::here("serve")?.block_on(salesforce::run(&command)),
     }
 }
 
-/// A simulator is for this machine alone.
-fn is_here(option: &str, address: SocketAddr) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        address.ip().is_loopback(),
-        "{option} {address} is not on this machine: a simulator's secrets are no secrets, and its control endpoint lets everybody do everything"
-    );
-    Ok(())
+/// How a simulator is served, and how it tells where it is.
+#[derive(Args)]
+struct Served {
+    /// Serve the API over TLS with this certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Print where it is as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Served {
+    fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        let files = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
+        let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
+        tls.context("--tls-certificate and --tls-key")
+    }
+
+    /// Tells where it is: all of it as JSON, or else a sentence and a line for each of the rest.
+    fn tell(&self, told: &impl Serialize, sentence: &str, rows: &[(&str, &str)]) -> anyhow::Result<()> {
+        if self.json {
+            return output::json(told);
+        }
+        let rows = rows.iter().map(|(name, value)| format!("{name:<18} {value}\n"));
+        output::result(&format!("{sentence} Its secrets open nothing else.\n{}", rows.collect::<String>()))
+    }
+}
+
+/// Where a simulator listens, which is for this machine alone.
+fn addresses(api: SocketAddr, control: SocketAddr) -> anyhow::Result<Addresses> {
+    for (option, address) in [("--listen", api), ("--control", control)] {
+        anyhow::ensure!(
+            address.ip().is_loopback(),
+            "{option} {address} is not on this machine: a simulator's secrets are no secrets, and its control endpoint lets everybody do everything"
+        );
+    }
+    Ok(Addresses { api, control })
+}
+
+/// Why a simulator cannot listen.
+fn is_taken(Addresses { api, control }: Addresses) -> String {
+    format!(
+        "{api} or {control} cannot be listened on: another process may; name others with --listen and --control"
+    )
 }

@@ -1,6 +1,5 @@
 //! `lockstep simulate salesforce`.
 
-use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -12,14 +11,11 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use lockstep::listen::Tls;
 use lockstep::simulators::salesforce::consoles::{self, Consoles, Toolkits};
-use lockstep::simulators::salesforce::{
-    Addresses, BridgeKey, Credentials, Org, Settings, Simulator, Variants, serve,
-};
+use lockstep::simulators::salesforce::{BridgeKey, Credentials, Org, Settings, Simulator, Variants, serve};
 
-use super::is_here;
-use crate::cli::output::{self, Outcome};
+use super::{Served, addresses, is_taken};
+use crate::cli::output::Outcome;
 use crate::cli::signals::Signals;
 
 /// So long after a console the next one is opened, when the org begins.
@@ -103,15 +99,8 @@ pub(in crate::cli) struct Salesforce {
     /// The Omni toolkit answers so long after a call, in ms
     #[arg(long, value_name = "MS", requires = "bridge", default_value_t = 0)]
     toolkit_ms: u64,
-    /// Serve the API over TLS with this certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_certificate: Option<PathBuf>,
-    /// The key of the certificate, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    tls_key: Option<PathBuf>,
-    /// Print where it is as one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    served: Served,
 }
 
 /// Where it is, and with what one logs in; `--json` prints it.
@@ -139,29 +128,16 @@ struct Signed {
     origin: String,
 }
 
-pub(super) fn run(command: &Salesforce) -> anyhow::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the system gives no means to serve")?;
-    runtime.block_on(simulate(command))
-}
-
-async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
-    is_here("--listen", command.listen)?;
-    is_here("--control", command.control)?;
+pub(super) async fn run(command: &Salesforce) -> anyhow::Result<Outcome> {
+    let addresses = addresses(command.listen, command.control)?;
     let mut signals = Signals::new()?;
     let settings = settings(command)?;
     let Credentials { client_id, client_secret, username, password, security_token } =
         settings.credentials.clone();
-    let addresses = Addresses { api: command.listen, control: command.control };
     let simulator = Simulator::bind(settings, addresses).await.map_err(|why| {
         let what = match why.kind() {
             ErrorKind::InvalidData => "--jwt-public-key or --bridge-key".to_owned(),
-            _ => format!(
-                "{} or {} cannot be listened on: another process may; name others with --listen and --control",
-                addresses.api, addresses.control
-            ),
+            _ => is_taken(addresses),
         };
         anyhow::Error::new(why).context(what)
     })?;
@@ -183,11 +159,24 @@ async fn simulate(command: &Salesforce) -> anyhow::Result<Outcome> {
             origin: command.bridge_origin.clone(),
         }),
     };
-    if command.json {
-        output::json(&told)?
-    } else {
-        output::result(&text(&told)?)?
+    let mut rows: Vec<(&str, &str)> = vec![
+        ("login_url", &told.login_url),
+        ("control", &told.control),
+        ("organisation_id", &told.organisation_id),
+        ("client_id", &told.client_id),
+        ("client_secret", &told.client_secret),
+        ("username", &told.username),
+        ("password", &told.password),
+        ("security_token", &told.security_token),
+    ];
+    if let Some(Signed { issuer, audience, key_id, origin }) = &told.bridge {
+        rows.push(("bridge: issuer", issuer));
+        rows.push(("bridge: audience", audience));
+        rows.push(("bridge: keys", key_id));
+        rows.push(("bridge: origins", origin));
     }
+    let sentence = format!("a Salesforce org with {} users.", told.users);
+    command.served.tell(&told, &sentence, &rows)?;
     // With it all consoles would be gone.
     let _consoles = consoles(command, &simulator.org())?;
     serve(simulator, signals.next()).await.context("serving")?;
@@ -221,8 +210,6 @@ fn consoles(command: &Salesforce, org: &Org) -> anyhow::Result<Option<Consoles>>
 }
 
 fn settings(command: &Salesforce) -> anyhow::Result<Settings> {
-    let files = command.tls_certificate.as_deref().zip(command.tls_key.as_deref());
-    let tls = files.map(|(certificate, key)| Tls::of_files(certificate, key)).transpose();
     let bridge_key = command.bridge_key.as_deref().map(|file| read("--bridge-key", file)).transpose()?;
     let bridge_key = bridge_key.map(|pem| BridgeKey {
         pem: SecretString::from(pem),
@@ -245,36 +232,11 @@ fn settings(command: &Salesforce) -> anyhow::Result<Settings> {
         variants,
         jwt_public_key: public_key.transpose()?,
         bridge_key,
-        tls: tls.context("--tls-certificate and --tls-key")?,
+        tls: command.served.tls()?,
         ..Settings::default()
     })
 }
 
 fn read(option: &str, file: &Path) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("{option} {} cannot be read", file.display()))
-}
-
-fn text(told: &Told) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
-    writeln!(text, "a Salesforce org with {} users. Its secrets open nothing else.", told.users)?;
-    for (name, value) in [
-        ("login_url", &told.login_url),
-        ("control", &told.control),
-        ("organisation_id", &told.organisation_id),
-        ("client_id", &told.client_id),
-        ("client_secret", &told.client_secret),
-        ("username", &told.username),
-        ("password", &told.password),
-        ("security_token", &told.security_token),
-    ] {
-        writeln!(text, "{name:<18} {value}")?;
-    }
-    if let Some(Signed { issuer, audience, key_id, origin }) = &told.bridge {
-        for (name, value) in
-            [("issuer", issuer), ("audience", audience), ("keys", key_id), ("origins", origin)]
-        {
-            writeln!(text, "bridge: {name:<10} {value}")?;
-        }
-    }
-    Ok(text)
 }

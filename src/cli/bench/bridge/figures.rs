@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::latency::Took;
 use super::{Case, Transport};
+use crate::cli::bench::percentile;
 
 /// What the 99th of 100 changes must be in the log within, in ms.
 pub(super) const CHANGE_MUST_MS: Option<f64> = Some(100.0);
@@ -163,13 +164,11 @@ impl Times {
     /// Those of what was measured, the shortest first, of which 99 of 100 must take no longer than this.
     pub(super) fn of(took: &Took, must_ms: Option<f64>) -> Times {
         let Took { took_ms, missing } = took;
-        let at =
-            |share: f64| took_ms.get((took_ms.len() as f64 * share) as usize).copied().unwrap_or_default();
-        let p99_ms = at(0.99);
+        let p99_ms = percentile(took_ms, 0.99);
         Times {
             count: took_ms.len(),
             missing: *missing,
-            p50_ms: at(0.5),
+            p50_ms: percentile(took_ms, 0.5),
             p99_ms,
             max_ms: took_ms.last().copied().unwrap_or_default(),
             must_ms,

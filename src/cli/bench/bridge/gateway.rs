@@ -1,18 +1,19 @@
 //! The gateway that is measured: `lockstep run`, in a process of its own.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use lockstep::bus::TopicsPlan;
-
-use super::site::{ACCOUNT, AUDIENCE, ISSUER, KEY_ID, Keys};
-use crate::cli::bench::cpu_s;
-use crate::cli::bench::processor::memory_mb;
+use super::site::How;
+use crate::cli::bench::{cpu_s, memory_mib};
+use crate::cli::deployment::Deployment;
+use crate::cli::folder::Folder;
+use crate::cli::process::{last_lines, this_program};
+use crate::cli::simulated;
 
 /// What it says when browsers may come.
 const IS_READY: &str = "links are read: browsers may come";
@@ -20,10 +21,10 @@ const IS_READY: &str = "links are read: browsers may come";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks at what it has said.
 const LOOK: Duration = Duration::from_millis(20);
-/// So many lines of what it has said stand in an error.
-const LAST_LINES: usize = 5;
-/// Where its configuration finds a secret. It opens nothing: this gateway calls nobody.
-const SECRET: &str = "LOCKSTEP_BENCH_SECRET";
+/// Its certificate, where it has one, and the key of that: files beside its configuration.
+pub(super) const CERTIFICATE: &str = "gateway.crt";
+pub(super) const CERTIFICATE_KEY: &str = "gateway.key";
+const CONFIGURATION: &str = "gateway.toml";
 
 /// A gateway that runs. It is killed when this goes.
 pub(super) struct Gateway {
@@ -45,34 +46,34 @@ pub(super) struct Used {
 }
 
 impl Gateway {
-    /// Starts one on the directory of a log, on a core where one is named, and waits until browsers may come.
+    /// Starts one for an org on the directory of a log, and waits until browsers may come: so many at most.
     pub(super) fn start(
-        (folder, data): (&Path, &Path),
-        plan: &TopicsPlan,
-        keys: &Keys,
-        (origin, connections_max): (&str, u16),
-        core: Option<u32>,
+        folder: &Folder,
+        deployment: &Deployment,
+        (org, connections_max): (SocketAddr, u16),
+        how: &How,
     ) -> anyhow::Result<Gateway> {
-        let (listen, ops) = (free_port()?, free_port()?);
-        let config_file = folder.join("gateway.toml");
-        let text = config(plan, keys, (listen, ops), (origin, connections_max));
-        fs::write(&config_file, text).context("writing the configuration of the gateway")?;
-        let log_file = folder.join("gateway.log");
+        let held = [simulated::free_port(None)?, simulated::free_port(None)?];
+        let [listen, ops] = &held;
+        let (listen, ops) = (listen.local_addr()?, ops.local_addr()?);
+        let mut text = format!("[ops]\nlisten = \"{ops}\"\n\n");
+        text.push_str(&simulated::configuration(org, listen, connections_max));
+        if how.has_tls {
+            text.push_str(&format!(
+                "tls_certificate_file = \"{CERTIFICATE}\"\ntls_key_file = \"{CERTIFICATE_KEY}\"\n"
+            ));
+        }
+        folder.write(CONFIGURATION, &text)?;
+        let log_file = folder.file("gateway.log");
         let log = File::create(&log_file).context("making the log of the gateway")?;
-        let program = std::env::current_exe().context("where this program is")?;
-        let mut command = match core {
-            None => Command::new(program),
-            Some(core) => {
-                let mut taskset = Command::new("taskset");
-                taskset.args(["-c", &core.to_string()]).arg(program);
-                taskset
-            }
-        };
-        command
-            .args(["run", "--roles", "bridge", "--name", "bench", "--log-format", "text", "--data"])
-            .arg(data);
-        command.arg("--config").arg(config_file).env(SECRET, "none");
+        let mut command = this_program(how.core)?;
+        command.args(["run", "--roles", "bridge", "--name", "bench", "--log-format", "text"]);
+        command.arg("--config").arg(folder.file(CONFIGURATION)).envs(simulated::secrets());
+        if let Some(data) = &deployment.data {
+            command.arg("--data").arg(data);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        drop(held);
         let process = command.spawn().context("starting the gateway (taskset is of util-linux)")?;
         let mut gateway = Gateway { process, log_file, listen };
         gateway.becomes_ready()?;
@@ -103,17 +104,14 @@ impl Gateway {
     }
 
     fn last_lines(&self) -> String {
-        let said = fs::read_to_string(&self.log_file).unwrap_or_default();
-        let lines: Vec<&str> = said.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
-        last.join(" | ")
+        last_lines(&self.log_file, " | ")
     }
 
     /// What it has used since it began.
     pub(super) fn used(&self) -> anyhow::Result<Used> {
         let process = self.process.id().to_string();
         let memory = |which| {
-            memory_mb(&process, which).context("the system does not tell how much memory the gateway has")
+            memory_mib(&process, which).context("the system does not tell how much memory the gateway has")
         };
         Ok(Used { cpu_s: cpu_s(&process), rss_mib: memory("VmRSS:")?, peak_mib: memory("VmHWM:")? })
     }
@@ -125,53 +123,4 @@ impl Drop for Gateway {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// A port that nobody listened at just now.
-fn free_port() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    listener.local_addr().context("the system does not tell which port is free")
-}
-
-fn config(
-    plan: &TopicsPlan,
-    keys: &Keys,
-    (listen, ops): (SocketAddr, SocketAddr),
-    (origin, connections_max): (&str, u16),
-) -> String {
-    let TopicsPlan { prefix, partitions, retention_days, .. } = plan;
-    let tls = keys.tls.as_ref().map_or_else(String::new, |(certificate, key)| {
-        let (certificate, key) = (certificate.display(), key.display());
-        format!("tls_certificate_file = '{certificate}'\ntls_key_file = '{key}'\n")
-    });
-    let org = keys.org_public.display();
-    format!(
-        r#"
-[bus]
-bootstrap_servers = ["127.0.0.1:9"]
-prefix = "{prefix}"
-partitions = {partitions}
-replication_factor = 1
-[privacy]
-retention_days = {retention_days}
-[ops]
-listen = "{ops}"
-[salesforce.{ACCOUNT}]
-environment = "production"
-organisation_id = "00D000000000062EAA"
-user_name = "lockstep@example.com"
-password = {{ secret_env = "{SECRET}" }}
-client_id = "app"
-client_secret = {{ secret_env = "{SECRET}" }}
-admin_email = "admin@example.com"
-[salesforce.{ACCOUNT}.bridge]
-issuer = "{ISSUER}"
-audience = "{AUDIENCE}"
-keys = {{ {KEY_ID} = '{org}' }}
-[bridge]
-listen = "{listen}"
-origins = ["{origin}"]
-connections_max = {connections_max}
-{tls}"#
-    )
 }

@@ -9,15 +9,14 @@ use anyhow::Context;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use lockstep::bus::{AnyBus, Bus, From, Outgoing, Reader, Records, Topic, Until, Writer, partition_for};
-use lockstep::codec::{Addressee, Buffer, Codec, Command, Event, Order, Set, What};
-use lockstep::connectors::http;
-use lockstep::domain::{AgentId, RowId, SalesforceStatus, Status};
-use lockstep::engine::{self, Epoch, Sequence};
+use lockstep::bus::{AnyBus, Bus, Reader, Records, Topic};
+use lockstep::codec::{Addressee, Codec, Event, What};
+use lockstep::domain::{AgentId, RowId, SalesforceStatus, SalesforceUser, Status};
 use lockstep::simulators::salesforce::Reason;
 use lockstep::simulators::salesforce::consoles::{Seen, Step};
 
-use super::site::{Person, Site};
+use super::site::Site;
+use crate::cli::bench::log::{Log, read_from_now};
 
 /// What comes at first is not counted.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -65,10 +64,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn measure(site: &mut Site, rate: u32, seconds: u32) -> anyhow::Result<Measured> {
     let received: Arc<Arrivals<String>> = Arc::default();
     let watching = site.runtime.spawn(watch(site.consoles.watch(), Arc::clone(&received)));
-    let events = site.plan.name(Topic::Events);
-    let starts: Vec<_> =
-        (0..site.plan.partitions).map(|partition| (events.partition(partition), From::End)).collect();
-    let mut reader = site.bus.reader(&starts, Until::Stopped)?;
+    let mut reader = read_from_now(&site.bus, &site.plan, Topic::Events)?;
     let (told, is_over) = (Arrivals::<(AgentId, RowId)>::default(), AtomicBool::new(false));
     let codec = Codec::single_object()?;
     let measured = std::thread::scope(|scope| {
@@ -156,10 +152,8 @@ type Driven = (HashMap<(AgentId, RowId), Instant>, Vec<Written>);
 
 /// One half of the people change, the other half is commanded: what one of them is told is never in the way of what he does.
 fn drive(site: &mut Site, (rate, seconds): (u32, u32)) -> anyhow::Result<Driven> {
-    let topic = site.plan.name(Topic::CommandsSalesforce);
-    let mut writer = site.bus.writer(&format!("{}.commands", site.plan.prefix), &[topic])?;
+    let mut log = Log::begin(&site.bus, &site.plan, Topic::CommandsSalesforce)?;
     let (mut changes, mut commands) = (HashMap::new(), Vec::new());
-    let mut buffer = Buffer::new();
     let (begun, length) = (Instant::now(), Duration::from_secs(seconds.into()) + WARM_UP);
     let mut number = 0_u64;
     while begun.elapsed() < length {
@@ -167,18 +161,18 @@ fn drive(site: &mut Site, (rate, seconds): (u32, u32)) -> anyhow::Result<Driven>
         let counts = begun.elapsed() > WARM_UP;
         let mut names = Vec::new();
         for number in number..due {
-            let (person, status, _) = turn(site, number, 0)?;
+            let ((agent, user), status, _) = turn(site, number, 0)?;
             let at = Instant::now();
-            let row = site.org.set(person.user.user, status, Reason::Manual)?;
+            let row = site.org.set(user.user, status, Reason::Manual)?;
             let row = row.context("a row of a change")?;
             if counts {
-                changes.insert((person.agent, row.id), at);
+                changes.insert((agent, row.id), at);
             }
-            names.push(add(&mut writer, site, number, &mut buffer)?);
+            names.push(add(&mut log, site, number)?);
         }
         if due > number {
             let began = Instant::now();
-            writer.commit(None)?;
+            log.commit()?;
             let committed = Instant::now();
             let written = names.into_iter().map(|name| Written { name, began, committed });
             commands.extend(written.filter(|_| counts));
@@ -191,45 +185,24 @@ fn drive(site: &mut Site, (rate, seconds): (u32, u32)) -> anyhow::Result<Driven>
 }
 
 /// Who of a half of the people has a turn, what he is to be in, and how often he had one.
-fn turn(site: &Site, number: u64, half: usize) -> anyhow::Result<(Person, SalesforceStatus, u32)> {
+fn turn(
+    site: &Site,
+    number: u64,
+    half: usize,
+) -> anyhow::Result<((AgentId, SalesforceUser), SalesforceStatus, u32)> {
     let people = site.people.len() as u64 / 2;
     let place = (number % people * (STRIDE % people) % people) as usize * 2 + half;
     let round = number / people;
     let [at_first, other] = site.statuses;
     let status = if round.is_multiple_of(2) { other } else { at_first };
-    let person = site.people.get(place).copied().context("somebody of the benchmark")?;
-    Ok((person, SalesforceStatus::Presence(status), round as u32))
+    let (agent, link) = site.people.get(place).copied().context("somebody of the benchmark")?;
+    Ok(((agent, link.salesforce), SalesforceStatus::Presence(status), round as u32))
 }
 
 /// Adds a command to the transaction, and gives its name.
-fn add(
-    writer: &mut <AnyBus as Bus>::Writer,
-    site: &Site,
-    number: u64,
-    buffer: &mut Buffer,
-) -> anyhow::Result<String> {
-    let (person, status, round) = turn(site, number, 1)?;
-    let (sequence, issued) = (round + 1, http::now());
-    let set = Set {
-        sequence: Sequence(sequence),
-        status: Status::Salesforce(status),
-        issued,
-        correction: false,
-        epoch: Epoch(1),
-        rule: None,
-        row: None,
-    };
-    let command = Command {
-        agent: person.agent,
-        to: Addressee::Salesforce(person.user),
-        event_offset: 0,
-        engine_version: engine::VERSION,
-        order: Order::Set(set),
-    };
-    buffer.clear();
-    site.codec.encode(&command, buffer)?;
-    let key = person.agent.text();
-    let (partition, value) = (partition_for(&key, site.plan.partitions), Some(buffer.as_slice()));
-    writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] })?;
-    Ok(format!("{}/{sequence}/{}", person.agent, issued.as_unix_ms()))
+fn add(log: &mut Log, site: &Site, number: u64) -> anyhow::Result<String> {
+    let ((agent, user), status, round) = turn(site, number, 1)?;
+    let sequence = round + 1;
+    let issued = log.command(agent, Addressee::Salesforce(user), Status::Salesforce(status), sequence)?;
+    Ok(format!("{agent}/{sequence}/{}", issued.as_unix_ms()))
 }

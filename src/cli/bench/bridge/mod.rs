@@ -181,7 +181,7 @@ fn measure(command: &Bridge) -> anyhow::Result<Figures> {
 /// Opens consoles one after the other within this time, and waits until all of them are connected and hold their agents.
 fn open(site: &mut Site, which: Range<usize>, within: Duration) -> anyhow::Result<Opened> {
     let people = site.people.get(which).context("people of the benchmark")?;
-    let users: Vec<UserId> = people.iter().map(|person| person.user.user).collect();
+    let users: Vec<UserId> = people.iter().map(|(_, link)| link.salesforce.user).collect();
     output::aside(&format!("{} consoles are opened within {:.0} s ...\n", users.len(), within.as_secs_f64()));
     let (before, used) = (site.consoles.counted(), site.gateway.used()?);
     let wanted = before.holding + users.len() as u64;

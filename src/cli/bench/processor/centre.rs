@@ -2,33 +2,27 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 
-use lockstep::bus::{
-    AnyBus, Bus, From, Outgoing, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until, Writer,
-    partition_for,
-};
-use lockstep::codec::{
-    Buffer, Codec, Connection as Browser, Event, Linked, Observation, Operator, Outcome, Uuid, What,
-};
+use lockstep::bus::{AnyBus, Bus, From, Partition, Reader, Records, Topic, TopicName, TopicsPlan, Until};
+use lockstep::codec::{Codec, Connection as Browser, Event, Linked, Observation, Outcome, Uuid, What};
+use lockstep::connectors::http::now;
 use lockstep::control::Control;
-use lockstep::directory::agent_id;
 use lockstep::domain::{
-    AgentId, Cause, CxoneAgent, CxoneAgentId, CxoneStatus, DurationMs, Feed, Link, OutStateId, Platform,
-    RowId, SalesforceStatus, SalesforceUser, Status, TeamId, TimeMs,
+    AgentId, Cause, CxoneStatus, DurationMs, Feed, Link, OutStateId, Platform, RowId, SalesforceStatus,
+    Status, TeamId, TimeMs,
 };
 use lockstep::engine::{self, Epoch, Sequence, Verdict};
 use lockstep::simulate::Crowd;
 
 use super::in_a_process;
 use super::job::{Job, Until as JobUntil};
+use crate::cli::bench::log::{Log, TRANSACTION, operator, person};
 use crate::cli::bench::own;
 use crate::cli::deployment::{Configured, Deployment};
 
-/// So many events are in a transaction that writes the log.
-const TRANSACTION: usize = 20_000;
 const WRITER: &str = "source/bench/host-1";
 /// So many statuses the rules of the crowd have.
 const STATUSES: u32 = 20;
@@ -42,7 +36,6 @@ pub(super) struct Centre {
     pub(super) codec: Codec,
     pub(super) plan: TopicsPlan,
     pub(super) agents: Vec<(AgentId, Link)>,
-    buffer: Buffer,
     written: usize,
     /// Rounds that were made.
     round: u32,
@@ -51,7 +44,7 @@ pub(super) struct Centre {
 
 /// The bus, and who writes the log.
 struct Open {
-    writer: <AnyBus as Bus>::Writer,
+    log: Log,
     bus: AnyBus,
 }
 
@@ -60,7 +53,7 @@ impl Centre {
         let deployment = own::deployment(configured)?;
         let plan = TopicsPlan { partitions, ..deployment.topics() };
         deployment.bus()?.create(&plan.specs())?;
-        let agents = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
+        let agents = (0..agents).map(person).collect::<anyhow::Result<Vec<_>>>()?;
         let configured = Configured { config: configured.config.clone(), data: deployment.data.clone() };
         let mut centre = Centre {
             configured,
@@ -69,7 +62,6 @@ impl Centre {
             codec: Codec::single_object()?,
             plan,
             agents,
-            buffer: Buffer::new(),
             written: 0,
             round: 0,
             events: 0,
@@ -83,9 +75,7 @@ impl Centre {
             Some(open) => open,
             None => {
                 let bus = self.deployment.bus()?;
-                let topics = [self.plan.name(Topic::Events)];
-                let writer = bus.writer(&format!("{}.source", self.plan.prefix), &topics)?;
-                Open { writer, bus }
+                Open { log: Log::begin(&bus, &self.plan, Topic::Events)?, bus }
             }
         };
         Ok(self.open.insert(open))
@@ -118,7 +108,6 @@ impl Centre {
         if self.deployment.data.is_some() {
             self.open = None;
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Job {
             config: self.configured.config.clone(),
             data: self.configured.data.clone(),
@@ -126,7 +115,7 @@ impl Centre {
             partitions: self.plan.partitions,
             commit_ms,
             until,
-            started_ms: since.as_millis() as u64,
+            started_ms: now().as_unix_ms(),
         }
     }
 
@@ -215,7 +204,6 @@ impl Centre {
 
     /// Adds an event to the transaction.
     pub(super) fn add(&mut self, agent: AgentId, id: Uuid, what: What<'_>) -> anyhow::Result<()> {
-        self.open()?;
         let event = Event {
             id,
             agent: Some(agent),
@@ -225,12 +213,7 @@ impl Centre {
             engine_version: engine::VERSION,
             what,
         };
-        self.buffer.clear();
-        self.codec.encode(&event, &mut self.buffer)?;
-        let key = agent.text();
-        let (partition, value) = (partition_for(&key, self.plan.partitions), Some(self.buffer.as_slice()));
-        let open = self.open.as_mut().context("a bus that was opened")?;
-        open.writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] })?;
+        self.open()?.log.add(agent, &event)?;
         self.written += 1;
         self.events += 1;
         Ok(())
@@ -238,7 +221,7 @@ impl Centre {
 
     pub(super) fn commit(&mut self) -> anyhow::Result<()> {
         self.written = 0;
-        Ok(self.open()?.writer.commit(None)?)
+        self.open()?.log.commit()
     }
 
     /// Where each partition of the log ends.
@@ -282,24 +265,6 @@ impl Drop for Centre {
         let topics: Vec<TopicName> = Topic::ALL.into_iter().map(|topic| self.plan.name(topic)).collect();
         own::delete(&self.deployment, &topics);
     }
-}
-
-fn operator() -> Operator<'static> {
-    Operator { actor: Cow::Borrowed("bench"), reason: Cow::Borrowed("a benchmark") }
-}
-
-pub(super) fn now() -> TimeMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    TimeMs::from_unix_ms(since.as_millis() as i64)
-}
-
-fn agent(place: u32) -> anyhow::Result<(AgentId, Link)> {
-    let account = "main".parse()?;
-    let link = Link {
-        salesforce: SalesforceUser { account, user: format!("0055g000{place:07}").parse()? },
-        cxone: CxoneAgent { account, agent: CxoneAgentId::new(100_000 + place) },
-    };
-    Ok((agent_id(&link), link))
 }
 
 /// Another status in every round.

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use lockstep::bus::{Offset, TopicsPlan};
 use lockstep::codec::Codec;
+use lockstep::connectors::http::now;
 use lockstep::domain::{Platform, TimeMs};
 use lockstep::engine::Standing;
 use lockstep::processor::{Observer, Settings, Stop, Tally, Worker};
 
-use crate::cli::bench::{cpu_s, median};
+use crate::cli::bench::{cpu_s, median, memory_mib};
 use crate::cli::deployment::Configured;
 use crate::cli::output;
 use crate::cli::run::{EVENTS_MAX, SNAPSHOT_INTERVAL};
@@ -42,7 +43,7 @@ pub(super) struct Job {
     pub(super) commit_ms: u16,
     pub(super) until: Until,
     /// When the process was started, in ms since 1970.
-    pub(super) started_ms: u64,
+    pub(super) started_ms: i64,
 }
 
 /// What was measured.
@@ -167,10 +168,8 @@ pub(super) fn run(job: &Job) -> anyhow::Result<()> {
 fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
     let mut seen = counting.seen();
     let ready = seen.ready.context("not all partitions were ready")?;
-    let now_ms =
-        SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?.as_millis();
-    let from_start_ms =
-        |at: Instant| now_ms as f64 - job.started_ms as f64 - at.elapsed().as_secs_f64() * 1e3;
+    let since_start_ms = now().as_unix_ms() as f64 - job.started_ms as f64;
+    let from_start_ms = |at: Instant| since_start_ms - at.elapsed().as_secs_f64() * 1e3;
     let ready_ms = from_start_ms(ready);
     let first = seen.commits.iter().find(|(count, _)| *count > 0).copied();
     let (events, last) = seen.commits.last().copied().unwrap_or((0, ready));
@@ -184,17 +183,10 @@ fn figures(job: &Job, counting: &Counting) -> anyhow::Result<Figures> {
         second_half_per_s: if second_half > 0.0 { (events - half.0) as f64 / second_half } else { 0.0 },
         records_out: seen.records_out,
         cpu_s: cpu_s("self"),
-        rss_mb: memory_mb("self", "VmHWM:").unwrap_or_default(),
+        rss_mb: memory_mib("self", "VmHWM:").unwrap_or_default(),
         ready_ms,
         first_commit_ms: first.map_or(0.0, |(_, at)| from_start_ms(at)),
         commit_ms_p50: median(&seen.commit_ms),
         commit_ms_p99: p99,
     })
-}
-
-/// Memory that a process has resident (`VmRSS:`), or ever had (`VmHWM:`).
-pub(in crate::cli::bench) fn memory_mb(process: &str, which: &str) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 
-use lockstep::bus::{Bus, From, Reader, Records, Topic, Until};
+use lockstep::bus::{Reader, Records, Topic};
 use lockstep::codec::{Decision, Uuid};
 
 use super::centre::Centre;
-use super::job::{Until as JobUntil, memory_mb};
+use super::job::Until;
 use super::{Processor, child, is_ready};
+use crate::cli::bench::{log, memory_mib, percentile};
 use crate::cli::output::{self, Outcome};
 
 /// What comes at first is not counted: topics and connections are cold.
@@ -48,22 +49,21 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
     output::aside("a centre is made ...\n");
     let mut centre = Centre::new(&command.measured.configured()?, command.partitions, command.agents)?;
     centre.begin(command.core)?;
-    let mut processor = child(&centre.job(command.commit_ms, JobUntil::Killed), command.core)?;
+    let mut processor = child(&centre.job(command.commit_ms, Until::Killed), command.core)?;
     let measured =
         is_ready(&mut processor).and_then(|()| measure(&mut centre, rate, command.seconds, processor.id()));
     let _ = processor.kill();
     let _ = processor.wait();
     let Measured { took_ms: mut took, rss_mb } = measured?;
     took.sort_by(f64::total_cmp);
-    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
     let told = Told {
         rate,
         seconds: command.seconds,
         partitions: command.partitions,
         commit_ms: command.commit_ms,
         decisions: took.len(),
-        p50_ms: at(0.5),
-        p99_ms: at(0.99),
+        p50_ms: percentile(&took, 0.5),
+        p99_ms: percentile(&took, 0.99),
         max_ms: took.last().copied().unwrap_or_default(),
         rss_mb,
     };
@@ -89,10 +89,8 @@ pub(super) fn run(command: &Processor) -> anyhow::Result<Outcome> {
 
 /// Writes events at a rate for a processor, while another thread reads decisions; tells how long each took.
 fn measure(centre: &mut Centre, rate: u32, seconds: u32, processor: u32) -> anyhow::Result<Measured> {
-    let decisions = centre.plan.name(Topic::Decisions);
-    let starts: Vec<_> =
-        (0..centre.plan.partitions).map(|partition| (decisions.partition(partition), From::End)).collect();
-    let mut reader = centre.bus()?.reader(&starts, Until::Stopped)?;
+    let plan = centre.plan.clone();
+    let mut reader = log::read_from_now(centre.bus()?, &plan, Topic::Decisions)?;
     let written: Mutex<HashMap<Uuid, Instant>> = Mutex::default();
     let is_over = AtomicBool::new(false);
     let codec = lockstep::codec::Codec::single_object()?;
@@ -157,10 +155,10 @@ fn write(
         if begun.elapsed()
             > WARM_UP + Duration::from_secs(seconds.into()).mul_f64((rss_mb.len() + 1) as f64 / 10.0)
         {
-            rss_mb.push(memory_mb(&processor.to_string(), "VmRSS:").unwrap_or_default());
+            rss_mb.push(memory_mib(&processor.to_string(), "VmRSS:").unwrap_or_default());
         }
         std::thread::sleep(TICK);
     }
-    rss_mb.push(memory_mb(&processor.to_string(), "VmRSS:").unwrap_or_default());
+    rss_mb.push(memory_mib(&processor.to_string(), "VmRSS:").unwrap_or_default());
     Ok(rss_mb)
 }

@@ -7,7 +7,7 @@ mod latency;
 mod restore;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command as Process, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::Context;
 use clap::Args;
@@ -16,9 +16,9 @@ use serde::Serialize;
 use super::median;
 use super::own::Measured;
 use crate::cli::output::{self, Outcome};
+use crate::cli::process::this_program;
 
 pub(super) use activation::Activation;
-pub(super) use job::memory_mb;
 pub(super) use restore::Restore;
 
 use centre::Centre;
@@ -199,23 +199,15 @@ fn in_a_process(job: &Job, core: Option<u32>) -> anyhow::Result<Figures> {
     serde_json::from_slice(&output.stdout).context("the figures of the process that is measured")
 }
 
-fn child(job: &Job, core: Option<u32>) -> anyhow::Result<std::process::Child> {
-    let program = std::env::current_exe().context("where this program is")?;
-    let mut command = match core {
-        None => Process::new(program),
-        Some(core) => {
-            let mut taskset = Process::new("taskset");
-            taskset.args(["-c", &core.to_string()]).arg(program);
-            taskset
-        }
-    };
+fn child(job: &Job, core: Option<u32>) -> anyhow::Result<Child> {
+    let mut command = this_program(core)?;
     let job = serde_json::to_string(job).context("the job of a benchmark")?;
     command.args(["bench", "processor", "--job", &job]).stdout(Stdio::piped()).stdin(Stdio::null());
     command.spawn().context("starting the process that is measured (taskset is of util-linux)")
 }
 
 /// Waits until a process that works until it is killed has said that it is ready.
-fn is_ready(process: &mut std::process::Child) -> anyhow::Result<()> {
+fn is_ready(process: &mut Child) -> anyhow::Result<()> {
     let stdout = process.stdout.take().context("the output of the process that is measured")?;
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).context("waiting for the process that is measured")?;

@@ -14,9 +14,10 @@ use lockstep::codec::{Codec, Event, What};
 use lockstep::connectors::http::{self, Rate};
 use lockstep::domain::{AgentId, CxoneStatus, Feed, OutStateId, TimeMs};
 
-use crate::cli::bench::processor::memory_mb;
+use crate::cli::bench::{memory_mib, percentile};
 use crate::cli::output::{self, Outcome};
-use site::{FIRST, How, Logged, Running, Site};
+use crate::cli::simulated::NUMBER_FIRST;
+use site::{How, Logged, Running, Site};
 
 const AVAILABLE: CxoneStatus = CxoneStatus::Available;
 const BREAK: CxoneStatus = CxoneStatus::Code(OutStateId::new(1_001));
@@ -132,8 +133,6 @@ impl Figures {
     /// Those of so many agents and times, without a limit.
     fn of(case: Case, how: How, workload: String, (took_ms, mut each_ms): (f64, Vec<f64>)) -> Figures {
         each_ms.sort_by(f64::total_cmp);
-        let at =
-            |share: f64| each_ms.get((each_ms.len() as f64 * share) as usize).copied().unwrap_or_default();
         Figures {
             case,
             workload,
@@ -143,8 +142,8 @@ impl Figures {
             commands: 0,
             agents_changed: each_ms.len() as u32,
             calls: 0,
-            p50_ms: at(0.5),
-            p99_ms: at(0.99),
+            p50_ms: percentile(&each_ms, 0.5),
+            p99_ms: percentile(&each_ms, 0.99),
             took_ms,
             limit_ms: None,
             rss_peak_mib: None,
@@ -162,7 +161,7 @@ impl Figures {
         let calls = site.simulated.calls()?;
         let applied = applied(&calls)?;
         let (mut each_ms, mut last) = (Vec::with_capacity(from.len()), begun.as_unix_ms());
-        for (number, from) in (FIRST..).zip(from) {
+        for (number, from) in (NUMBER_FIRST..).zip(from) {
             let at = applied.get(&number).with_context(|| format!("agent {number} was never set"))?;
             each_ms.push((at - from.as_unix_ms()) as f64);
             last = last.max(*at);
@@ -395,7 +394,7 @@ fn poll() -> anyhow::Result<Figures> {
     })?;
     site.simulated.forget_calls()?;
     output::aside("agents change ...\n");
-    for number in (FIRST..FIRST + POLL_AGENTS).step_by((POLL_AGENTS / POLL_CHANGES) as usize) {
+    for number in (NUMBER_FIRST..NUMBER_FIRST + POLL_AGENTS).step_by((POLL_AGENTS / POLL_CHANGES) as usize) {
         site.simulated.put(number, AVAILABLE)?;
     }
     let found = || watch.polls().into_iter().find(|poll| poll.found_by == Feed::Poll && poll.changes > 0);
@@ -411,7 +410,7 @@ fn poll() -> anyhow::Result<Figures> {
     let workload = format!("a poll that finds {POLL_CHANGES} changes among {POLL_AGENTS} agents");
     let calls = site.simulated.calls()?.iter().filter(|call| call.is_poll()).count();
     let figures = Figures::of(Case::Poll, how, workload, (took_ms, vec![took_ms]));
-    Ok(Figures { calls, agents_changed: POLL_CHANGES, rss_peak_mib: memory_mb("self", "VmHWM:"), ..figures })
+    Ok(Figures { calls, agents_changed: POLL_CHANGES, rss_peak_mib: memory_mib("self", "VmHWM:"), ..figures })
 }
 
 fn outage(outage_s: u32, agents: u32) -> anyhow::Result<Figures> {

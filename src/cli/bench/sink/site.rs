@@ -1,8 +1,6 @@
 //! A site of a benchmark's own: a tenant that is simulated, a log in a directory, agents who are linked, and the source and the
 //! sink between the two. All of it is in this process, and goes with it.
 
-use std::borrow::Cow;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -14,37 +12,23 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use lockstep::bus::{
-    self, AnyBus, Bus, Outgoing, Partition, Topic, TopicsPlan, Until, Writer, partition_for,
-};
-use lockstep::codec::{
-    Addressee, Buffer, Codec, Command, DirectoryEntry, Entry, LinkEntry, Operator, Order, Set,
-};
+use lockstep::bus::{AnyBus, Bus, Topic, TopicsPlan};
+use lockstep::codec::{Addressee, Codec};
 use lockstep::connectors::cxone::{AccessKey, Attached, Login, SetBy, Settings as Called, Tenant, Way};
 use lockstep::connectors::http::{self, CallClass, Limits, Platform, Rate, Settings as Reach};
 use lockstep::connectors::{Connected, Connector, Noted, Observer};
-use lockstep::directory::agent_id;
-use lockstep::domain::{
-    Account, AgentId, CxoneAgent, CxoneAgentId, CxoneStatus, Feed, Link, Platform as Side, SalesforceUser,
-    Status, TimeMs,
-};
-use lockstep::engine::{self, Epoch, Sequence};
+use lockstep::domain::{Account, AgentId, CxoneStatus, Feed, Link, Platform as Side, Status, TimeMs};
 use lockstep::simulators::cxone::{Addresses, Credentials, Settings, Simulator, serve};
 
+use crate::cli::bench::log::{Log, link_all, person, read_from_now};
 use crate::cli::bench::own;
-use crate::cli::deployment::{Configured, Deployment};
+use crate::cli::folder::Folder;
+use crate::cli::runtime;
+use crate::cli::simulated::{ACCOUNT, NUMBER_FIRST, anywhere};
 
-/// The number of the simulator's first agent.
-pub(super) const FIRST: u32 = 293_001;
-const ACCOUNT: &str = "emea";
-/// The topics that are written, by their place among the writer's.
-const DIRECTORY: usize = 0;
-const COMMANDS: usize = 1;
-/// So many links are in a transaction.
-const TRANSACTION: usize = 20_000;
 /// As the configuration has it by default.
 const CALLS_AT_ONCE: usize = 16;
 const SET_TIMEOUT: Duration = Duration::from_secs(3);
@@ -69,65 +53,32 @@ pub(super) struct Site {
     pub(super) codec: Arc<Codec>,
     people: Vec<(AgentId, Link)>,
     plan: TopicsPlan,
-    buffer: Buffer,
-    writer: <AnyBus as Bus>::Writer,
+    commands: Log,
     bus: Arc<AnyBus>,
     _folder: Folder,
-}
-
-/// The directory of the log, which goes with it.
-struct Folder(Deployment);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        own::delete(&self.0, &[]);
-    }
 }
 
 impl Site {
     /// So many agents, all of them linked, and logged out.
     pub(super) fn new(agents: u32) -> anyhow::Result<Site> {
-        let configured = Configured { config: None, data: Some(std::env::temp_dir()) };
-        let folder = Folder(own::deployment(&configured)?);
-        let plan = folder.0.topics();
-        let bus = Arc::new(folder.0.own_bus()?);
-        bus.create(&plan.specs())?;
-        let topics = [plan.name(Topic::Directory), plan.name(Topic::CommandsCxone)];
-        let writer = bus.writer(&format!("{}.bench", plan.prefix), &topics)?;
+        let (deployment, folder) = own::temporary()?;
+        let (plan, bus) = (deployment.topics(), Arc::new(deployment.own_bus()?));
         let people = (0..agents).map(person).collect::<anyhow::Result<Vec<_>>>()?;
-        let mut site = Site {
+        link_all(&bus, &plan, &people)?;
+        Ok(Site {
             simulated: Simulated::new(agents)?,
             codec: Arc::new(Codec::single_object()?),
             people,
+            commands: Log::begin(&bus, &plan, Topic::CommandsCxone)?,
             plan,
-            buffer: Buffer::new(),
-            writer,
             bus,
             _folder: folder,
-        };
-        site.link_all()?;
-        Ok(site)
-    }
-
-    fn link_all(&mut self) -> anyhow::Result<()> {
-        for people in self.people.chunks(TRANSACTION) {
-            for (agent, link) in people {
-                let entry = Entry::Link(LinkEntry { agent: *agent, link: *link, operator: operator() });
-                let record = DirectoryEntry { account: None, read_at: http::now(), entry };
-                self.buffer.clear();
-                self.codec.encode(&record, &mut self.buffer)?;
-                let key = agent.text();
-                let (partition, value) = (Partition(0), Some(self.buffer.as_slice()));
-                self.writer.add(&Outgoing { topic: DIRECTORY, partition, key: &key, value, headers: &[] })?;
-            }
-            self.writer.commit(None)?;
-        }
-        Ok(())
+        })
     }
 
     /// Everybody is logged in, and unavailable.
     pub(super) fn log_in(&self) -> anyhow::Result<()> {
-        (FIRST..)
+        (NUMBER_FIRST..)
             .take(self.people.len())
             .try_for_each(|number| self.simulated.put(number, CxoneStatus::Unavailable))
     }
@@ -150,44 +101,20 @@ impl Site {
     /// Adds a command for an agent to the transaction.
     pub(super) fn command(&mut self, place: u32, status: CxoneStatus, sequence: u32) -> anyhow::Result<()> {
         let (agent, link) = self.person(place)?;
-        let set = Set {
-            sequence: Sequence(sequence),
-            status: Status::Cxone(status),
-            issued: http::now(),
-            correction: false,
-            epoch: Epoch(1),
-            rule: None,
-            row: None,
-        };
-        let command = Command {
-            agent,
-            to: Addressee::Cxone(link.cxone),
-            event_offset: 0,
-            engine_version: engine::VERSION,
-            order: Order::Set(set),
-        };
-        self.buffer.clear();
-        self.codec.encode(&command, &mut self.buffer)?;
-        let key = agent.text();
-        let (partition, value) = (partition_for(&key, self.plan.partitions), Some(self.buffer.as_slice()));
-        self.writer.add(&Outgoing { topic: COMMANDS, partition, key: &key, value, headers: &[] })?;
+        self.commands.command(agent, Addressee::Cxone(link.cxone), Status::Cxone(status), sequence)?;
         Ok(())
     }
 
     /// Commits what was added, and tells when that began.
     pub(super) fn commit(&mut self) -> anyhow::Result<TimeMs> {
         let at = http::now();
-        self.writer.commit(None)?;
+        self.commands.commit()?;
         Ok(at)
     }
 
     /// Reads the events that are written from now on.
     pub(super) fn events(&self) -> anyhow::Result<<AnyBus as Bus>::Reader> {
-        let events = self.plan.name(Topic::Events);
-        let starts: Vec<_> = (0..self.plan.partitions)
-            .map(|partition| (events.partition(partition), bus::From::End))
-            .collect();
-        Ok(self.bus.reader(&starts, Until::Stopped)?)
+        read_from_now(&self.bus, &self.plan, Topic::Events)
     }
 
     /// Starts the source and the sink.
@@ -225,11 +152,7 @@ impl Site {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let thread = thread::spawn(move || -> anyhow::Result<()> {
-            let calls = Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .context("the system gives no thread for calls")?;
+            let calls = runtime::on_a_thread("calls")?;
             let connector = Connector::new(parts, attached, settings, observer, calls.handle().clone());
             let ended = connector.run(&|| asked.load(Ordering::Acquire));
             calls.shutdown_background();
@@ -237,19 +160,6 @@ impl Site {
         });
         Ok(Running { stop, thread: Some(thread), watch })
     }
-}
-
-fn operator() -> Operator<'static> {
-    Operator { actor: Cow::Borrowed("bench"), reason: Cow::Borrowed("a benchmark") }
-}
-
-fn person(place: u32) -> anyhow::Result<(AgentId, Link)> {
-    let account = ACCOUNT.parse()?;
-    let link = Link {
-        salesforce: SalesforceUser { account, user: format!("0055g000{place:07}").parse()? },
-        cxone: CxoneAgent { account, agent: CxoneAgentId::new(FIRST + place) },
-    };
-    Ok((agent_id(&link), link))
 }
 
 /// The source and the sink, until they are asked to stop.
@@ -426,19 +336,14 @@ fn numbers(status: CxoneStatus) -> (u8, Option<i64>) {
     }
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("the system gives no means to serve")
-}
-
 /// Serves a tenant, and tells where it is.
 fn simulate(
     settings: Settings,
     tell: &mpsc::Sender<Addresses>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
-    let any = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-    runtime()?.block_on(async {
-        let simulator = Simulator::bind(settings, Addresses { api: any, control: any }).await?;
+    runtime::here("serve")?.block_on(async {
+        let simulator = Simulator::bind(settings, anywhere()).await?;
         tell.send(simulator.addresses()?).context("nobody waits for the simulator any more")?;
         serve(simulator, async { stopped.await.unwrap_or(()) }).await?;
         anyhow::Ok(())
@@ -448,7 +353,7 @@ fn simulate(
 impl Simulated {
     fn new(agents: u32) -> anyhow::Result<Simulated> {
         let client = reqwest::Client::builder().no_proxy().build().context("a client of the simulator")?;
-        let runtime = runtime()?;
+        let runtime = runtime::here("ask the simulator")?;
         let settings = Settings { agents, ..Settings::default() };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();
