@@ -19,10 +19,9 @@ use crate::log::Said;
 use crate::site::{BREAK, LUNCH, Person, Site};
 use crate::waiting::now_ms;
 
-/// It ends after so many messages, or so long.
+/// It ends after so many messages, or so long if a machine is slow: but not before so few.
 const MESSAGES: u64 = 1_000_000;
 const WITHIN: Duration = Duration::from_secs(45);
-/// So many were surely sent, however slow the machine is.
 const MESSAGES_MIN: u64 = 20_000;
 /// The process with all that it has of the bus: so much at the most, in KiB.
 const RSS_MAX_KIB: u64 = 400 << 10;
@@ -266,7 +265,9 @@ fn whatever_comes_who_behaves_is_served() {
         tasks.push(attackers.spawn(attack.clone().by_wire(random(3))));
     }
     let (begun, mut served, mut slowest) = (Instant::now(), 0, Duration::ZERO);
-    while attack.goes_on() && begun.elapsed() < WITHIN {
+    let is_enough = || attack.sent.load(Ordering::Acquire) >= MESSAGES_MIN && begun.elapsed() >= WITHIN;
+    while attack.goes_on() && !is_enough() {
+        assert!(begun.elapsed() < 6 * WITHIN, "{} messages", attack.sent.load(Ordering::Acquire));
         for (browser, person) in browsers.iter().zip(good) {
             let asked = Instant::now();
             is_served(&site, browser, person, served);
@@ -285,7 +286,6 @@ fn whatever_comes_who_behaves_is_served() {
         "{sent} messages in {:?}; {rss_kib} KiB; {served} served, the slowest in {slowest:?}",
         begun.elapsed()
     );
-    assert!(sent >= MESSAGES_MIN, "{sent} messages");
     assert!(rss_kib < RSS_MAX_KIB, "{rss_kib} KiB");
     for (browser, person) in browsers.iter().zip(good) {
         is_served(&site, browser, person, served);

@@ -170,15 +170,27 @@ impl Site {
         let mut buffer = Buffer::new();
         let codec: &Codec = &self.codec;
         codec.encode(record, &mut buffer).unwrap();
+        let key = agent.text();
+        let (partition, value) = (partition_for(&key, PARTITIONS), Some(buffer.as_slice()));
+        self.commit(topic, |writer| {
+            writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] }).unwrap();
+        });
+    }
+
+    /// Commits what is added to a topic, by the one who writes it.
+    fn commit(&self, topic: Topic, add: impl FnOnce(&mut <AnyBus as Bus>::Writer)) {
         let mut writers = self.writers.lock().unwrap();
         let writer = writers.entry(topic).or_insert_with(|| {
             let identity = format!("{}.test.{topic:?}", self.plan.prefix);
             patiently("becoming a writer", || self.bus().writer(&identity, &[self.plan.name(topic)]))
         });
-        let key = agent.text();
-        let (partition, value) = (partition_for(&key, PARTITIONS), Some(buffer.as_slice()));
-        writer.add(&Outgoing { topic: 0, partition, key: &key, value, headers: &[] }).unwrap();
+        add(writer);
         writer.commit(None).unwrap();
+    }
+
+    /// What comes next is written at once.
+    pub(crate) fn is_about_to_command(&self) {
+        self.commit(Topic::CommandsSalesforce, |_| ());
     }
 
     /// Commands somebody, as a processor would; none logs him out. Tells what his browser is to hear.

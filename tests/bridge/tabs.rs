@@ -119,6 +119,7 @@ fn who_comes_back_within_5_s_goes_on_where_he_was() {
         let browser = open(0);
         let welcomed = browser.welcome();
         has(&gateway, 1);
+        site.is_about_to_command();
         let lost = Instant::now();
         browser.lose();
         has(&gateway, 0);

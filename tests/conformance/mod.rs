@@ -16,7 +16,7 @@ use lockstep::bus::{
 };
 
 /// Waiting for something that has to come. Only a test that fails waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// What a client waits for at once.
 pub(crate) const WAIT: Duration = Duration::from_millis(100);
 

@@ -64,7 +64,7 @@ def items(body, name, shape=None):
     found = get(body, name)
     expect(isinstance(found, list) and all(isinstance(item, dict) for item in found), f"a list of objects {name}", body)
     return [shaped(item, shape) for item in found] if shape else found
-def eventually(function, seconds=2.0):
+def eventually(function, seconds=10.0):
     until = time.monotonic() + seconds
     while not function() and time.monotonic() < until: time.sleep(0.02)
     return function()
@@ -411,7 +411,7 @@ STORIES = {
     "shapes_of_errors": "refused 400 Lunch; put 0; refused 409 Available; refused 409 Unavailable #0",
     "fault_reset": "fault reset; unanswered Unavailable; wait; shows 1; set Unavailable; shows 2",
     "fault_lost_is_accepted_and_not_applied": "fault lost; set Unavailable; wait; shows 1; set Unavailable; shows 2",
-    "fault_late_is_applied_later": "fault late 800; set Unavailable; now 1; wait; now 1; shows 2",
+    "fault_late_is_applied_later": "fault late 2000; set Unavailable; now 1; wait; now 1; shows 2",
     "fault_after_is_applied_without_answer": "fault after; unanswered Unavailable; shows 2",
 }
 def in_story(story, acw, w): w.pick(acw).tell(story)

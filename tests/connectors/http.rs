@@ -121,13 +121,13 @@ fn what_is_no_answer_is_told_apart() {
         answer_timeout: Duration::from_millis(300),
         ..settings()
     };
-    for (bytes, why) in [
-        (&b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"cut"[..], "ends too early"),
-        (b"silence", "took too long"),
-        (b"", ""),
-        (b"what is this\r\n\r\n", ""),
+    for (settings, bytes, why) in [
+        (settings(), &b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"cut"[..], "ends too early"),
+        (quick, b"silence", "took too long"),
+        (settings(), b"", ""),
+        (settings(), b"what is this\r\n\r\n", ""),
     ] {
-        let (seen, came, _) = asked(quick.clone(), vec![bytes.to_vec()]);
+        let (seen, came, _) = asked(settings, vec![bytes.to_vec()]);
         let error = came[0].as_ref().unwrap_err();
         assert!(matches!(error, Error::NoAnswer { .. }), "{error:?}");
         assert!(error.to_string().contains(why) && !error.to_string().contains("secret"), "{error}");
@@ -178,8 +178,8 @@ fn a_platform_that_wants_no_calls_gets_none() {
         let platform = Platform::new(settings(), seen).unwrap();
         let (address, server) = server(vec![answer(status, header, "")]);
         ask(&platform, address).unwrap();
-        server.join().unwrap();
         let wait = platform.turn().unwrap_err();
+        server.join().unwrap();
         assert!(wait >= Duration::from_millis(least_ms), "{status}: {wait:?}");
         if wait > Duration::from_secs(5) {
             let error = ask(&platform, address).unwrap_err();

@@ -34,7 +34,7 @@ fn a_quiet_demo_is_in_step_and_ends_by_itself() {
     let folder = Folder::new("quiet");
     let demo = Demo::start(&folder, &["--agents", "30", "--for", "8s", "--rate", "10", "--json"]);
     let summary = demo.ends().is_well();
-    assert!(summary["first_in_step_ms"].as_u64() < Some(15_000), "{summary:#}");
+    assert!(summary["first_in_step_ms"].as_u64() < Some(45_000), "{summary:#}");
     assert_eq!(summary["agents"], 30);
     assert!(summary["changes"].as_u64() > Some(60), "{summary:#}");
     assert!(summary["sync_ms"]["p50"].as_u64().is_some() && summary["api_calls"]["cxone"].as_u64() > Some(0));
@@ -49,7 +49,12 @@ fn ctrl_c_ends_it_cleanly_with_a_summary() {
     let folder = Folder::new("interrupted");
     let mut demo = Demo::start(&folder, &["--agents", "20", "--json", "--faults", "some"]);
     demo.says("in step 20 of 20");
-    assert_eq!(processes_of(&folder).len(), 1);
+    // One that is killed may be on its way back.
+    let begun = Instant::now();
+    while processes_of(&folder).len() != 1 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", processes_of(&folder));
+        thread::park_timeout(Duration::from_millis(50));
+    }
     demo.signal("-INT");
     demo.ends().is_well();
     all_gone(&folder);

@@ -8,9 +8,9 @@ use crate::broker::Broker;
 use crate::canary::Canary;
 use crate::run::{Demo, Folder};
 
-/// How long things go wrong: longer in a soak.
+/// How long things go wrong: long enough for each to have its turn, and longer in a soak.
 fn lasts() -> &'static str {
-    if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "20s" }
+    if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "25s" }
 }
 
 /// Another one each time, unless one is named.

@@ -60,13 +60,13 @@ fn what_was_chosen_while_an_org_could_not_be_read_is_found_later() {
     site.comes_into_step("the beginning", &vec![AVAILABLE; 6]);
     for (round, case) in CASES.iter().enumerate() {
         println!("{}", case.name);
+        let warned = running[0].log().matches("it is asked again until it answers").count();
         site.salesforce.faults(&(case.faults)());
         for round in [round, round + 1] {
             for (person, choice) in site.people.iter().zip(choices(&site, round)) {
                 site.chooses_in_salesforce(person, choice);
             }
         }
-        let warned = running[0].log().matches("it is asked again until it answers").count();
         site.comes("the org fails", || {
             let failing = running[0].log().matches("it is asked again until it answers").count();
             // A session that is refused is renewed, and nobody is told.

@@ -17,7 +17,7 @@ pub(crate) fn settle(site: &Site) {
     let mut before = BTreeMap::new();
     // Longer than any timer of the rules.
     loop {
-        assert!(begun.elapsed() < PATIENCE, "it does not come to rest: {before:?}");
+        assert!(begun.elapsed() < 3 * PATIENCE, "it does not come to rest: {before:?}");
         let now = witness::committed(site);
         if quiet_since.elapsed() >= Duration::from_millis(3_000) {
             let all = witness::read_all(site, Topic::Events);

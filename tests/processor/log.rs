@@ -99,7 +99,7 @@ pub(crate) fn come_and_go(on: On) {
     std::thread::scope(|scope| {
         let visitor = scope.spawn(|| {
             let mut visits = 0;
-            while !is_over.load(Ordering::Relaxed) {
+            while visits < 5 || !is_over.load(Ordering::Relaxed) {
                 let visitor = work(&site, "visitor", visits % 3, 20);
                 std::thread::park_timeout(Duration::from_millis(400));
                 visitor.end().unwrap();

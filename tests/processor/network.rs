@@ -45,6 +45,12 @@ fn the_network_is_cut() {
             proxy.set(how);
             pause(ms);
             proxy.set(How::Open);
+            // It is over only once the processor works again.
+            let (before, begun) = (committed(&site), Instant::now());
+            while committed(&site) == before {
+                assert!(begun.elapsed() < PATIENCE, "{how:?} for {ms} ms is over, and nothing is done");
+                pause(100);
+            }
         }
         process.says_one_of(&TROUBLE, 2);
         pause(3_000);

@@ -1,5 +1,6 @@
 //! Both platforms, simulated, on this machine: they speak their real protocols over ports of their own.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -104,6 +105,13 @@ impl Platforms {
                 false => serde_json::from_str(&text).with_context(about),
             }
         })
+    }
+
+    /// Whether somebody at an address says of himself that he is ready.
+    pub(super) fn is_ready(&self, address: SocketAddr) -> bool {
+        let request = self.client.get(format!("http://{address}/ready"));
+        let answer = self.runtime.block_on(async { request.send().await });
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     pub(super) fn runtime(&self) -> &Runtime {

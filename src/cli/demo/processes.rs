@@ -192,6 +192,10 @@ impl Processes {
         self.all.iter_mut().for_each(Process::look);
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.all.iter().map(|process| process.name)
+    }
+
     pub(super) fn needed(&self) -> impl Iterator<Item = (&'static str, Needed, u32)> {
         self.all.iter().map(|process| (process.name, process.needed, process.starts))
     }

@@ -38,6 +38,8 @@ const TICK: Duration = Duration::from_millis(20);
 /// What processes need is looked up so often, and for the first time after so long.
 const LOOK_EACH: Duration = Duration::from_secs(1);
 const EARLY: Duration = Duration::from_secs(30);
+/// All of Lockstep is ready after so long at most.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Nothing goes wrong before everybody has been there for a moment.
 const FAULTS_AFTER: Duration = Duration::from_secs(2);
 /// CXone allows so many calls a minute at least, as it does by default.
@@ -105,6 +107,7 @@ impl Running {
         say(&format!("Lockstep itself: {}", if command.split { "three processes" } else { "one process" }));
         held.let_go();
         processes.start(command.split)?;
+        come_to_be_ready(&mut processes, &platforms, &ports, &signals)?;
         let decisions = decisions(&site, &plan)?;
         say(&format!("metrics: http://{}/metrics", ports.ops[0]));
         let statuses = Statuses::of(&platforms.org)?;
@@ -439,6 +442,32 @@ fn set_up(processes: &Processes, rules: &Path, say: impl Fn(&str)) -> anyhow::Re
     say("rules");
     let rules = rules.to_string_lossy();
     processes.operator(&["rules", "apply", &rules, "--activate", "--reason", "to begin with"]).run()
+}
+
+/// Waits until all of Lockstep says that it is ready, or somebody asks for the end.
+fn come_to_be_ready(
+    processes: &mut Processes,
+    platforms: &Platforms,
+    ports: &Ports,
+    asked: &AtomicUsize,
+) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let names: Vec<&str> = processes.names().collect();
+    for (name, ops) in names.into_iter().zip(ports.ops) {
+        while !platforms.is_ready(ops) && asked.load(Ordering::Relaxed) == 0 {
+            if let Some((name, status)) = processes.ended()? {
+                anyhow::bail!("{name} has ended ({status}); it said:\n{}", processes.last_words(&name));
+            }
+            anyhow::ensure!(
+                begun.elapsed() < READY_WITHIN,
+                "{name} is not ready after {} s; it said:\n{}",
+                READY_WITHIN.as_secs(),
+                processes.last_words(name)
+            );
+            thread::sleep(TICK);
+        }
+    }
+    Ok(())
 }
 
 fn decisions(site: &Site, plan: &TopicsPlan) -> anyhow::Result<Decisions> {

@@ -11,7 +11,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(test: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("lockstep-{test}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("lockstep-bus-{test}-{}", std::process::id()));
         fs::create_dir_all(path.join("folder")).unwrap();
         for (file, mode) in [("ca.pem", 0o644), ("own.pem", 0o644), ("own.key", 0o600), ("open.key", 0o640)] {
             fs::write(path.join(file), CANARY).unwrap();
