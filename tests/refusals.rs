@@ -204,8 +204,13 @@ fn a_port_that_is_taken() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let config = ground.file("taken.toml", &format!("[ops]\nlisten = \"{taken}\"\n"));
-    let what = format!("{taken} cannot be listened on: another process may; change `listen` of [ops]");
+    let what = format!("{taken} cannot be listened on: another process may; name another with --ops-port");
     ground.refuses(&["run", "--config", shown(&config)], 1, &[&what]);
+    let port = taken.split(':').next_back().unwrap();
+    let other = ground.file("other.toml", "[ops]\nlisten = \"127.0.0.1:1\"\n");
+    ground.refuses(&["run", "--config", shown(&other), "--ops-port", port], 1, &[&what]);
+    let what = "--bridge-port: the configuration has no [bridge]";
+    ground.refuses(&["run", "--config", shown(&other), "--bridge-port", port], 1, &[what]);
     for (platform, option, other) in [
         ("cxone", "--listen", "--control"),
         ("cxone", "--control", "--listen"),

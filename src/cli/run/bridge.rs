@@ -131,7 +131,7 @@ fn serve(
     let listener = std::net::TcpListener::bind(listen)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .with_context(|| {
-            format!("{listen} cannot be listened on: another process may; change `listen` of [bridge]")
+            format!("{listen} cannot be listened on: another process may; name another with --bridge-port, or change `listen` of [bridge]")
         })?;
     let runtime = runtime::here("serve browsers")?;
     tracing::info!(%listen, tls = tls.is_some(), "browsers may connect");

@@ -48,6 +48,7 @@ Examples:
   lockstep run --config lockstep.toml
   lockstep run --roles source,sink            # several: one has each account, others stand by
   lockstep run --roles bridge                 # several: a browser connects to any of them
+  lockstep run --roles bridge --name b2 --ops-port 9465 --bridge-port 8471   # on one machine
   lockstep run --data DIR                     # without a Kafka: everything is in this directory
   lockstep run --log info,librdkafka=debug    # also what the Kafka client says of each connection
   curl -s http://127.0.0.1:9464/status        # what it has, and how it stands")]
@@ -60,6 +61,12 @@ pub(super) struct Run {
     /// The name of this process among the processors; default: `name` of [processor], else the host's name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// The port of metrics, in place of the one in [ops]: each process of a machine has its own
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    ops_port: Option<u16>,
+    /// The port for browsers, in place of the one in [bridge]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    bridge_port: Option<u16>,
     /// End as on SIGTERM when standard input ends: with whoever has started this, whatever ends him
     #[arg(long)]
     end_with_stdin: bool,
@@ -114,7 +121,9 @@ impl LogFormat {
 }
 
 pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
-    let deployment = Arc::new(command.configured.load()?);
+    let mut deployment = command.configured.load()?;
+    command.take_ports(&mut deployment.config)?;
+    let deployment = Arc::new(deployment);
     let name = name(command, &deployment.config)?;
     anyhow::ensure!(
         command.has(Role::Source) == command.has(Role::Sink),
@@ -134,6 +143,19 @@ pub(super) fn run(command: &Run) -> anyhow::Result<Outcome> {
 impl Run {
     fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Where it listens is what the configuration says, but for the ports that this process is given.
+    fn take_ports(&self, config: &mut Config) -> anyhow::Result<()> {
+        if let Some(port) = self.ops_port {
+            config.ops.listen.set_port(port);
+        }
+        if let Some(port) = self.bridge_port {
+            let bridge = config.bridge.as_mut();
+            let bridge = bridge.context("--bridge-port: the configuration has no [bridge]")?;
+            bridge.listen.set_port(port);
+        }
+        Ok(())
     }
 }
 
@@ -233,7 +255,7 @@ async fn serve(
     }
     let ops = ops(command, name)?;
     let listener = Ops::bind(config.ops.listen).await.with_context(|| {
-        format!("{} cannot be listened on: another process may; change `listen` of [ops]", config.ops.listen)
+        format!("{} cannot be listened on: another process may; name another with --ops-port, or change `listen` of [ops]", config.ops.listen)
     })?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

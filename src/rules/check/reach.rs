@@ -61,6 +61,8 @@ impl RuleCheck<'_> {
         for person in &self.served.people {
             *groups.entry((person.link.salesforce.account, person.access)).or_default() += 1;
         }
+        // Where the first of them stands, and their names: by whether it is unknown what the agents have, or what they need.
+        let mut untold: BTreeMap<bool, (Place, Vec<String>)> = BTreeMap::new();
         let draft = self.draft;
         let from = draft.subscriber.iter().map(|row| (&row.from, false));
         let to = draft.publisher.iter().map(|row| (&row.to, true));
@@ -82,7 +84,8 @@ impl RuleCheck<'_> {
                     None => {
                         granted = true;
                         if is_target && unknown.insert((access.is_none(), id)) {
-                            self.grant_unknown(term.place, name, access.is_none());
+                            let (_, names) = untold.entry(access.is_none()).or_insert((term.place, Vec::new()));
+                            names.push(quoted(&name.to_string()));
                         }
                     }
                 }
@@ -91,10 +94,13 @@ impl RuleCheck<'_> {
                 self.denied(term.place, name, (people_denied, &denied), granted, is_target);
             }
         }
+        for (access_unknown, (place, names)) in untold {
+            self.grant_unknown(place, names, access_unknown);
+        }
     }
 
-    fn grant_unknown(&mut self, place: Place, name: &SalesforceTerm, access_unknown: bool) {
-        let shown = quoted(&name.to_string());
+    fn grant_unknown(&mut self, place: Place, names: Vec<String>, access_unknown: bool) {
+        let shown = all_of(names.iter().map(String::as_str));
         let what = if access_unknown {
             format!(
                 "the directory does not say which profile some agents of this rule have, so whether they are granted {shown}"
