@@ -10,8 +10,8 @@ use crate::check::check;
 use crate::days::settle;
 use crate::faults::{TROUBLE, pause, short_or_long, through};
 use crate::ground::{Brokers, Ground};
-use crate::process::Process;
 use crate::proxy::{Caught, How, Proxy, Request};
+use crate::running::Process;
 use crate::site::{PATIENCE, Random, Site, event, operator};
 use crate::witness::committed;
 
@@ -33,7 +33,7 @@ fn the_network_is_cut() {
     let mut random = Random::new(test);
     let (_broker, proxy, site) = behind_a_proxy(test, 60);
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for (how, ms) in [
             (How::Cut, 2_000),
@@ -70,7 +70,7 @@ fn the_end_of_a_transaction_is_not_answered() {
         (Request::PRODUCE, Caught::Late(Duration::from_secs(12))),
     ];
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for (number, (request, caught)) in (1..).zip(faults) {
             pause(1_000);
@@ -99,12 +99,12 @@ fn every_answer_is_late() {
     proxy.set(How::Late(LATE));
     through(&site, &mut random, || {
         let begun = Instant::now();
-        let first = Process::start(&site, "p", &[]);
+        let first = Process::of(&site, "p", &[]);
         first.says("ready", 1);
         assert!(begun.elapsed() > LATE * 5, "no answer was late");
         pause(4_000);
         first.end();
-        let second = Process::start(&site, "p", &[]);
+        let second = Process::of(&site, "p", &[]);
         second.says("ready", 1);
         proxy.set(How::Open);
         second
@@ -131,7 +131,7 @@ fn a_slow_broker_costs_no_memory() {
     source.commit();
     // Of a transaction of the usual size the broker takes a part before it has to be over: it takes smaller ones.
     proxy.set(How::Slow(10_000));
-    let process = Process::start(&site, "p", &[]);
+    let process = Process::of(&site, "p", &[]);
     process.says("a transaction is given up", 1);
     let begun = Instant::now();
     while committed(&site).values().map(|(next, _)| next).sum::<u64>() < 1_000 {
@@ -158,7 +158,7 @@ fn what_was_given_up_comes_late() {
     let mut source = site.source("source");
     source.link_all(&mut random);
     source.commit();
-    let process = Process::start(&site, "p", &[]);
+    let process = Process::of(&site, "p", &[]);
     process.says("ready", 1);
     let times = short_or_long(1, 3);
     for number in 1..=times {
