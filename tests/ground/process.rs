@@ -132,7 +132,7 @@ impl Process {
     }
 
     /// Asks it to stop; it ends cleanly. Tells how long that took.
-    pub(crate) fn end(self) -> Duration {
+    pub(crate) fn end(&self) -> Duration {
         let begun = Instant::now();
         self.signal("-TERM");
         let (status, took) = (self.is_gone(), begun.elapsed());
