@@ -16,7 +16,7 @@ use crate::ask;
 use crate::browser::{Address, Browser, ORIGIN, Way, page};
 use crate::deployment::Deployment;
 use crate::ground::On;
-use crate::linked::{FIRST, directory, link};
+use crate::linked::{FIRST, RULES, directory, link};
 use crate::log::{Log, Writers};
 use crate::port::free_port;
 use crate::process::Process;
@@ -30,28 +30,6 @@ pub(crate) const BREAK: &str = "0N5000000000103";
 pub(crate) const STRANGER: &str = "0055g0009999999";
 /// Nobody logs in with them.
 const SECRETS: [(&str, &str); 2] = [("TEST_PASSWORD", "a password"), ("TEST_CLIENT", "a secret")];
-
-const RULES: &str = r#"
-[settings]
-confirm_ms = 1500
-flap_window_ms = 1000
-cool_down_ms = 1000
-cool_down_ms_max = 2000
-
-[[rule]]
-name = "All"
-teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
-[rule.cxone_to_salesforce]
-"Available" = "Available"
-"Unavailable/Lunch" = "Lunch"
-"Unavailable/Break" = "Break"
-"LoggedOut" = "Offline"
-[rule.salesforce_to_cxone]
-"Available" = "Available"
-"Lunch" = "Unavailable/Lunch"
-"Break" = "Unavailable/Break"
-"Offline" = "LoggedOut"
-"#;
 
 /// Somebody who is linked.
 #[derive(Clone, Debug)]

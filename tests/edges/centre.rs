@@ -28,8 +28,8 @@ use serde_json::Value;
 
 use crate::deployment::Deployment;
 use crate::ground::On;
-use crate::linked;
 pub(crate) use crate::linked::FIRST;
+use crate::linked::{self, RULES};
 use crate::platforms;
 use crate::process::Process;
 use crate::simulated::{Simulated, login};
@@ -43,28 +43,6 @@ pub(crate) const PARTITIONS: u32 = 4;
 /// What an agent can choose in Salesforce, and what CXone shows then.
 pub(crate) const CHOICES: [(&str, (u64, Option<i64>)); 3] =
     [("0N5000000000101", AVAILABLE), ("0N5000000000102", LUNCH), ("0N5000000000103", BREAK)];
-
-const RULES: &str = r#"
-[settings]
-confirm_ms = 1500
-flap_window_ms = 1000
-cool_down_ms = 1000
-cool_down_ms_max = 2000
-
-[[rule]]
-name = "All"
-teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
-[rule.cxone_to_salesforce]
-"Available" = "Available"
-"Unavailable/Lunch" = "Lunch"
-"Unavailable/Break" = "Break"
-"LoggedOut" = "Offline"
-[rule.salesforce_to_cxone]
-"Available" = "Available"
-"Lunch" = "Unavailable/Lunch"
-"Break" = "Unavailable/Break"
-"Offline" = "LoggedOut"
-"#;
 
 /// A contact centre.
 pub(crate) struct Centre {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a server that stands still is waited for.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// What a server answers: the status and the body. None where nobody listens, or does not answer.
 pub(crate) fn get(at: SocketAddr, path: &str) -> Option<(u16, String)> {

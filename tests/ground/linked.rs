@@ -13,6 +13,29 @@ use crate::waiting::patiently;
 /// The first agent of a simulated tenant.
 pub(crate) const FIRST: u32 = 293_001;
 
+/// Rules by which both platforms show the same, with short times.
+pub(crate) const RULES: &str = r#"
+[settings]
+confirm_ms = 1500
+flap_window_ms = 1000
+cool_down_ms = 1000
+cool_down_ms_max = 2000
+
+[[rule]]
+name = "All"
+teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
+[rule.cxone_to_salesforce]
+"Available" = "Available"
+"Unavailable/Lunch" = "Lunch"
+"Unavailable/Break" = "Break"
+"LoggedOut" = "Offline"
+[rule.salesforce_to_cxone]
+"Available" = "Available"
+"Lunch" = "Unavailable/Lunch"
+"Break" = "Unavailable/Break"
+"Offline" = "LoggedOut"
+"#;
+
 /// An agent of CXone, who is this user of Salesforce.
 pub(crate) fn link(number: u32, user: &str) -> Link {
     let account = "emea".parse().unwrap();

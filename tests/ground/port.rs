@@ -17,10 +17,10 @@ const FIRST: u16 = 2_000;
 static OURS: LazyLock<(u16, File)> = LazyLock::new(|| {
     let id = (std::process::id() % u32::from(PROCESSES)) as u16;
     let mut all = (0..PROCESSES).map(|number| (id + number) % PROCESSES);
+    let user = rustix::process::getuid().as_raw();
     let ours = all.find_map(|block| {
-        let file = std::env::temp_dir().join(format!("lockstep-test-ports-{block}.lock"));
-        // One of another user cannot be opened, and is taken as well.
-        let lock = File::create(file).ok()?;
+        let name = format!("lockstep-test-ports-{user}-{block}.lock");
+        let lock = File::create(std::env::temp_dir().join(name)).unwrap();
         lock.try_lock().ok()?;
         Some((FIRST + block * EACH, lock))
     });

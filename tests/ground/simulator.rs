@@ -12,6 +12,8 @@ pub(crate) fn simulator(folder: &Path, words: &[impl AsRef<str>]) -> (Process, V
     let mut program = lockstep(words.iter().map(AsRef::as_ref));
     program.args(["--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
     let process = Process::start(&mut program, "simulator", folder);
-    let told = process.comes_to("it tells where it is", || serde_json::from_str(&process.said()).ok());
+    let told = process.comes_to("it tells where it is", || {
+        serde_json::Deserializer::from_str(&process.said()).into_iter().next()?.ok()
+    });
     (process, told)
 }

@@ -18,6 +18,7 @@ mod deployment;
 #[allow(dead_code, reason = "other tests need the rest")]
 mod ground;
 #[path = "../ground/linked.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
 mod linked;
 #[path = "../ground/openssl.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]

@@ -20,11 +20,13 @@ mod cluster;
 mod copies;
 mod days;
 #[path = "../ground/deployment.rs"]
+#[cfg_attr(not(feature = "fail-points"), allow(dead_code, reason = "only processes need the rest"))]
 mod deployment;
 mod directory;
 #[cfg(feature = "fail-points")]
 mod faults;
 #[path = "../ground/ground.rs"]
+#[cfg_attr(not(feature = "fail-points"), allow(dead_code, reason = "only processes need the rest"))]
 mod ground;
 mod log;
 #[cfg(feature = "fail-points")]
