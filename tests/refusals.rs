@@ -178,7 +178,7 @@ fn a_port_that_is_taken() {
     let ground = Ground::new("port");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let config = ground.place.file("taken.toml", &format!("[ops]\nlisten = \"{taken}\"\n"));
+    let config = ground.place.file("taken.toml", format!("[ops]\nlisten = \"{taken}\"\n"));
     let what = format!("{taken} cannot be listened on: another process may; change `listen` of [ops]");
     ground.refuses(&["run", "--config", shown(&config)], 1, &[&what]);
     for (platform, option, other) in [
