@@ -11,6 +11,9 @@
 
 mod conformance;
 mod embedded;
+#[path = "ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
 
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,8 @@
 )]
 
 mod conformance;
+#[path = "kafka/servers.rs"]
+mod servers;
 
 use std::time::Instant;
 
@@ -21,18 +23,11 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use servers::servers;
 
 /// The Kafka of the environment.
 struct OnKafka {
     names: String,
-}
-
-fn servers() -> String {
-    std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
-        panic!(
-            "KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci --test bus_kafka"
-        )
-    })
 }
 
 fn connection(servers: &str) -> Connection {

@@ -10,6 +10,9 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "ground/port.rs"]
+mod port;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -152,14 +155,10 @@ fn what_is_wrong_is_told_with_the_setting() {
 
 #[test]
 fn where_nobody_listens_it_is_tried_again() {
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let error = Kafka::connect(plain(&format!("127.0.0.1:{port}"))).unwrap_err();
+    let nobody = port::free_port().to_string();
+    let error = Kafka::connect(plain(&nobody)).unwrap_err();
     assert_eq!(error.remedy(), Remedy::Retry, "{error}");
-    assert!(
-        matches!(&error, Error::Unreachable { servers, .. } if servers.ends_with(&port.to_string())),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Unreachable { servers, .. } if servers.ends_with(&nobody)), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
 

@@ -9,50 +9,40 @@
     reason = "a test fails loudly"
 )]
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+#[path = "ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+#[path = "kafka/servers.rs"]
+mod servers;
 
 use serde_json::Value;
 
-/// A configuration of a prefix of its own, and what the program says to it.
-struct Deployment {
-    file: PathBuf,
-    prefix: String,
-}
+use place::Place;
+use program::{Said, lockstep};
+use servers::servers;
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+/// A prefix of its own, and what the program says to its configuration.
+struct Deployment {
+    place: Place,
+    prefix: String,
 }
 
 impl Deployment {
     fn new(test: &str) -> Deployment {
         let prefix = format!("topics.{test}.{}", std::process::id());
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{prefix}.toml"));
-        Deployment { file, prefix }
+        Deployment { place: Place::new(&prefix), prefix }
     }
 
     /// The program's answer with this in the section of the bus, and this after it.
     fn says(&self, command: &[&str], bus: &str, more: &str) -> Said {
-        let servers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
-            panic!("KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci --test bus_topics")
-        });
-        let prefix = &self.prefix;
+        let (servers, prefix) = (servers(), &self.prefix);
         let text =
             format!("[bus]\nbootstrap_servers = [\"{servers}\"]\nprefix = \"{prefix}\"\n{bus}\n{more}\n");
-        fs::write(&self.file, text).unwrap();
-        let mut program = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        let output = program.arg("topics").args(command).arg("--config").arg(&self.file).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Drop for Deployment {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.file);
+        let config = self.place.file("lockstep.toml", text);
+        Said::by(lockstep(["topics"]).args(command).arg("--config").arg(config))
     }
 }
 
@@ -62,18 +52,24 @@ const ONE_BROKER: &str = "replication_factor = 1";
 fn topics_are_made_once_and_then_are_as_they_should_be() {
     let deployment = Deployment::new("made");
     let said = deployment.says(&["check"], ONE_BROKER, "");
-    assert_eq!(said.code, 1, "{}", said.err);
+    assert_eq!(said.code, Some(1), "{}", said.err);
     assert_eq!(said.out.matches("error: missing (").count(), 10, "{}", said.out);
     assert!(said.out.contains("mend: lockstep topics create"), "{}", said.out);
 
     let said = deployment.says(&["create"], ONE_BROKER, "");
-    assert_eq!((said.code, said.out.matches(": made\n").count()), (0, 10), "{}{}", said.out, said.err);
+    assert_eq!((said.code, said.out.matches(": made\n").count()), (Some(0), 10), "{}{}", said.out, said.err);
     let said = deployment.says(&["create"], ONE_BROKER, "");
-    assert_eq!((said.code, said.out.matches(": was there, as").count()), (0, 10), "{}{}", said.out, said.err);
+    assert_eq!(
+        (said.code, said.out.matches(": was there, as").count()),
+        (Some(0), 10),
+        "{}{}",
+        said.out,
+        said.err
+    );
     let said = deployment.says(&["check"], ONE_BROKER, "");
     assert_eq!(
         (said.code, said.out.matches(": as it should be").count()),
-        (0, 10),
+        (Some(0), 10),
         "{}{}",
         said.out,
         said.err
@@ -83,7 +79,7 @@ fn topics_are_made_once_and_then_are_as_they_should_be() {
     let said = deployment.says(&["describe", "--json"], ONE_BROKER, "");
     let told: Value = serde_json::from_str(&said.out).unwrap();
     let topics = told["topics"].as_array().unwrap();
-    assert_eq!((said.code, topics.len()), (0, 10));
+    assert_eq!((said.code, topics.len()), (Some(0), 10));
     for topic in topics {
         let (wanted, found) = (&topic["wanted"], &topic["found"]);
         assert_eq!(wanted, found, "{topic}");
@@ -95,12 +91,12 @@ fn topics_are_made_once_and_then_are_as_they_should_be() {
 #[test]
 fn what_differs_is_told_and_left_as_it_is() {
     let deployment = Deployment::new("differs");
-    assert_eq!(deployment.says(&["create"], ONE_BROKER, "").code, 0);
+    assert_eq!(deployment.says(&["create"], ONE_BROKER, "").code, Some(0));
     let bus = format!("{ONE_BROKER}\npartitions = 6");
     let more = "[privacy]\nretention_days = 20";
     for command in ["check", "create"] {
         let said = deployment.says(&[command], &bus, more);
-        assert_eq!(said.code, 1, "{}", said.err);
+        assert_eq!(said.code, Some(1), "{}", said.err);
         let name = &deployment.prefix;
         for line in [
             "  error: partitions is 8, and should be 6: ".to_owned(),
@@ -113,13 +109,13 @@ fn what_differs_is_told_and_left_as_it_is() {
         }
     }
     let said = deployment.says(&["check"], ONE_BROKER, "");
-    assert_eq!(said.code, 0, "it changed something: {}", said.out);
+    assert_eq!(said.code, Some(0), "it changed something: {}", said.out);
 }
 
 #[test]
 fn too_few_brokers_are_told_with_the_setting() {
     let said = Deployment::new("brokers").says(&["create"], "replication_factor = 3", "");
-    assert_eq!((said.code, &*said.out), (1, ""));
+    assert_eq!((said.code, &*said.out), (Some(1), ""));
     assert!(said.err.contains("fewer than 3 brokers"), "{}", said.err);
     assert!(said.err.contains("set `replication_factor` of [bus]"), "{}", said.err);
 }

@@ -2,8 +2,13 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails loudly")]
 
+#[path = "ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+
 use std::fs;
-use std::process::Command;
+
+use program::{Said, lockstep};
 
 #[test]
 fn sessions_go_as_written() {
@@ -63,7 +68,5 @@ fn walk(path: &[String], all: &mut Vec<Vec<String>>) {
 }
 
 fn help(path: &[String]) -> String {
-    let done = Command::new(env!("CARGO_BIN_EXE_lockstep")).args(path).arg("--help").output().unwrap();
-    assert!(done.status.success(), "{path:?}");
-    String::from_utf8(done.stdout).unwrap()
+    Said::by(lockstep(path).arg("--help")).done()
 }

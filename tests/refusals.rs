@@ -1,56 +1,47 @@
 //! What commands refuse because of what is there already: other processes, other deployments, rules and people. What
 //! needs nothing to be there is in `tests/cmd/errors`.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails loudly")]
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails loudly")]
+
+#[path = "ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+#[path = "ground/waiting.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod waiting;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+
+use place::Place;
+use process::Process;
+use program::{Said, lockstep};
 
 /// A data directory in which somebody has begun, gone with the test.
 struct Ground {
-    folder: PathBuf,
+    place: Place,
     data: PathBuf,
-}
-
-/// What a command said.
-#[derive(Debug)]
-struct Said {
-    code: Option<i32>,
-    text: String,
-}
-
-/// A process that is ended with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl Ground {
     fn new(test: &str) -> Ground {
-        let folder = std::env::temp_dir().join(format!("lockstep-refusals-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let ground = Ground { data: folder.join("data"), folder };
+        let place = Place::made(&format!("refusals-{test}"));
+        let ground = Ground { data: place.0.join("data"), place };
         let said = ground.says(&["directory", "import", "examples/directory.toml", "--reason", "test"]);
         assert_eq!(said.code, Some(0), "{said:?}");
         ground
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
     /// What a command says that is about the directory.
     fn says(&self, words: &[&str]) -> Said {
-        said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).arg("--data").arg(&self.data))
+        Said::by(lockstep(words).arg("--data").arg(&self.data))
     }
 
     /// The command fails so, and says this.
@@ -58,23 +49,9 @@ impl Ground {
         let said = self.says(words);
         assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
         for part in parts {
-            assert!(said.text.contains(part), "{words:?}, {part:?}: {said:?}");
+            assert!(said.text().contains(part), "{words:?}, {part:?}: {said:?}");
         }
     }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn said(command: &mut Command) -> Said {
-    let done = command.output().unwrap();
-    let text = [done.stdout, done.stderr].concat();
-    let text = String::from_utf8(text).unwrap();
-    assert!(!text.contains("panicked"), "{text}");
-    Said { code: done.status.code(), text }
 }
 
 fn shown(path: &Path) -> &str {
@@ -134,13 +111,14 @@ fn rules_that_are_wrong_are_not_saved() {
         ground.refuses(&words, 1, &[what]);
     }
     let said = ground.says(&["rules", "list"]);
-    assert!(said.code == Some(0) && said.text.contains("no rules were saved yet"), "{said:?}");
+    assert!(said.code == Some(0) && said.text().contains("no rules were saved yet"), "{said:?}");
 }
 
 #[test]
 fn a_directory_of_another_deployment() {
     let ground = Ground::new("deployment");
-    let other = ground.file("other.toml", "[bus]\nprefix = \"other\"\n[ops]\nlisten = \"127.0.0.1:0\"\n");
+    let other =
+        ground.place.file("other.toml", "[bus]\nprefix = \"other\"\n[ops]\nlisten = \"127.0.0.1:0\"\n");
     let commands: &[&[&str]] = &[
         &["run"],
         &["topics", "check"],
@@ -162,7 +140,7 @@ fn a_directory_of_another_deployment() {
 #[test]
 fn a_directory_that_is_none_of_lockstep() {
     let ground = Ground::new("foreign");
-    ground.file("letter.txt", "Dear Ada");
+    ground.place.file("letter.txt", "Dear Ada");
     // Who only reads wants one that is there; who makes one wants a place for it.
     let reads = ["is no directory that Lockstep has made", "name the one that `lockstep run --data` has"];
     let makes = ["it is no data directory of Lockstep's, and holds ", "name one that is absent or empty"];
@@ -172,11 +150,10 @@ fn a_directory_that_is_none_of_lockstep() {
         (&["topics", "create"], makes),
         (&["run"], makes),
     ] {
-        let quiet = ground.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        let said = said(command.args(words).arg("--config").arg(quiet).arg("--data").arg(&ground.folder));
+        let quiet = ground.place.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
+        let said = Said::by(lockstep(words).arg("--config").arg(quiet).arg("--data").arg(&ground.place.0));
         assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
-        assert!(wanted.iter().all(|wanted| said.text.contains(wanted)), "{words:?}: {said:?}");
+        assert!(wanted.iter().all(|wanted| said.text().contains(wanted)), "{words:?}: {said:?}");
     }
 }
 
@@ -184,17 +161,15 @@ fn a_directory_that_is_none_of_lockstep() {
 fn a_copy_onto_what_is_there() {
     let ground = Ground::new("copy");
     let other = Ground::new("copy-target");
-    let copy = |from: &Path, to: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        said(command.args(["copy", "--from", shown(from), "--to", shown(to)]))
-    };
+    let copy =
+        |from: &Path, to: &Path| Said::by(&mut lockstep(["copy", "--from", shown(from), "--to", shown(to)]));
     for (to, what) in [
         (ground.data.clone(), "--from and --to are both "),
-        (ground.folder.join("data/../data"), "--from and --to are both "),
+        (ground.place.0.join("data/../data"), "--from and --to are both "),
         (other.data.clone(), "there is something in it already: name a directory that is absent or empty"),
     ] {
         let said = copy(&ground.data, &to);
-        assert!(said.code == Some(1) && said.text.contains(what), "{said:?}");
+        assert!(said.code == Some(1) && said.text().contains(what), "{said:?}");
     }
 }
 
@@ -203,11 +178,11 @@ fn a_port_that_is_taken() {
     let ground = Ground::new("port");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let config = ground.file("taken.toml", &format!("[ops]\nlisten = \"{taken}\"\n"));
+    let config = ground.place.file("taken.toml", format!("[ops]\nlisten = \"{taken}\"\n"));
     let what = format!("{taken} cannot be listened on: another process may; name another with --ops-port");
     ground.refuses(&["run", "--config", shown(&config)], 1, &[&what]);
     let port = taken.split(':').next_back().unwrap();
-    let other = ground.file("other.toml", "[ops]\nlisten = \"127.0.0.1:1\"\n");
+    let other = ground.place.file("other.toml", "[ops]\nlisten = \"127.0.0.1:1\"\n");
     ground.refuses(&["run", "--config", shown(&other), "--ops-port", port], 1, &[&what]);
     let what = "--bridge-port: the configuration has no [bridge]";
     ground.refuses(&["run", "--config", shown(&other), "--bridge-port", port], 1, &[what]);
@@ -217,10 +192,12 @@ fn a_port_that_is_taken() {
         ("salesforce", "--listen", "--control"),
         ("salesforce", "--control", "--listen"),
     ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        let said = said(command.args(["simulate", platform, option, &taken, other, "127.0.0.1:0"]));
+        let said = Said::by(&mut lockstep(["simulate", platform, option, &taken, other, "127.0.0.1:0"]));
         assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.text.contains(&taken) && said.text.contains("name others with --listen"), "{said:?}");
+        assert!(
+            said.text().contains(&taken) && said.text().contains("name others with --listen"),
+            "{said:?}"
+        );
     }
 }
 
@@ -228,23 +205,15 @@ fn a_port_that_is_taken() {
 #[test]
 fn a_directory_that_somebody_runs() {
     let ground = Ground::new("owned");
-    let config = ground.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(["run", "--roles", "processor", "--config", shown(&config), "--data", shown(&ground.data)])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = child.stderr.take().unwrap();
-    let running = Running(child);
-    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("the bus is there")), "it has ended");
-    let owner = format!("is owned by process {}, `lockstep run`: end that one first", running.0.id());
+    let config = ground.place.file("quiet.toml", "[ops]\nlisten = \"127.0.0.1:0\"\n");
+    let words = ["run", "--roles", "processor", "--config", shown(&config), "--data", shown(&ground.data)];
+    let running = Process::start(&mut lockstep(words), "running", &ground.place.0);
+    running.says("the bus is there", 1);
+    let owner = format!("is owned by process {}, `lockstep run`: end that one first", running.id());
     ground.refuses(&["run", "--config", shown(&config)], 3, &[&owner]);
-    let to = ground.folder.join("copied");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    let said = said(command.args(["copy", "--from", shown(&ground.data), "--to", shown(&to)]));
-    assert!(said.code == Some(3) && said.text.contains(&owner), "{said:?}");
+    let to = ground.place.0.join("copied");
+    let said = Said::by(&mut lockstep(["copy", "--from", shown(&ground.data), "--to", shown(&to)]));
+    assert!(said.code == Some(3) && said.text().contains(&owner), "{said:?}");
     // Who only looks something up is let in by the owner.
     let said = ground.says(&["rules", "list"]);
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -254,7 +223,7 @@ fn a_directory_that_somebody_runs() {
 #[test]
 fn who_only_reads_makes_no_directory() {
     let ground = Ground::new("absent");
-    let absent = ground.folder.join("absent");
+    let absent = ground.place.0.join("absent");
     let why = ["--reason", "test"];
     let user = ["directory", "link", "main/0055g00000abcde", "emea/293558"];
     for words in [
@@ -271,22 +240,22 @@ fn who_only_reads_makes_no_directory() {
         &[&["directory", "unlink", "ada@example.com"][..], &why].concat(),
         &[&["directory", "forget", "ada@example.com"][..], &why].concat(),
     ] {
-        let said = said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).arg("--data").arg(&absent));
+        let said = Said::by(lockstep(words).arg("--data").arg(&absent));
         assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
         let expected = format!("{} is no directory that Lockstep has made", shown(&absent));
-        assert!(said.text.contains(&expected), "{words:?}: {said:?}");
+        assert!(said.text().contains(&expected), "{words:?}: {said:?}");
         assert!(!absent.exists(), "{words:?} has made it");
     }
     // An empty one is none either.
     fs::create_dir(&absent).unwrap();
-    let to = ground.folder.join("copy");
+    let to = ground.place.0.join("copy");
     let words = ["copy", "--from", shown(&absent), "--to", shown(&to)];
-    let said = said(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words));
-    assert!(said.code == Some(1) && said.text.contains("is no directory that Lockstep has made"), "{said:?}");
+    let said = Said::by(&mut lockstep(words));
+    assert!(
+        said.code == Some(1) && said.text().contains("is no directory that Lockstep has made"),
+        "{said:?}"
+    );
     assert_eq!(fs::read_dir(&absent).unwrap().count(), 0);
-    let made = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(["topics", "create", "--data"])
-        .arg(&absent)
-        .output();
-    assert!(made.unwrap().status.success(), "who begins one makes it");
+    let made = Said::by(lockstep(["topics", "create", "--data"]).arg(&absent));
+    assert_eq!(made.code, Some(0), "who begins one makes it: {made:?}");
 }

@@ -1,13 +1,13 @@
 //! What Apex does: it signs a token for a user's browser with a certificate of the org.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
+use crate::openssl::rsa;
 use crate::waiting::now_ms;
 
 pub(crate) const ISSUER: &str = "lockstep-emea";
@@ -29,21 +29,10 @@ pub(crate) struct Key {
 impl Key {
     fn new(name: &str) -> Key {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let file = |what: &str| folder.join(format!("bridge-{}-{name}.{what}", std::process::id()));
-        let (private_file, public_file) = (file("key"), file("pem"));
-        let (private, public) = (private_file.to_str().unwrap(), public_file.to_str().unwrap());
-        openssl(&["genrsa", "-out", private, "2048"]);
-        openssl(&["rsa", "-in", private, "-pubout", "-out", public]);
-        let private = EncodingKey::from_rsa_pem(&std::fs::read(&private_file).unwrap()).unwrap();
-        std::fs::remove_file(private_file).unwrap();
+        let (private, public_file) = rsa(folder, &format!("bridge-{}-{name}", std::process::id()));
+        let private = EncodingKey::from_rsa_pem(private.as_bytes()).unwrap();
         Key { private, public_file }
     }
-}
-
-/// Runs `openssl`.
-pub(crate) fn openssl(arguments: &[&str]) {
-    let done = Command::new("openssl").args(arguments).output().unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// What Apex says of a user, with some of it otherwise; what is null is left out.

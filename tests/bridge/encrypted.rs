@@ -2,51 +2,35 @@
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 
-use crate::apex::{openssl, token};
+use crate::apex::token;
 use crate::browser::{Address, BOTH, Browser, CLIENT, ORIGIN, RUNTIME, from_origin, hello, page};
 use crate::ground::On;
+use crate::openssl::certificate;
 use crate::site::{AVAILABLE, LUNCH, Site};
 
-/// A certificate of this machine that signs itself, with its key.
-fn certificate(site: &Site, name: &str) -> (String, String) {
-    let file = |what: &str| site.file(&format!("{name}.{what}")).to_str().unwrap().to_owned();
-    let (certificate, key) = (file("crt"), file("key"));
-    openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-keyout",
-        &key,
-        "-out",
-        &certificate,
-    ]);
-    (certificate, key)
+/// A certificate with its key, and another one.
+fn certificates(site: &Site) -> ((PathBuf, PathBuf), (PathBuf, PathBuf)) {
+    (certificate(&site.place.0, "bridge"), certificate(&site.place.0, "other"))
+}
+
+/// The lines of a configuration that name them.
+fn names(certificate: &Path, key: &Path) -> String {
+    format!("tls_certificate_file = {certificate:?}\ntls_key_file = {key:?}")
 }
 
 #[test]
 fn what_is_said_is_encrypted() {
     let site = Site::new(On::Directory, "tls", 2);
-    let ((trusted, key), (other, _)) = (certificate(&site, "bridge"), certificate(&site, "other"));
-    let further = format!("tls_certificate_file = \"{trusted}\"\ntls_key_file = \"{key}\"");
+    let ((trusted, key), (other, _)) = certificates(&site);
+    let further = names(&trusted, &key);
     let gateway = site.gateway_with("g", "bridge", &further);
     let plain = gateway.address.clone();
-    let address = Address { trusts: Some(trusted.into()), ..plain.clone() };
+    let address = Address { trusts: Some(trusted), ..plain.clone() };
     for (way, person) in BOTH.into_iter().zip(&site.people) {
         let browser = Browser::open(way, &address, &person.user, &page(), 0);
         assert!(browser.welcome().holds, "{way:?}");
@@ -55,7 +39,7 @@ fn what_is_said_is_encrypted() {
         site.comes_to_say_so_much(person, 3);
     }
     // Who trusts somebody else says nothing; who does not encrypt is not heard.
-    let wary = Address { trusts: Some(other.into()), ..plain.clone() };
+    let wary = Address { trusts: Some(other), ..plain.clone() };
     for (address, is_by_certificate) in [(&wary, true), (&plain, false)] {
         let error = RUNTIME.block_on(address.socket(Some(ORIGIN))).err().unwrap();
         if is_by_certificate {
@@ -74,8 +58,8 @@ fn what_is_said_is_encrypted() {
 #[test]
 fn a_check_finds_the_gateway_and_its_certificate() {
     let site = Site::new(On::Directory, "check", 1);
-    let ((shown, key), (other, other_key)) = (certificate(&site, "bridge"), certificate(&site, "other"));
-    let further = format!("tls_certificate_file = \"{shown}\"\ntls_key_file = \"{key}\"");
+    let ((shown, key), (other, other_key)) = certificates(&site);
+    let further = names(&shown, &key);
     let gateway = site.gateway_with("g", "bridge", &further);
     let config = gateway.config.clone();
     // A row, how it is, and what it says.

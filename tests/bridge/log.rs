@@ -17,6 +17,7 @@ use lockstep::engine::{self, Epoch, Sequence, Verdict};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::reading::read;
 use crate::site::{PARTITIONS, Person, Site};
 use crate::waiting::{PATIENCE, now_ms, patiently};
 
@@ -147,23 +148,14 @@ impl Site {
 
     /// What commands to CXone set, of somebody in their order.
     pub(crate) fn commanded_at_cxone(&self, person: &Person) -> Vec<Status> {
-        let name = self.plan.name(Topic::CommandsCxone);
-        let starts: Vec<_> =
-            (0..PARTITIONS).map(|number| (name.partition(number), From::Beginning)).collect();
-        let mut reader = patiently("reading", || self.bus().reader(&starts, Until::End));
         let mut all = Vec::new();
-        loop {
-            let records = patiently("reading", || reader.read(Duration::from_millis(50)));
-            for record in records.iter() {
-                let command: Command<'_> = self.codec.decode(record.value.unwrap()).unwrap();
-                if let (true, Order::Set(set)) = (command.agent == person.agent, command.order) {
-                    all.push(set.status);
-                }
+        read(&self.bus(), &self.plan.name(Topic::CommandsCxone), PARTITIONS, |record| {
+            let command: Command<'_> = self.codec.decode(record.value.unwrap()).unwrap();
+            if let (true, Order::Set(set)) = (command.agent == person.agent, command.order) {
+                all.push(set.status);
             }
-            if records.is_empty() && reader.is_at_end() {
-                return all;
-            }
-        }
+        });
+        all
     }
 
     fn write<'b, R: Record<'b>>(&self, topic: Topic, agent: AgentId, record: &R) {

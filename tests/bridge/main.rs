@@ -11,25 +11,45 @@
 )]
 
 mod apex;
+#[path = "../ground/ask.rs"]
+mod ask;
 mod browser;
-#[path = "../processor/child.rs"]
-#[allow(dead_code, reason = "other tests need the rest")]
-mod child;
 mod commands;
 mod decisions;
+#[path = "../ground/deployment.rs"]
+mod deployment;
 mod doors;
 mod encrypted;
 mod ends;
 mod fuzz;
 mod gateways;
-#[path = "../processor/ground.rs"]
+#[path = "../ground/ground.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod ground;
+#[path = "../ground/linked.rs"]
+mod linked;
 mod log;
 mod messages;
+#[path = "../ground/openssl.rs"]
+mod openssl;
 mod pages;
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/port.rs"]
+mod port;
+#[path = "../ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "../ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+#[path = "../ground/reading.rs"]
+mod reading;
+#[path = "../kafka/servers.rs"]
+mod servers;
 mod site;
 mod tabs;
 mod talks;
-#[path = "../processor/waiting.rs"]
+#[path = "../ground/waiting.rs"]
 mod waiting;

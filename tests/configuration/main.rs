@@ -8,26 +8,34 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails loudly"
 )]
 
 mod ground;
 mod kinds;
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
 mod rows;
 mod schema;
 
 use std::collections::BTreeSet;
 
-use ground::{CANARY, FILE, GOOD, Ground, Said, with_line};
+use ground::{CANARY, FILE, GOOD, Ground, with_line};
 use kinds::{wrong, wrong_within};
+use program::Said;
 use schema::{Keys, Kind, Line, Path, line_of, lines};
 
 const SHOW: &[&str] = &["config", "show"];
 
 /// It is told at this line, in these words, with this to be written instead.
 fn is_told(said: &Said, line: usize, parts: &[&str], mend: &str) {
-    let hit = said.told().into_iter().any(|told| {
+    let hit = said.mistakes().into_iter().any(|told| {
         told.line == line && parts.iter().all(|part| told.what.contains(part)) && told.mend.contains(mend)
     });
     assert!(hit, "line {line}, {parts:?}, {mend:?}: {said:#?}");

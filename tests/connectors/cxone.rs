@@ -1,9 +1,7 @@
 //! The calls of CXone, at its simulator: each row of the contract, and what goes wrong.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +15,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::simulated::{Simulated, login, runtime};
+use crate::openssl::certificate;
+use crate::place::Place;
+use crate::serving::runtime;
+use crate::simulated::{Simulated, login};
 
 const LUNCH: CxoneStatus = CxoneStatus::Code(OutStateId::new(1017));
 /// In every answer that a secret could leak into, these must not be.
@@ -434,26 +435,8 @@ fn limits_and_the_clock_of_the_platform_are_noticed() {
 /// TLS, by an authority that only the configuration names. Without it nothing is sent.
 #[test]
 fn calls_are_encrypted_and_go_to_whom_is_trusted() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let (certificate, key) = (folder.join("cxone.crt"), folder.join("cxone.key"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args([OsStr::new("-keyout"), key.as_os_str(), OsStr::new("-out"), certificate.as_os_str()])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let place = Place::new("cxone-tls");
+    let (certificate, key) = certificate(&place.0, "tenant");
     let tls = Some(Tls::of_files(&certificate, &key).unwrap());
     let mut rig = Rig::new(Settings { tls, ..settings() });
     let encrypted = || {

@@ -2,39 +2,12 @@
 //! Salesforce that others wrote.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
-
-/// A process that ends with the test.
-struct Simulator(Child);
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A simulator where nobody acts by himself, and what it tells of itself.
-fn simulator(arguments: &[&str]) -> (Simulator, Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .arg("simulate")
-        .args(arguments)
-        .args(["--idle", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let simulator = Simulator(child);
-    let mut told = String::new();
-    while !told.ends_with("}\n") {
-        told += &(lines.next().expect("it says where it is").unwrap() + "\n");
-    }
-    (simulator, serde_json::from_str(&told).unwrap())
-}
+use crate::openssl::certificate;
+use crate::place::Place;
+use crate::simulator::simulator;
 
 /// What `scripts/test` says where a witness is.
 fn witness(name: &str) -> OsString {
@@ -58,7 +31,8 @@ fn holds(client: &mut Command, checks_min: usize) {
 
 #[test]
 fn a_client_of_others_finds_what_the_contract_says() {
-    let (_simulator, told) = simulator(&["cxone", "--agents", "60"]);
+    let place = Place::new("client-of-cxone");
+    let (_simulator, told) = simulator(&place.0, &["simulate", "cxone", "--agents", "60", "--idle"]);
     let options = ["issuer", "control", "client_id", "client_secret", "access_key_id", "access_key_secret"];
     let options = options.iter().flat_map(|name| {
         let option = format!("--{}", name.replace('_', "-"));
@@ -70,7 +44,8 @@ fn a_client_of_others_finds_what_the_contract_says() {
 
 #[test]
 fn jsforce_finds_an_org() {
-    let (_simulator, told) = simulator(&["salesforce", "--users", "30"]);
+    let place = Place::new("client-of-salesforce");
+    let (_simulator, told) = simulator(&place.0, &["simulate", "salesforce", "--users", "30", "--idle"]);
     let folder = witness("LOCKSTEP_TEST_NODE");
     holds(Command::new("node").arg(client("salesforce_client.mjs")).arg(folder).arg(told.to_string()), 20);
 }
@@ -78,30 +53,11 @@ fn jsforce_finds_an_org() {
 /// It speaks TLS only.
 #[test]
 fn simple_salesforce_finds_an_org() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let (certificate, key) = (folder.join("salesforce.crt"), folder.join("salesforce.key"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let place = Place::new("client-over-tls");
+    let (certificate, key) = certificate(&place.0, "org");
     let tls = ["--tls-certificate", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
-    let (_simulator, told) = simulator(&[&["salesforce", "--users", "30"][..], &tls].concat());
+    let words = ["simulate", "salesforce", "--users", "30", "--idle"];
+    let (_simulator, told) = simulator(&place.0, &[&words[..], &tls].concat());
     let python = witness("LOCKSTEP_TEST_PYTHON");
     let client = client("salesforce_client.py");
     holds(Command::new(python).arg(client).arg(&certificate).arg(told.to_string()), 17);

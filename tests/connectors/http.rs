@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use lockstep::connectors::http::{Answer, CallClass, Error, Limits, Observer, Platform, Rate, Settings};
 
+use crate::port::free_port;
+
 /// What was seen of calls.
 #[derive(Default)]
 struct Seen {
@@ -134,9 +136,8 @@ fn what_is_no_answer_is_told_apart() {
         assert_eq!(*seen.calls.lock().unwrap(), [CallClass::NoAnswer]);
     }
     // Nobody is there.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let platform = Platform::new(settings(), Arc::new(Seen::default())).unwrap();
-    let error = ask(&platform, address).unwrap_err();
+    let error = ask(&platform, free_port()).unwrap_err();
     assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -196,7 +197,7 @@ fn a_platform_that_fails_is_left_alone() {
         asked(Settings { limits, ..settings() }, vec![failing.clone(), failing.clone(), failing]);
     assert!(came.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 500)));
     let platform = Platform::new(Settings { limits, ..settings() }, Arc::new(Seen::default())).unwrap();
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = free_port();
     for _ in 0..3 {
         assert!(matches!(ask(&platform, nobody), Err(Error::NotSent { .. })));
     }

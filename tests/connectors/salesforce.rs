@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -22,7 +20,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::simulated::runtime;
+use crate::openssl::rsa;
+use crate::place::Place;
+use crate::port::free_port;
+use crate::serving::runtime;
 use crate::simulated_org::SimulatedOrg;
 
 /// The organisation that is simulated.
@@ -125,7 +126,7 @@ impl Rig {
     }
 
     fn fault(&self, fault: Value) {
-        self.control("POST", "/faults", &json!([fault]));
+        self.simulated.faults(&[fault]);
     }
 
     fn tried(&self) -> Result<(), Error> {
@@ -153,28 +154,6 @@ fn no_secret(error: &Error) {
     for secret in SECRETS {
         assert!(!said.contains(secret), "{said}");
     }
-}
-
-/// A folder of the test, empty.
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("salesforce-{name}"));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// An RSA key, and the public key of it.
-fn key(folder: &std::path::Path) -> (SecretString, String) {
-    let (private, public) = (folder.join("app.key"), folder.join("app.pub"));
-    let openssl = |arguments: &[&str]| {
-        let made = Command::new("openssl").args(arguments).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    };
-    let (private_path, public_path) = (private.to_str().unwrap(), public.to_str().unwrap());
-    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private_path]);
-    openssl(&["pkey", "-in", private_path, "-pubout", "-out", public_path]);
-    let private = std::fs::read_to_string(private).unwrap();
-    (SecretString::from(private), std::fs::read_to_string(public).unwrap())
 }
 
 #[test]
@@ -217,8 +196,9 @@ fn a_session_that_is_always_refused_is_an_error() {
 
 #[test]
 fn each_way_to_log_in_leads_in() {
-    let folder = folder("ways");
-    let (key, public) = key(&folder);
+    let place = Place::new("salesforce-ways");
+    let (key, public) = rsa(&place.0, "app");
+    let (key, public) = (SecretString::from(key), std::fs::read_to_string(public).unwrap());
     let mut rig = Rig::new(Settings { jwt_public_key: Some(public), ..settings() });
     rig.tried().unwrap();
     rig.log_in(|_| {}, Way::ClientCredentials);
@@ -454,7 +434,8 @@ async fn browse(address: &str) -> (u16, String) {
 fn a_person_allows_it_in_a_browser() {
     let scope = "api refresh_token".to_owned();
     let mut rig = Rig::new(with(Variants { scope, ..Variants::default() }));
-    let file = folder("browser").join("main.token");
+    let place = Place::made("salesforce-browser");
+    let file = place.0.join("main.token");
     let platform = platform(&rig.calls);
     let granted = runtime().block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -546,7 +527,8 @@ fn server(answers: impl FnOnce(SocketAddr) -> Vec<Value>) -> (SocketAddr, JoinHa
 /// Some orgs give another refresh token with each log-in, and take the old one for none.
 #[test]
 fn a_new_refresh_token_replaces_the_old_one() {
-    let path = folder("rotated").join("main.token");
+    let place = Place::made("salesforce-rotated");
+    let path = place.0.join("main.token");
     TokenFile::new(path.clone()).write(&SecretString::from("old")).unwrap();
     let (address, server) = server(|address| {
         let base = format!("http://{address}");
@@ -563,8 +545,7 @@ fn a_new_refresh_token_replaces_the_old_one() {
 
 #[test]
 fn nobody_is_reached() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let org = org(&Arc::new(Calls::default()), app(address), by_password());
+    let org = org(&Arc::new(Calls::default()), app(free_port()), by_password());
     let error = runtime().block_on(org.limits()).unwrap_err();
     assert!(matches!(error, Error::Call(http::Error::NotSent { call: "token", .. })), "{error:?}");
     no_secret(&error);

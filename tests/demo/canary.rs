@@ -1,15 +1,19 @@
 //! I9: what is secret, and who somebody is, is looked for wherever it must not be.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use lockstep::bus::embedded::{Embedded, Settings};
-use lockstep::bus::{Bus, From, Reader, Records, Topic, TopicName, Until};
+use lockstep::bus::{Bus, Topic, TopicName};
 use lockstep::simulators::{cxone, salesforce};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
+use crate::ask::get;
+use crate::process::Process;
+use crate::program::{Said, lockstep};
+use crate::reading::read;
 use crate::run::Folder;
 
 /// The prefix of a demo in a directory.
@@ -18,16 +22,18 @@ const PREFIX: &str = "presence";
 /// What must not be anywhere.
 pub(crate) struct Canary {
     birds: Vec<(&'static str, String)>,
-    ops: String,
-    client: reqwest::Client,
-    runtime: tokio::runtime::Runtime,
+    ops: SocketAddr,
     looked: u32,
 }
 
 impl Canary {
-    /// `said` names the ops endpoint.
-    pub(crate) fn new(said: &str) -> Canary {
-        let ops = said.lines().find_map(|line| line.split_once("metrics: ")).unwrap().1;
+    pub(crate) fn new(demo: &Process) -> Canary {
+        let ops = demo.comes_to("it tells where its metrics are", || {
+            let said = demo.log();
+            let at =
+                said.rsplit_once('\n')?.0.lines().find_map(|line| line.split_once("metrics: http://"))?.1;
+            Some(at.trim().trim_end_matches("/metrics").parse().unwrap())
+        });
         let org = salesforce::Credentials::default();
         let tenant = cxone::Credentials::default();
         let birds = vec![
@@ -42,9 +48,7 @@ impl Canary {
             ("the address of an agent", "agent.29".to_owned()),
             ("the name of an agent", "Agent Number".to_owned()),
         ];
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let ops = ops.trim().trim_end_matches("/metrics").to_owned();
-        Canary { birds, ops, client: reqwest::Client::new(), runtime, looked: 0 }
+        Canary { birds, ops, looked: 0 }
     }
 
     /// Nothing of it is in this.
@@ -62,12 +66,7 @@ impl Canary {
     /// Asks the ops endpoint for all that it tells. Who has just been killed does not answer.
     pub(crate) fn look(&mut self) {
         for path in ["/metrics", "/status", "/ready", "/health"] {
-            let url = format!("{}{path}", self.ops);
-            let text = self.runtime.block_on(async {
-                let answer = self.client.get(url).timeout(Duration::from_secs(2)).send().await.ok()?;
-                answer.text().await.ok()
-            });
-            if let Some(text) = text {
+            if let Some((_, text)) = get(self.ops, path) {
                 self.looked += 1;
                 self.hear(path, &text);
             }
@@ -78,7 +77,7 @@ impl Canary {
     pub(crate) fn folder(&self, folder: &Folder) {
         assert!(self.looked > 10, "the ops endpoint was seen only {} times", self.looked);
         let mut logs = 0;
-        for entry in std::fs::read_dir(&folder.0).unwrap().flatten() {
+        for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
             if name == "log" {
                 continue;
@@ -96,18 +95,9 @@ impl Canary {
         for topic in Topic::ALL {
             let name = TopicName::new(&format!("{PREFIX}.{}", topic.suffix()));
             let found = bus.describe(std::slice::from_ref(&name)).unwrap().remove(0).unwrap();
-            let starts: Vec<_> =
-                (0..found.partitions).map(|number| (name.partition(number), From::Beginning)).collect();
-            let mut reader = bus.reader(&starts, Until::End).unwrap();
-            loop {
-                let records = reader.read(Duration::from_millis(50)).unwrap();
-                for record in records.iter() {
-                    people |= self.record(topic, record.key, record.value);
-                }
-                if records.is_empty() && reader.is_at_end() {
-                    break;
-                }
-            }
+            read(&bus, &name, found.partitions, |record| {
+                people |= self.record(topic, record.key, record.value);
+            });
         }
         assert!(people, "the directory has nobody in it, so nothing could leak");
     }
@@ -159,19 +149,15 @@ impl Canary {
     }
 
     pub(crate) fn config_show(&self, folder: &Folder) {
-        let done = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args(["config", "show", "--config"])
-            .arg(folder.0.join("lockstep.toml"))
-            .envs([
-                ("LOCKSTEP_DEMO_SALESFORCE_PASSWORD", "simulated password/+"),
-                ("LOCKSTEP_DEMO_SALESFORCE_CLIENT_SECRET", "SIMULATEDCLIENTSECRET0001"),
-                ("LOCKSTEP_DEMO_CXONE_ACCESS_KEY_SECRET", "SIMULATEDACCESSKEYSECRET===="),
-                ("LOCKSTEP_DEMO_CXONE_CLIENT_SECRET", "simulated client secret/+"),
-            ])
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        let shown = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+        let mut command = lockstep(["config", "show", "--config"]);
+        let said = Said::by(command.arg(folder.path().join("lockstep.toml")).envs([
+            ("LOCKSTEP_DEMO_SALESFORCE_PASSWORD", "simulated password/+"),
+            ("LOCKSTEP_DEMO_SALESFORCE_CLIENT_SECRET", "SIMULATEDCLIENTSECRET0001"),
+            ("LOCKSTEP_DEMO_CXONE_ACCESS_KEY_SECRET", "SIMULATEDACCESSKEYSECRET===="),
+            ("LOCKSTEP_DEMO_CXONE_CLIENT_SECRET", "simulated client secret/+"),
+        ]));
+        let shown = said.text();
+        assert_eq!(said.code, Some(0), "{shown}");
         assert!(shown.contains("access_key_secret"), "{shown}");
         self.hear("config show", &shown);
     }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::canary::Canary;
-use crate::run::{Demo, Folder};
+use crate::run::{Ended, Folder};
+use crate::servers::servers;
 
 /// How long things go wrong: long enough for each to have its turn, and longer in a soak.
 fn lasts() -> &'static str {
@@ -46,35 +47,30 @@ fn had_it_all(summary: &Value) {
 
 const HELL: [&str; 5] = ["--agents", "500", "--faults", "hell", "--json"];
 
-#[test]
-fn in_a_directory_all_are_in_step_after_hell_and_nothing_has_leaked() {
-    let (folder, seed) = (Folder::new("directory"), seed());
-    let mut demo = Demo::start(&folder, &[&HELL[..], &["--for", lasts(), "--seed", &seed]].concat());
-    let mut canary = Canary::new(&demo.says("metrics: "));
-    demo.meanwhile(|| canary.look());
-    let ended = demo.ends();
+/// Runs a demo in hell, and looks for what has leaked: where it says something, and in its folder.
+fn hell(folder: &Folder, bus: &[&str]) -> Canary {
+    let seed = seed();
+    let demo = folder.demo(&[&HELL[..], bus, &["--for", lasts(), "--seed", &seed]].concat());
+    let mut canary = Canary::new(&demo);
+    let ended = Ended::after(&demo, || canary.look());
     had_it_all(&ended.is_well());
     canary.hear("what the demo says", &(ended.stderr + &ended.stdout));
-    canary.folder(&folder);
-    canary.directory(&folder.0.join("log"));
+    canary.folder(folder);
+    canary
+}
+
+#[test]
+fn in_a_directory_all_are_in_step_after_hell_and_nothing_has_leaked() {
+    let folder = Folder::new("directory");
+    let canary = hell(&folder, &[]);
+    canary.directory(&folder.path().join("log"));
     canary.config_show(&folder);
 }
 
 #[test]
 fn on_a_kafka_all_are_in_step_after_hell_and_nothing_has_leaked() {
-    let servers =
-        std::env::var("KAFKA_BOOTSTRAP_SERVERS").expect("KAFKA_BOOTSTRAP_SERVERS: run scripts/test");
-    let (folder, seed) = (Folder::new("kafka"), seed());
-    let mut demo = Demo::start(
-        &folder,
-        &[&HELL[..], &["--bus", "kafka", "--servers", &servers, "--for", lasts(), "--seed", &seed]].concat(),
-    );
-    let mut canary = Canary::new(&demo.says("metrics: "));
-    demo.meanwhile(|| canary.look());
-    let ended = demo.ends();
-    had_it_all(&ended.is_well());
-    canary.hear("what the demo says", &(ended.stderr + &ended.stdout));
-    canary.folder(&folder);
+    let (folder, servers) = (Folder::new("kafka"), servers());
+    let canary = hell(&folder, &["--bus", "kafka", "--servers", &servers]);
     let configured = folder.text("lockstep.toml");
     let prefix = configured.lines().find_map(|line| line.strip_prefix("prefix = ")).unwrap();
     canary.kafka(&servers, prefix.trim_matches('"'));
@@ -89,8 +85,7 @@ fn three_processes_on_three_nodes_are_killed_in_turn() {
     let lasts = if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "35s" };
     let arguments = ["--agents", "300", "--bus", "kafka", "--servers", &cluster.servers, "--split", "--json"];
     let more = ["--kill-each", "10s", "--for", lasts, "--rate", "20"];
-    let ended = Demo::start(&folder, &[&arguments[..], &more[..]].concat()).ends();
-    let summary = ended.is_well();
+    let summary = Ended::of(&folder.demo(&[&arguments[..], &more[..]].concat())).is_well();
     let starts: Vec<u64> =
         summary["processes"].as_array().unwrap().iter().map(|one| one["starts"].as_u64().unwrap()).collect();
     assert!(starts.len() == 3 && starts.iter().all(|starts| *starts >= 2), "{summary:#}");

@@ -11,10 +11,29 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "../ground/ask.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod ask;
 #[path = "../kafka/broker.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod broker;
 mod canary;
 mod ends;
 mod hell;
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "../ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+#[path = "../ground/reading.rs"]
+mod reading;
 mod run;
+#[path = "../kafka/servers.rs"]
+mod servers;
+#[path = "../ground/waiting.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod waiting;

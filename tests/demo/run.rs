@@ -1,50 +1,43 @@
 //! A demo that runs.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::place::Place;
+use crate::process::Process;
+use crate::program::lockstep;
 
 /// A demo that has not ended after so long never will: 180 s of rest are the most, and stopping.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// A folder of a test's own, which is kept when the test fails.
-pub(crate) struct Folder(pub(crate) PathBuf);
+/// A folder for a demo.
+pub(crate) struct Folder(Place);
 
 impl Folder {
     pub(crate) fn new(test: &str) -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("demo-{test}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&path);
-        Folder(path)
+        Folder(Place::new(&format!("demo-{test}")))
+    }
+
+    /// What the demo is told to make.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.0.join("made")
     }
 
     /// What is in a file of it.
     pub(crate) fn text(&self, file: &str) -> String {
-        fs::read_to_string(self.0.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"))
+        fs::read_to_string(self.path().join(file)).unwrap_or_else(|why| panic!("{file}: {why}"))
     }
-}
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            println!("all of it is kept: {}", self.0.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    /// Starts `lockstep demo` with these arguments.
+    pub(crate) fn demo(&self, arguments: &[&str]) -> Process {
+        let mut demo = lockstep(["demo", "--data"]);
+        Process::start(demo.arg(self.path()).args(arguments), "demo", &self.0.0)
     }
-}
-
-/// A demo that runs.
-pub(crate) struct Demo {
-    child: Child,
-    said: PathBuf,
 }
 
 /// What came of it.
@@ -54,77 +47,21 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-impl Demo {
-    /// `lockstep demo` with these arguments, in this folder.
-    pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Demo {
-        let said = folder.0.with_extension("said");
-        let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args(["demo", "--data"])
-            .arg(&folder.0)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        Demo { child, said }
+impl Ended {
+    /// Waits until a demo has ended.
+    pub(crate) fn of(demo: &Process) -> Ended {
+        Ended::after(demo, || ())
     }
 
-    pub(crate) fn stderr(&self) -> String {
-        fs::read_to_string(&self.said).unwrap()
-    }
-
-    /// Waits until it has said something.
-    pub(crate) fn says(&mut self, what: &str) -> String {
-        let begun = Instant::now();
-        loop {
-            let said = self.stderr();
-            if said.contains(what) {
-                return said;
-            }
-            assert!(begun.elapsed() < PATIENCE, "it does not say {what:?}:\n{said}");
-            assert!(self.child.try_wait().unwrap().is_none(), "it has ended:\n{}", self.stderr());
-            thread::park_timeout(Duration::from_millis(20));
-        }
-    }
-
-    pub(crate) fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-
-    /// Does something again and again until it has ended.
-    pub(crate) fn meanwhile(&mut self, mut act: impl FnMut()) {
-        let begun = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < PATIENCE, "it does not end:\n{}", self.stderr());
+    /// The same, doing something again and again meanwhile.
+    pub(crate) fn after(demo: &Process, mut act: impl FnMut()) -> Ended {
+        let status = demo.is_gone_within(PATIENCE, || {
             act();
             thread::park_timeout(Duration::from_millis(200));
-        }
+        });
+        Ended { status, stdout: demo.said(), stderr: demo.log() }
     }
 
-    /// Waits until it has ended.
-    pub(crate) fn ends(mut self) -> Ended {
-        self.meanwhile(|| ());
-        let status = self.child.wait().unwrap();
-        let mut stdout = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        Ended { status, stdout, stderr: self.stderr() }
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            println!("--- what it said\n{}", self.stderr());
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_file(&self.said);
-    }
-}
-
-impl Ended {
     /// The one JSON object that stdout has.
     pub(crate) fn summary(&self) -> Value {
         serde_json::from_str(&self.stdout)

@@ -10,18 +10,34 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "../ground/ask.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod ask;
 mod compose;
 mod dashboard;
 mod image;
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/port.rs"]
+mod port;
+#[path = "../ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "../ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
 mod prometheus;
 #[path = "../registry/server.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod registry;
 mod rules;
 mod scraped;
+#[path = "../ground/simulator.rs"]
+mod simulator;
 mod site;
 mod units;
-#[path = "../processor/waiting.rs"]
+#[path = "../ground/waiting.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod waiting;
 mod witness;

@@ -1,23 +1,20 @@
 //! A Prometheus that runs, with the configuration and the rules of deploy/prometheus.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 
 use serde_json::Value;
-use url::Url;
+use url::{Position, Url};
 
-use crate::site::Process;
-use crate::waiting::until;
+use crate::ask::{get, page};
+use crate::process::Process;
 use crate::witness::{text, witness};
 
 /// A Prometheus that runs.
 pub(crate) struct Prometheus {
-    base: Url,
-    client: reqwest::Client,
-    runtime: tokio::runtime::Runtime,
+    at: SocketAddr,
     _process: Process,
 }
 
@@ -29,50 +26,35 @@ impl Prometheus {
         assert_eq!((config.matches(target).count(), config.matches("1s").count()), (1, 2), "{config}");
         fs::write(folder.join("prometheus.yml"), config).unwrap();
         fs::write(folder.join("lockstep.rules.yml"), text("deploy/prometheus/lockstep.rules.yml")).unwrap();
-        let mut child = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS").join("prometheus"))
+        let file = |name: &str| folder.join(name).display().to_string();
+        let mut program = Command::new(witness("LOCKSTEP_TEST_PROMETHEUS").join("prometheus"));
+        program
             .arg("--web.listen-address=127.0.0.1:0")
-            .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let process = Process(child);
-        let mut said = String::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("Prometheus has ended:\n{said}")).unwrap();
-            // From here on the port is the one that it was given.
-            let address =
-                line.split_once(" address=").filter(|(before, _)| before.contains("\"Listening on\""));
-            if let Some((_, address)) = address {
-                break address.trim().to_owned();
-            }
-            said += &(line + "\n");
+            .arg(format!("--config.file={}", file("prometheus.yml")))
+            .arg(format!("--storage.tsdb.path={}", file("prometheus")));
+        let process = Process::start(&mut program, "prometheus", folder);
+        // What it listens at is the port that it was given.
+        let listens = |line: &str| {
+            let (before, address) = line.split_once(" address=")?;
+            before.contains("\"Listening on\"").then(|| address.trim().parse().unwrap())
         };
-        // Somebody has to read what it says further on.
-        thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let base = format!("http://{address}/").parse().unwrap();
-        let one = Prometheus { base, client: reqwest::Client::new(), runtime, _process: process };
+        let at = process.comes_to("it listens", || {
+            let log = process.log();
+            // It may just be writing the last line.
+            log.rsplit_once('\n')?.0.lines().find_map(listens)
+        });
         // It listens a moment before it answers questions.
-        until("Prometheus is ready", || one.is_ready());
-        one
-    }
-
-    fn is_ready(&self) -> bool {
-        let ready = self.base.join("-/ready").unwrap();
-        self.runtime.block_on(async { self.client.get(ready).send().await.unwrap().status().is_success() })
+        process.comes_to("it is ready", || {
+            get(at, "/-/ready").is_some_and(|(status, _)| status == 200).then_some(())
+        });
+        Prometheus { at, _process: process }
     }
 
     /// What it answers to a question of its API.
     pub(crate) fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
-        let mut url = self.base.join(path).unwrap();
+        let mut url: Url = format!("http://{}/{path}", self.at).parse().unwrap();
         url.query_pairs_mut().extend_pairs(parameters);
-        let answer: Value = self.runtime.block_on(async {
-            let answer = self.client.get(url.clone()).send().await.unwrap();
-            serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-        });
+        let answer: Value = serde_json::from_str(&page(self.at, &url[Position::BeforePath..])).unwrap();
         assert_eq!(answer["status"], "success", "{url}: {answer}");
         answer["data"].clone()
     }
@@ -92,10 +74,5 @@ impl Prometheus {
             rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
         let rule = rules.find(|rule| rule["name"] == alert).unwrap_or_else(|| panic!("there is no {alert}"));
         rule["state"].as_str().unwrap().to_owned()
-    }
-
-    /// What some page of the program says.
-    pub(crate) fn page(&self, url: &str) -> String {
-        self.runtime.block_on(async { self.client.get(url).send().await.unwrap().text().await.unwrap() })
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::ask::page;
 use crate::dashboard::questions;
+use crate::place::Place;
 use crate::prometheus::Prometheus;
 use crate::rules::alerts;
 use crate::site::Site;
@@ -78,9 +79,9 @@ fn promtool_takes(metrics: &str) {
 
 #[test]
 fn a_real_prometheus_reads_it_and_answers_the_dashboard_and_the_alerts() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deployed");
-    let site = Site::start(&folder);
-    let prometheus = Prometheus::start(&folder, &site.target());
+    let place = Place::made("deployed");
+    let site = Site::start(&place.0);
+    let prometheus = Prometheus::start(&place.0, &site.target());
     until("Prometheus reads it", || prometheus.numbers(r#"up{job="lockstep"} == 1"#) == [1.0]);
 
     // Each question is answered, and what the site does is seen.
@@ -119,9 +120,9 @@ fn a_real_prometheus_reads_it_and_answers_the_dashboard_and_the_alerts() {
     }
 
     // Whatever is asked for is there: a name or a label with a mistake in it would be silent for ever.
-    let metrics = prometheus.page(&format!("http://{}/metrics", site.ops));
-    let (shown, page) = (shown(&metrics), text("docs/metrics.md"));
-    let documented = names(&page);
+    let metrics = page(site.ops, "/metrics");
+    let (shown, documents) = (shown(&metrics), text("docs/metrics.md"));
+    let documented = names(&documents);
     let alerts = expected.iter().map(|alert| alert["expr"].as_str().unwrap().to_owned());
     for expression in asked.into_iter().map(|asked| asked.expression).chain(alerts) {
         prometheus.get("api/v1/query", &[("query", &expression)]);

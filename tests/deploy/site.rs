@@ -1,28 +1,20 @@
 //! Two simulated platforms and Lockstep between them, as `docker-compose.yml` has them: its commands, its configuration and its scripts,
 //! with other ports, and a directory in place of Kafka.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::compose::compose;
+use crate::port::free_port;
+use crate::process::Process;
+use crate::program::{Said, lockstep};
 use crate::registry::Server;
-use crate::waiting::until;
+use crate::simulator::simulator;
 use crate::witness::{agrees, file, text, texts};
-
-/// A process that ends with this.
-pub(crate) struct Process(pub(crate) Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A site that runs.
 pub(crate) struct Site {
@@ -37,30 +29,13 @@ fn environment(compose: &Value) -> Vec<(String, String)> {
     simulated.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
 }
 
-/// A port that nobody listened at just now.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// A simulator as the file starts it, and what it tells of itself.
-fn simulator(compose: &Value, service: &str, ours: &[(&str, &str)]) -> (Process, Value) {
+fn simulated(compose: &Value, service: &str, folder: &Path, ours: &[(&str, &str)]) -> (Process, Value) {
     let command = texts(&compose["services"][service]["command"]);
     let command = command.iter().map(|argument| {
         ours.iter().fold((*argument).to_owned(), |argument, (theirs, ours)| argument.replace(theirs, ours))
     });
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(command)
-        .args(["--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let process = Process(child);
-    let mut told = String::new();
-    while told.lines().next_back() != Some("}") {
-        told += &(lines.next().expect("it says where it is").unwrap() + "\n");
-    }
-    (process, serde_json::from_str(&told).unwrap())
+    simulator(folder, &command.collect::<Vec<_>>())
 }
 
 /// Runs a script of deploy/compose, with the program on its path.
@@ -84,18 +59,16 @@ fn configuration(folder: &Path, ours: &[(&str, String)]) -> PathBuf {
 }
 
 impl Site {
-    /// Starts all of it in a folder, which is made anew.
+    /// Starts all of it in a folder.
     pub(crate) fn start(folder: &Path) -> Site {
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).unwrap();
         let compose = compose();
         let environment = environment(&compose);
         script("keys.sh", &[folder], &environment);
         let (bridge, ops) = (free_port().to_string(), free_port());
         let at = folder.to_str().unwrap();
         let ours = [("/var/lib/lockstep", at), ("127.0.0.1:8470", &*bridge)];
-        let (cxone, of_cxone) = simulator(&compose, "cxone", &ours);
-        let (salesforce, of_salesforce) = simulator(&compose, "salesforce", &ours);
+        let (cxone, of_cxone) = simulated(&compose, "cxone", folder, &ours);
+        let (salesforce, of_salesforce) = simulated(&compose, "salesforce", folder, &ours);
         let told = |of: &Value, key: &str| of[key].as_str().unwrap().to_owned();
         let registry = Server::start(&[]);
         let config = configuration(
@@ -115,16 +88,10 @@ impl Site {
         // Twice: `docker compose up` runs it each time.
         script("setup.sh", &arguments, &environment);
         script("setup.sh", &arguments, &environment);
-        let mut list = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        let said = agrees(
-            list.args(["rules", "list", "--data"])
-                .arg(&data)
-                .arg("--config")
-                .arg(&config)
-                .envs(environment.iter().cloned()),
-        );
+        let mut list = lockstep(["rules", "list", "--data"]);
+        let list = list.arg(&data).arg("--config").arg(&config).envs(environment.iter().cloned());
+        let said = Said::by(list).done();
         assert_eq!(said.lines().filter(|line| line.starts_with("activation ")).count(), 1, "{said}");
-        let log = folder.join("lockstep.log");
         let command: Vec<&str> =
             texts(&compose["services"]["lockstep"]["command"])
                 .into_iter()
@@ -136,20 +103,13 @@ impl Site {
                     }
                 })
                 .collect();
-        let child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args(command)
-            .arg("--data")
-            .arg(&data)
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let lockstep = Process(child);
-        until("Lockstep keeps agents in step", || {
-            let said = fs::read_to_string(&log).unwrap();
+        let mut command = lockstep(command);
+        let command = command.arg("--data").arg(&data).envs(environment);
+        let lockstep = Process::start(command, "lockstep", folder);
+        lockstep.comes_to("it keeps agents in step", || {
+            let said = lockstep.log();
             assert!(!said.contains("cannot"), "{said}");
-            said.contains("browsers may come")
+            said.contains("browsers may come").then_some(())
         });
         Site { ops, _processes: [lockstep, cxone, salesforce], _registry: registry }
     }

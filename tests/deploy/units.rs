@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::place::Place;
 use crate::witness::{agrees, text};
 
 const ALONE: &str = "lockstep.service";
@@ -42,16 +43,15 @@ fn systemd_takes_the_units_and_finds_little_exposed() {
         println!("there is no systemd-analyze here: the units are not verified");
         return;
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("units");
-    fs::create_dir_all(&folder).unwrap();
+    let place = Place::made("units");
     // Only an instance of a template can be judged.
     for (unit, instance) in [(ALONE, ALONE), (OF_MANY, "lockstep@gateway-1.service")] {
-        let path = as_built(unit, &folder);
+        let path = as_built(unit, &place.0);
         let verified = Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap();
         let said = String::from_utf8(verified.stderr).unwrap();
         let ours: Vec<&str> = said.lines().filter(|line| line.contains("lockstep")).collect();
         assert!(verified.status.success() && ours.is_empty(), "{unit}: {said}");
-        let judged = folder.join(instance);
+        let judged = place.0.join(instance);
         if judged != path {
             fs::copy(&path, &judged).unwrap();
         }
@@ -104,9 +104,8 @@ cat "$last"
 fn a_command_has_the_secrets_of_the_service() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lockstep-run");
-    let _ = fs::remove_dir_all(&folder);
-    let (programs, etc) = (folder.join("bin"), folder.join("etc"));
+    let place = Place::new("lockstep-run");
+    let (programs, etc) = (place.0.join("bin"), place.0.join("etc"));
     fs::create_dir_all(&programs).unwrap();
     fs::create_dir_all(etc.join("credentials")).unwrap();
     fs::write(programs.join("systemd-run"), IN_PLACE_OF_SYSTEMD).unwrap();

@@ -124,7 +124,7 @@ fn links_take_effect_while_it_runs() {
     let import = |people| {
         let known = centre.directory(people);
         let mut control: Control<'_, AnyBus> = Control::begin(&bus, &centre.codec, &centre.plan).unwrap();
-        control.import(&known, &crate::centre::operator()).unwrap();
+        control.import(&known, &crate::deployment::operator()).unwrap();
     };
     import(6);
     until("who was linked later is published", || centre.observed().len() == 6);

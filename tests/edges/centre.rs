@@ -3,41 +3,38 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use lockstep::bus::{AnyBus, Bus, Outgoing, Topic, TopicsPlan, Writer, partition_for};
-use lockstep::codec::{Buffer, Codec, Event, Observation, Operator, Uuid, What};
+use lockstep::bus::{AnyBus, Bus, Outgoing, Topic, Writer, partition_for};
+use lockstep::codec::{Buffer, Event, Observation, Uuid, What};
 use lockstep::connectors::cxone::{Attached, SetBy, Settings as Called, Tenant};
 use lockstep::connectors::http::{
     CallClass, Limits, Observer as CallObserver, Platform as Reached, Rate, Settings as Reach,
 };
 use lockstep::connectors::{self, Connected, Connector, Noted, Observer};
-use lockstep::control::Control;
 use lockstep::directory::{Directory, agent_id};
-use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::domain::{
-    Account, AgentId, Cause, CxoneAgent, CxoneAgentId, DurationMs, Feed, Link, Platform, SalesforceStatus,
-    SalesforceUser, Status, TimeMs,
+    Account, AgentId, Cause, DurationMs, Feed, Link, Platform, SalesforceStatus, Status, TimeMs,
 };
 use lockstep::engine;
 use lockstep::processor::{self, Silent, Stop, Worker};
-use lockstep::rules;
-use lockstep::simulators::cxone::{Credentials, Settings as Simulates};
+use lockstep::simulators::cxone::Settings as Simulates;
 use serde_json::Value;
 
-use crate::child::Process;
-use crate::ground::{Brokers, Folder, Ground, On};
+use crate::deployment::Deployment;
+use crate::ground::On;
+pub(crate) use crate::linked::FIRST;
+use crate::linked::{self, RULES};
+use crate::platforms;
+use crate::process::Process;
 use crate::simulated::{Simulated, login};
-use crate::waiting::{PATIENCE, now_ms, patiently, servers};
+use crate::waiting::{PATIENCE, now_ms, patiently};
 
-/// The first agent of a simulated tenant.
-pub(crate) const FIRST: u32 = 293_001;
 pub(crate) const AVAILABLE: (u64, Option<i64>) = (1, None);
 pub(crate) const LUNCH: (u64, Option<i64>) = (2, Some(1_017));
 pub(crate) const BREAK: (u64, Option<i64>) = (2, Some(1_001));
@@ -47,33 +44,9 @@ pub(crate) const PARTITIONS: u32 = 4;
 pub(crate) const CHOICES: [(&str, (u64, Option<i64>)); 3] =
     [("0N5000000000101", AVAILABLE), ("0N5000000000102", LUNCH), ("0N5000000000103", BREAK)];
 
-const RULES: &str = r#"
-[settings]
-confirm_ms = 1500
-flap_window_ms = 1000
-cool_down_ms = 1000
-cool_down_ms_max = 2000
-
-[[rule]]
-name = "All"
-teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
-[rule.cxone_to_salesforce]
-"Available" = "Available"
-"Unavailable/Lunch" = "Lunch"
-"Unavailable/Break" = "Break"
-"LoggedOut" = "Offline"
-[rule.salesforce_to_cxone]
-"Available" = "Available"
-"Lunch" = "Unavailable/Lunch"
-"Break" = "Unavailable/Break"
-"Offline" = "LoggedOut"
-"#;
-
 /// A contact centre.
 pub(crate) struct Centre {
-    pub(crate) ground: Ground,
-    pub(crate) plan: TopicsPlan,
-    pub(crate) codec: Arc<Codec>,
+    deployment: Deployment,
     pub(crate) cxone: Simulated,
     /// By their number in CXone.
     pub(crate) people: BTreeMap<u32, AgentId>,
@@ -82,64 +55,30 @@ pub(crate) struct Centre {
     pub(crate) judged: Mutex<BTreeMap<AgentId, usize>>,
 }
 
+impl Deref for Centre {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
 /// Who writes what agents choose in Salesforce.
 struct Salesforce {
     writer: Option<<AnyBus as Bus>::Writer>,
     rows: u32,
 }
 
+/// Who is who with so many people.
+fn directory(people: u32) -> Directory {
+    let statuses =
+        [(CHOICES[0].0, "Available", true), (CHOICES[1].0, "Lunch", false), (CHOICES[2].0, "Break", false)];
+    let links: Vec<Link> = (FIRST..FIRST + people).map(link).collect();
+    linked::directory(&statuses, &links)
+}
+
 fn link(number: u32) -> Link {
-    let account = "emea".parse().unwrap();
-    Link {
-        salesforce: SalesforceUser { account, user: format!("0055g000{number:07}").parse().unwrap() },
-        cxone: CxoneAgent { account, agent: CxoneAgentId::new(number) },
-    }
-}
-
-fn read_directory(people: u32) -> Directory {
-    let mut mistakes = Mistakes::new();
-    let text = directory(people);
-    let known = Directory::read(&Document::new("d", &text, Syntax::Toml), &mut mistakes).unwrap();
-    assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
-    known
-}
-
-/// Who is who, as a file says it.
-fn directory(people: u32) -> String {
-    let teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"];
-    let mut text = "[salesforce.emea]\nstatuses = [\n".to_owned();
-    for (number, name) in [(101, "Available"), (102, "Lunch"), (103, "Break")] {
-        let channels = if number == 101 { "[\"Chat\"]" } else { "[]" };
-        text += &format!(
-            "{{ id = \"0N5000000000{number}\", developer_name = \"{name}\", label = \"{name}\", channels = {channels} }},\n"
-        );
-    }
-    text += "]\nusers = [\n";
-    for number in FIRST..FIRST + people {
-        let user = link(number).salesforce.user;
-        text += &format!(
-            "{{ id = \"{user}\", user_name = \"u{number}@example.com\", email = \"u{number}@example.com\" }},\n"
-        );
-    }
-    text += "]\n[cxone.emea]\ncodes = [{ id = 1017, name = \"Lunch\" }, { id = 1001, name = \"Break\" }]\nteams = [\n";
-    for (number, name) in (1..).zip(teams) {
-        text += &format!("{{ id = {number}, name = \"{name}\", codes = [1001, 1017] }},\n");
-    }
-    text += "]\nagents = [\n";
-    for number in FIRST..FIRST + people {
-        let team = (number - FIRST) % 5 + 1;
-        text += &format!("{{ id = {number}, user_name = \"a{number}@example.com\", team = {team} }},\n");
-    }
-    text += "]\n";
-    for number in FIRST..FIRST + people {
-        let link = link(number);
-        text += &format!("[[links]]\nsalesforce = \"{}\"\ncxone = \"{}\"\n", link.salesforce, link.cxone);
-    }
-    text
-}
-
-pub(crate) fn operator() -> Operator<'static> {
-    Operator { actor: Cow::Borrowed("tests"), reason: Cow::Borrowed("a test wants it") }
+    linked::link(number, &format!("0055g000{number:07}"))
 }
 
 impl Centre {
@@ -158,50 +97,23 @@ impl Centre {
 
     /// The same, and nobody is logged in.
     pub(crate) fn with_logged_out(on: On, test: &str, people: u32, simulates: Simulates) -> Centre {
-        let ground = match on {
-            On::Kafka => Ground::Kafka(Brokers::one(servers())),
-            On::Directory => Ground::Directory(Folder::new(test)),
-        };
-        let plan = TopicsPlan {
-            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
-            partitions: PARTITIONS,
-            retention_days: 7,
-            replicas: ground.replicas(),
-        };
-        let bus = ground.bus(&plan.prefix);
-        bus.create(&plan.specs()).unwrap();
-        let codec = Arc::new(Codec::single_object().unwrap());
+        let deployment = Deployment::new(on, test, PARTITIONS);
+        deployment.begin(RULES, &directory(people));
         let cxone = Simulated::new(simulates);
-        let mut mistakes = Mistakes::new();
-        let known = read_directory(people);
-        let revision = rules::check(&Document::new("r", RULES, Syntax::Toml), Some(&known), &mut mistakes);
-        assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
-        {
-            let mut control: Control<'_, AnyBus> =
-                patiently("control", || Control::begin(&bus, &codec, &plan).map_err(of_bus));
-            let (saved, _) = control.save(&revision.unwrap(), &operator()).unwrap();
-            control.activate(&saved, &operator()).unwrap();
-            control.import(&known, &operator()).unwrap();
-        }
         let people = (FIRST..FIRST + people).map(|number| (number, agent_id(&link(number)))).collect();
         let salesforce = Mutex::new(Salesforce { writer: None, rows: 0 });
-        let judged = Mutex::default();
-        Centre { ground, plan, codec, cxone, people, salesforce, judged }
+        Centre { deployment, cxone, people, salesforce, judged: Mutex::default() }
     }
 
     /// The directory, if so many were linked.
     pub(crate) fn directory(&self, people: u32) -> Directory {
-        read_directory(people)
+        directory(people)
     }
 
     /// From now on a process may own the directory.
     pub(crate) fn release(&self) {
         self.salesforce.lock().unwrap().writer = None;
         self.ground.hand_over();
-    }
-
-    pub(crate) fn bus(&self) -> AnyBus {
-        self.ground.bus(&self.plan.prefix)
     }
 
     /// Starts a processor.
@@ -273,37 +185,16 @@ impl Centre {
         Running { stop, thread: Some(thread), seen }
     }
 
-    /// The configuration of a process that has to do with it, in a folder of its own.
+    /// The configuration of a process that has to do with it.
     pub(crate) fn config(&self) -> PathBuf {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.plan.prefix);
-        fs::create_dir_all(&folder).unwrap();
-        let config = folder.join("lockstep.toml");
-        let servers = match &self.ground {
-            Ground::Kafka(brokers) => brokers.servers.replace(',', "\", \""),
-            Ground::Directory(_) => "127.0.0.1:9".to_owned(),
-        };
-        let Credentials { client_id, access_key_id, .. } = Credentials::default();
-        let (prefix, api) = (&self.plan.prefix, self.cxone.addresses.api);
-        let text = format!(
+        let cxone = platforms::of_cxone(self.cxone.addresses.api);
+        let further = format!(
             r#"
-[bus]
-bootstrap_servers = ["{servers}"]
-prefix = "{prefix}"
-partitions = {PARTITIONS}
-replication_factor = 1
-[privacy]
-retention_days = 7
 [processor]
 commit_interval_ms = 20
 [ops]
 listen = "127.0.0.1:0"
-[cxone.emea]
-issuer = "http://{api}"
-user_name = "lockstep"
-access_key_id = "{access_key_id}"
-access_key_secret = {{ secret_env = "TEST_KEY" }}
-client_id = "{client_id}"
-client_secret = {{ secret_env = "TEST_CLIENT" }}
+{cxone}
 [cxone.emea.calls]
 poll_interval_ms = 200
 per_minute = 3000
@@ -311,19 +202,13 @@ burst = 5
 set_timeout_ms = 1000
 "#
         );
-        fs::write(&config, text).unwrap();
-        config
+        self.configure("lockstep", &further)
     }
 
     /// Starts `lockstep run` with these roles.
     pub(crate) fn run(&self, name: &str, roles: &str) -> Process {
-        let Credentials { client_secret, access_key_secret, .. } = Credentials::default();
-        let mut arguments = vec![OsStr::new("--roles"), OsStr::new(roles)];
-        if let Ground::Directory(folder) = &self.ground {
-            arguments.extend([OsStr::new("--data"), folder.path.as_os_str()]);
-        }
-        let env = [("TEST_KEY", access_key_secret.as_str()), ("TEST_CLIENT", client_secret.as_str())];
-        Process::run(&self.config(), name, arguments, &env)
+        let config = self.config();
+        Process::run(&self.place.0, name, self.arguments(&config, roles), platforms::secrets())
     }
 
     /// Agents choose something in Salesforce.
@@ -416,13 +301,6 @@ fn chosen(agent: AgentId, status: &str, row: u32) -> Event<'static> {
         writer: Cow::Borrowed("source/salesforce.emea/test"),
         engine_version: engine::VERSION,
         what: What::Observation(observation),
-    }
-}
-
-fn of_bus(error: lockstep::control::Error) -> lockstep::bus::Error {
-    match error {
-        lockstep::control::Error::Bus(error) => error,
-        other => panic!("{other}"),
     }
 }
 

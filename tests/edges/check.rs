@@ -1,16 +1,18 @@
 //! `lockstep check` as a process, against a simulated org and a simulated tenant: all is well, and then each thing fails in turn.
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Output;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::centre::FIRST;
 use crate::ground::Folder;
-use crate::users::{PEOPLE, Site, WHY, said, told, user};
+use crate::place::Place;
+use crate::port::free_port;
+use crate::process::Process;
+use crate::program::{Said, lockstep};
+use crate::users::{PEOPLE, Site, WHY, user};
 use crate::waiting::until;
 
 const RULES: &str = r#"
@@ -76,21 +78,19 @@ fn site(test: &str) -> Site {
 fn apply(site: &Site) {
     let rules = site.file("rules.toml", RULES);
     let words = ["rules", "apply", rules.to_str().unwrap(), "--activate"];
-    let applied = site.command(&[&words[..], &WHY].concat(), site.data());
-    assert!(applied.status.success(), "{}", said(&applied));
+    site.command(&[&words[..], &WHY].concat()).done();
 }
 
 /// What a check tells, and whether its exit code says so.
-fn checked(output: &Output) -> Vec<Value> {
-    let told: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", said(output)));
+fn checked(said: &Said) -> Vec<Value> {
+    let told: Value = serde_json::from_str(&said.out).unwrap_or_else(|why| panic!("{why}: {said:?}"));
     let rows = told["checks"].as_array().unwrap().clone();
     for result in ["ok", "warning", "failed", "unknown"] {
         let count = rows.iter().filter(|row| row["result"] == result).count();
         assert_eq!(told[result], count, "{result}: {told}");
     }
     let code = if told["failed"] == 0 { 0 } else { 1 };
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert_eq!(said.code, Some(code), "{told}");
     for row in &rows {
         assert_eq!(
             row["mend"].is_null(),
@@ -100,12 +100,12 @@ fn checked(output: &Output) -> Vec<Value> {
         assert!(row["id"].as_str().unwrap().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{row}");
     }
     // Nobody's address is told, whatever is told of him.
-    assert!(!said(output).contains("@example.com"), "{told}");
+    assert!(!said.text().contains("@example.com"), "{told}");
     rows
 }
 
 fn check(site: &Site, words: &[&str]) -> Vec<Value> {
-    checked(&site.command(&[&["check", "--json"], words].concat(), site.data()))
+    checked(&site.command(&[&["check", "--json"], words].concat()))
 }
 
 fn rows(checks: &[Value]) -> Vec<[&str; 3]> {
@@ -141,7 +141,7 @@ fn all_is_well_and_nothing_is_changed() {
     apply(&site);
 
     site.tenant.control("DELETE", "/log", &Value::Null);
-    let known = told(&site.directory(&["show", "--json"]));
+    let known = site.directory(&["show", "--json"]).told();
     let checks = check(&site, &[]);
     assert_eq!(rows(&checks), all_is_well(), "{checks:#?}");
     is(&checks, ("topics", "", "ok"), "10 topics");
@@ -162,7 +162,7 @@ fn all_is_well_and_nothing_is_changed() {
     assert_eq!(writes.count(), 0, "{calls:?}");
     assert!(calls.len() <= 12, "{calls:?}");
     assert_eq!(site.org.control("GET", "/log", &Value::Null), json!([]));
-    assert_eq!(told(&site.directory(&["show", "--json"])), known);
+    assert_eq!(site.directory(&["show", "--json"]).told(), known);
 
     let some = check(&site, &["--agents", "3"]);
     assert_eq!(rows(&some), all_is_well(), "{some:#?}");
@@ -178,9 +178,9 @@ fn all_is_well_and_nothing_is_changed() {
 #[test]
 fn rows_stand_in_their_groups() {
     let site = site("edges-check-text");
-    let output = site.command(&["check"], site.data());
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}");
+    let said = site.command(&["check"]);
+    let text = said.text();
+    assert_eq!(said.code, Some(0), "{text}");
     for line in [
         "Configuration",
         "Bus",
@@ -406,9 +406,9 @@ fn an_allowance_that_is_nearly_used_is_told() {
 fn a_log_in_that_fails_ends_nothing_else() {
     let mut site = site("edges-check-log-in");
     let password = std::mem::replace(&mut site.password, "canary-7".to_owned());
-    let output = site.command(&["check", "--json"], site.data());
-    assert!(!said(&output).contains("canary-7"), "{}", said(&output));
-    let refused = checked(&output);
+    let said = site.command(&["check", "--json"]);
+    assert!(!said.text().contains("canary-7"), "{said:?}");
+    let refused = checked(&said);
     is(&refused, ("log-in", ORG, "failed"), "the log-in is refused: invalid_grant");
     assert!(row(&refused, "log-in", ORG)["mend"].as_str().unwrap().contains("`password`"));
     for id in ["organisation", "allowance", "presence", "omni-channel", "users-seen"] {
@@ -467,9 +467,9 @@ refresh_token_file = "trial.token"
         "{mend}"
     );
 
-    let output = site.command(&["check", "--json", "--use-refresh-token"], site.data());
-    assert!(!said(&output).contains("canary-8"), "{}", said(&output));
-    is(&checked(&output), ("log-in", trial, "failed"), "the log-in is refused: ");
+    let said = site.command(&["check", "--json", "--use-refresh-token"]);
+    assert!(!said.text().contains("canary-8"), "{said:?}");
+    is(&checked(&said), ("log-in", trial, "failed"), "the log-in is refused: ");
     assert_eq!(std::fs::read_to_string(&token).unwrap(), "canary-8");
 
     std::fs::remove_file(&token).unwrap();
@@ -483,15 +483,16 @@ fn the_bus_is_let_go_before_platforms_are_asked() {
     site.ground.hand_over();
     site.tenant.control("DELETE", "/log", &Value::Null);
     site.tenant.control("POST", "/faults", &json!([{"path": "/agents", "kind": "latency", "ms": 4_000}]));
-    let mut running = site.started(&["check", "--json"], site.data());
+    let mut command = site.prepared(&["check", "--json"]);
+    let running = Process::start(command.args(site.data()), "check", &site.place.0);
     until("the tenant is asked", || {
         site.tenant.control("GET", "/log", &Value::Null).as_array().is_some_and(|calls| !calls.is_empty())
     });
     site.ground.take_back();
-    let ended = running.try_wait().unwrap();
-    assert!(ended.is_none(), "it has ended before: {ended:?}");
+    assert!(!running.has_ended(), "it has ended before: {}", running.said());
     site.tenant.control("POST", "/faults", &json!([]));
-    let checks = checked(&running.wait_with_output().unwrap());
+    let code = running.is_gone().code();
+    let checks = checked(&Said { code, out: running.said(), err: running.log() });
     is(&checks, ("bus", "", "ok"), "nobody runs it now");
     is(&checks, ("rules-in-force", "", "ok"), "");
 }
@@ -501,7 +502,9 @@ fn the_bus_is_let_go_before_platforms_are_asked() {
 fn what_everything_rests_on_comes_first() {
     let site = Site::new("edges-check-nothing");
     let empty = Folder::new("edges-check-empty");
-    let checks = checked(&site.command(&["check", "--json"], empty.path.as_os_str()));
+    let of_another =
+        |data: &Path| checked(&Said::by(site.prepared(&["check", "--json"]).arg("--data").arg(data)));
+    let checks = of_another(empty.path());
     is(&checks, ("bus", "", "ok"), "can be read");
     is(&checks, ("topics", "", "failed"), "10 of 10 are missing");
     assert_eq!(row(&checks, "topics", "")["mend"], "lockstep topics create");
@@ -509,12 +512,12 @@ fn what_everything_rests_on_comes_first() {
     is(&checks, ("rules-in-force", "", "unknown"), "because there is no topic");
     is(&checks, ("users-seen", ORG, "ok"), "can be read");
 
-    let absent = std::env::temp_dir().join(format!("lockstep-absent-{}", std::process::id()));
-    let checks = checked(&site.command(&["check", "--json"], absent.as_os_str()));
+    let absent = Place::new("edges-check-absent");
+    let checks = of_another(&absent.0);
     is(&checks, ("bus", "", "failed"), "is no directory that Lockstep has made");
     is(&checks, ("topics", "", "unknown"), "because the bus is not reached");
     is(&checks, ("log-in", TENANT, "ok"), "it works");
-    assert!(!absent.exists(), "nothing is made");
+    assert!(!absent.0.exists(), "nothing is made");
 
     let mut site = site;
     site.further = "[processor]\nworkers = 0\n".to_owned();
@@ -523,21 +526,16 @@ fn what_everything_rests_on_comes_first() {
     for id in ["bus", "log-in", "links", "rules-in-force", "gateway"] {
         is(&checks, (id, "", "unknown"), "because the configuration cannot be used");
     }
-    let missing = PathBuf::from("/nowhere/lockstep.toml");
-    let program = env!("CARGO_BIN_EXE_lockstep");
-    let output = std::process::Command::new(program)
-        .args([OsStr::new("check"), OsStr::new("--json"), OsStr::new("--config"), missing.as_os_str()])
-        .output()
-        .unwrap();
-    is(&checked(&output), ("configuration", "", "failed"), "there is no /nowhere/lockstep.toml");
+    let said = Said::by(&mut lockstep(["check", "--json", "--config", "/nowhere/lockstep.toml"]));
+    is(&checked(&said), ("configuration", "", "failed"), "there is no /nowhere/lockstep.toml");
 }
 
 /// Where nobody listens, and where something else does. A gateway itself answers in the tests of the bridge.
 #[test]
 fn a_gateway_is_told_apart_from_others() {
     let mut site = site("edges-check-gateway");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = listener.local_addr().unwrap();
+    let at = free_port();
+    let listener = TcpListener::bind(at).unwrap();
     site.further = format!("[bridge]\nlisten = \"{at}\"\norigins = [\"https://x.lightning.force.com\"]\n");
     let answering = std::thread::spawn(move || {
         // One only looks whether somebody listens, one asks.

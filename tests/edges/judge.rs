@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lockstep::bus::{Bus, From, Reader, Records, Topic, Until};
+use lockstep::bus::Topic;
 use lockstep::codec::{Command, Decision, Event, Observation, Order, Outcome, Record, Set, What};
 use lockstep::domain::{AgentId, CxoneStatus, OutStateId, Platform, Status};
 use lockstep::engine::{self, Sequence};
@@ -12,23 +12,17 @@ use lockstep::simulators::cxone::Credentials;
 use serde_json::{Value, json};
 
 use crate::centre::{Centre, PARTITIONS};
-use crate::waiting::{PATIENCE, patiently};
+use crate::reading::read;
+use crate::waiting::PATIENCE;
 
 impl Centre {
     /// All records of a topic, in the order of each partition.
     fn read<T>(&self, topic: Topic, partitions: u32, take: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
-        let (bus, name) = (self.bus(), self.plan.name(topic));
-        let starts: Vec<_> =
-            (0..partitions).map(|number| (name.partition(number), From::Beginning)).collect();
-        let mut reader = bus.reader(&starts, Until::End).unwrap();
         let mut all = Vec::new();
-        loop {
-            let records = patiently("reading", || reader.read(Duration::from_millis(50)));
-            all.extend(records.iter().filter_map(|record| take(record.value?)));
-            if records.is_empty() && reader.is_at_end() {
-                return all;
-            }
-        }
+        read(&self.bus(), &self.plan.name(topic), partitions, |record| {
+            all.extend(record.value.and_then(&take));
+        });
+        all
     }
 
     fn decoded<'b, R: Record<'b>>(&self, value: &'b [u8]) -> R {

@@ -13,21 +13,41 @@
 mod accounts;
 mod centre;
 mod check;
-#[path = "../processor/child.rs"]
-#[allow(dead_code, reason = "other tests need the rest")]
-mod child;
+#[path = "../ground/deployment.rs"]
+mod deployment;
 mod faults;
-#[path = "../processor/ground.rs"]
+#[path = "../ground/ground.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod ground;
 mod judge;
+#[path = "../ground/linked.rs"]
+mod linked;
 mod people;
-#[path = "../connectors/simulated.rs"]
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/platforms.rs"]
+mod platforms;
+#[path = "../ground/port.rs"]
+mod port;
+#[path = "../ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "../ground/program.rs"]
+mod program;
+#[path = "../ground/reading.rs"]
+mod reading;
+#[path = "../kafka/servers.rs"]
+mod servers;
+#[path = "../ground/serving.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod serving;
+#[path = "../ground/simulated.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod simulated;
-#[path = "../connectors/simulated_org.rs"]
+#[path = "../ground/simulated_org.rs"]
 mod simulated_org;
 mod takeover;
 mod users;
-#[path = "../processor/waiting.rs"]
+#[path = "../ground/waiting.rs"]
 mod waiting;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::centre::{CHOICES, Centre};
-use crate::child::Process;
 use crate::ground::On;
+use crate::process::Process;
 use crate::waiting::PATIENCE;
 
 const HAS_IT: &str = "this process has the account";

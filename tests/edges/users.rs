@@ -1,26 +1,25 @@
 //! The directory, from both platforms: `lockstep directory refresh` as a process, against a simulated org and a simulated tenant with the
 //! same people.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 
-use lockstep::bus::{AnyBus, Bus, TopicsPlan};
-use lockstep::codec::Codec;
 use lockstep::control::directory_in_log;
 use lockstep::directory::{Directory, PresenceStatus};
 use lockstep::domain::PresenceKind;
-use lockstep::simulators::cxone::{Credentials as CxoneCredentials, Settings as CxoneSettings};
+use lockstep::simulators::cxone::Settings as CxoneSettings;
 use lockstep::simulators::salesforce::{Credentials, Settings};
 use serde_json::{Value, json};
 
 use crate::centre::FIRST;
-use crate::child::Process;
-use crate::ground::{Folder, Ground};
+use crate::deployment::Deployment;
+use crate::ground::On;
+use crate::platforms;
+use crate::process::Process;
+use crate::program::{Said, lockstep};
 use crate::simulated::Simulated;
 use crate::simulated_org::SimulatedOrg;
-use crate::waiting::now_ms;
 
 pub(crate) const PEOPLE: u32 = 12;
 /// All of them, and the integration user.
@@ -31,9 +30,7 @@ const NOTHING: [(&str, u64); 5] =
 
 /// An org and a tenant, both called `emea`, and a log of which nobody has said anything.
 pub(crate) struct Site {
-    pub(crate) ground: Ground,
-    plan: TopicsPlan,
-    codec: Codec,
+    deployment: Deployment,
     pub(crate) org: SimulatedOrg,
     pub(crate) tenant: Simulated,
     pub(crate) password: String,
@@ -43,145 +40,100 @@ pub(crate) struct Site {
     pub(crate) further: String,
 }
 
+impl Deref for Site {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
 impl Site {
     pub(crate) fn new(test: &str) -> Site {
-        let ground = Ground::Directory(Folder::new(test));
-        let plan = TopicsPlan {
-            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
-            partitions: 4,
-            retention_days: 7,
-            replicas: ground.replicas(),
-        };
-        ground.bus(&plan.prefix).create(&plan.specs()).unwrap();
+        let deployment = Deployment::new(On::Directory, test, 4);
         let org = SimulatedOrg::new(Settings { users: PEOPLE, ..Settings::default() });
         let tenant = Simulated::new(CxoneSettings { agents: PEOPLE, ..CxoneSettings::default() });
         let Credentials { password, security_token, .. } = Credentials::default();
-        let codec = Codec::single_object().unwrap();
-        let (organisation, further) = ("00D5g0000000001", String::new());
-        Site { ground, plan, codec, org, tenant, password: password + &security_token, organisation, further }
+        let (organisation, further) = (platforms::ORGANISATION, String::new());
+        Site { deployment, org, tenant, password: password + &security_token, organisation, further }
     }
 
     /// A file of the test, with this in it.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.plan.prefix);
-        fs::create_dir_all(&folder).unwrap();
-        let file = folder.join(name);
-        fs::write(&file, text).unwrap();
-        file
+        self.place.file(name, text)
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
-        let (organisation, further) = (self.organisation, &self.further);
-        let (prefix, org, tenant) = (&self.plan.prefix, self.org.addresses.api, self.tenant.addresses.api);
-        let Credentials { client_id: app, username, .. } = Credentials::default();
-        let CxoneCredentials { client_id, access_key_id, .. } = CxoneCredentials::default();
+    fn config(&self) -> PathBuf {
+        let salesforce = platforms::of_salesforce(self.org.addresses.api, self.organisation);
+        let (cxone, further) = (platforms::of_cxone(self.tenant.addresses.api), &self.further);
         let text = format!(
             r#"
-[bus]
-bootstrap_servers = ["127.0.0.1:9"]
-prefix = "{prefix}"
-partitions = 4
-replication_factor = 1
-[privacy]
-retention_days = 7
 [ops]
 listen = "127.0.0.1:0"
 [directory]
 refresh_minutes = 1
-[salesforce.emea]
-environment = "production"
-login_url = "http://{org}"
-organisation_id = "{organisation}"
-user_name = "{username}"
-password = {{ secret_env = "TEST_PASSWORD" }}
-client_id = "{app}"
-client_secret = {{ secret_env = "TEST_APP" }}
-admin_email = "admin@example.com"
+{salesforce}
 [salesforce.emea.calls]
 per_minute = 3000
-[cxone.emea]
-issuer = "http://{tenant}"
-user_name = "lockstep"
-access_key_id = "{access_key_id}"
-access_key_secret = {{ secret_env = "TEST_KEY" }}
-client_id = "{client_id}"
-client_secret = {{ secret_env = "TEST_CLIENT" }}
+{cxone}
 [cxone.emea.calls]
 per_minute = 3000
 {further}
 "#
         );
-        self.file("lockstep.toml", &text)
-    }
-
-    pub(crate) fn data(&self) -> &OsStr {
-        let Ground::Directory(folder) = &self.ground else { panic!("it is in a directory") };
-        folder.path.as_os_str()
+        self.configure("lockstep", &text)
     }
 
     fn secrets(&self) -> [(&'static str, String); 4] {
-        let app_secret = Credentials::default().client_secret;
-        let CxoneCredentials { client_secret, access_key_secret, .. } = CxoneCredentials::default();
-        [
-            ("TEST_PASSWORD", self.password.clone()),
-            ("TEST_APP", app_secret),
-            ("TEST_KEY", access_key_secret),
-            ("TEST_CLIENT", client_secret),
-        ]
+        platforms::secrets().map(|(name, secret)| match name {
+            "TEST_PASSWORD" => (name, self.password.clone()),
+            _ => (name, secret),
+        })
     }
 
     /// `lockstep directory`.
-    pub(crate) fn directory(&self, words: &[&str]) -> Output {
-        self.command(&[&["directory"], words].concat(), self.data())
+    pub(crate) fn directory(&self, words: &[&str]) -> Said {
+        self.command(&[&["directory"], words].concat())
     }
 
     /// Any command of the program, with this directory.
-    pub(crate) fn command(&self, words: &[&str], data: &OsStr) -> Output {
-        self.prepared(words, data).output().unwrap()
+    pub(crate) fn command(&self, words: &[&str]) -> Said {
+        Said::by(self.prepared(words).args(self.data()))
     }
 
-    /// The same, which goes on while the test does.
-    pub(crate) fn started(&self, words: &[&str], data: &OsStr) -> Child {
-        self.prepared(words, data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    fn prepared(&self, words: &[&str], data: &OsStr) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-        command
-            .args(words)
-            .args([OsStr::new("--config"), self.config().as_os_str()])
-            .args([OsStr::new("--data"), data])
-            .envs(self.secrets());
+    /// One that is not told yet where the log is.
+    pub(crate) fn prepared(&self, words: &[&str]) -> Command {
+        let mut command = lockstep(words);
+        command.arg("--config").arg(self.config()).envs(self.secrets());
         command
     }
 
     /// What a refresh with these words tells.
     pub(crate) fn refreshed(&self, words: &[&str]) -> Value {
-        told(&self.directory(&[&["refresh", "--json"][..], &WHY, words].concat()))
+        self.directory(&[&["refresh", "--json"][..], &WHY, words].concat()).told()
     }
 
     /// What a refresh that comes to nothing says.
     fn refused(&self, words: &[&str]) -> String {
-        let output = self.directory(&[&["refresh"][..], &WHY, words].concat());
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        said(&output)
+        let said = self.directory(&[&["refresh"][..], &WHY, words].concat());
+        assert_eq!(said.code, Some(1), "{said:?}");
+        said.text()
     }
 
     /// What `show` tells of somebody.
     fn shown(&self, whom: &str) -> Value {
-        told(&self.directory(&["show", whom, "--json"]))
+        self.directory(&["show", whom, "--json"]).told()
     }
 
     /// Why agents are not linked.
     fn unlinked(&self) -> Vec<(String, String)> {
-        let told = told(&self.directory(&["unlinked", "--json"]));
+        let told = self.directory(&["unlinked", "--json"]).told();
         let text = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
         told.as_array().unwrap().iter().map(|one| (text(one, "agent"), text(one, "why"))).collect()
     }
 
     fn known(&self) -> Directory {
-        let bus: AnyBus = self.ground.bus(&self.plan.prefix);
-        directory_in_log(&bus, &self.codec, &self.plan).unwrap()
+        directory_in_log(&self.bus(), &self.codec, &self.plan).unwrap()
     }
 
     /// The status of this developer name, as it is known.
@@ -194,11 +146,6 @@ per_minute = 3000
     pub(crate) fn change_user(&self, number: u32, change: &Value) {
         self.org.control("POST", &format!("/users/{}", user(number)), change);
     }
-
-    /// These are all the faults of the org from now on.
-    pub(crate) fn faults(&self, faults: &[Value]) {
-        self.org.control("POST", "/faults", &json!(faults));
-    }
 }
 
 /// The user who is this agent.
@@ -207,17 +154,6 @@ pub(crate) fn user(agent: u32) -> String {
     assert!(number < 36, "the id has one digit");
     let digit = char::from_digit(number, 36).unwrap().to_ascii_uppercase();
     format!("0055g000000000{digit}")
-}
-
-/// What a command printed as JSON.
-pub(crate) fn told(output: &Output) -> Value {
-    let out = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", said(output));
-    serde_json::from_str(&out).unwrap_or_else(|why| panic!("{why}: {out}"))
-}
-
-pub(crate) fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// What a refresh says that it has changed.
@@ -230,7 +166,7 @@ fn everybody_is_found_and_linked() {
     let site = Site::new("edges-users");
     let dry = site.refreshed(&["--dry-run"]);
     assert_eq!((&dry["changed"], &dry["matched"]), (&Value::Null, &json!(PEOPLE)));
-    assert_eq!(told(&site.directory(&["show", "--json"])), json!({}), "nothing was changed");
+    assert_eq!(site.directory(&["show", "--json"]).told(), json!({}), "nothing was changed");
 
     let first = site.refreshed(&[]);
     let (org, tenant) = (&first["orgs"][0], &first["tenants"][0]);
@@ -252,7 +188,7 @@ fn everybody_is_found_and_linked() {
     assert_eq!(available.granted_to, None, "the org does not tell");
 
     assert_eq!(changed(&site.refreshed(&[])), NOTHING);
-    let text = said(&site.directory(&[&["refresh"][..], &WHY].concat()));
+    let text = site.directory(&[&["refresh"][..], &WHY].concat()).text();
     for line in [
         format!("salesforce.emea: {USERS} users; statuses: 3 online, 8 busy"),
         format!("cxone.emea: {PEOPLE} agents, 5 teams, 9 codes"),
@@ -301,7 +237,7 @@ fn what_becomes_of_statuses_is_told() {
     change("/statuses/Training", json!({"delete": true}));
     change("/statuses", json!({"developerName": "Escalation", "channels": ["Phone", "Chat"]}));
 
-    let dry = said(&site.directory(&[&["refresh", "--dry-run"][..], &WHY].concat()));
+    let dry = site.directory(&[&["refresh", "--dry-run"][..], &WHY].concat()).text();
     for line in [
         "the status \"Lunch\" (0N55g0000000005) is called \"Meal\" now",
         "the status \"Pause\" (0N55g0000000004) is called \"Rast\" now",
@@ -347,7 +283,7 @@ users = [{{ id = "{}", email = "old@example.com", profile = "Agent" }}]
         user(FIRST)
     );
     let file = site.file("directory.toml", &file);
-    told(&site.directory(&[&["import", file.to_str().unwrap(), "--json"][..], &WHY].concat()));
+    site.directory(&[&["import", file.to_str().unwrap(), "--json"][..], &WHY].concat()).told();
     site.org.control("POST", "/statuses/Lunch", &json!({"developerName": "Meal"}));
     site.refreshed(&[]);
     let granted_to = |name: &str| {
@@ -375,7 +311,7 @@ fn who_changes_stays_linked_and_who_was_unlinked_stays_so() {
     let agent = |number: u32| format!("emea/{number}");
     site.change_user(left, &json!({"isActive": false}));
     site.change_user(renamed, &json!({"email": "new@example.com"}));
-    told(&site.directory(&[&["unlink", &agent(apart), "--json"][..], &WHY].concat()));
+    site.directory(&[&["unlink", &agent(apart), "--json"][..], &WHY].concat()).told();
     let refreshed = site.refreshed(&[]);
     assert_eq!(
         changed(&refreshed),
@@ -406,7 +342,7 @@ fn a_log_in_that_is_refused_changes_nothing() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("canary-7") && !text.contains("asking CXone"), "{text}");
-    assert_eq!(told(&site.directory(&["show", "--json"])), json!({}));
+    assert_eq!(site.directory(&["show", "--json"]).told(), json!({}));
     site.password = right;
     assert_eq!(site.refreshed(&[])["matched"], PEOPLE);
 }
@@ -418,7 +354,7 @@ fn what_may_not_be_read_stays_as_it_is_known() {
     site.refreshed(&[]);
     site.org.control("POST", "/statuses/Lunch", &json!({"developerName": "Meal"}));
     site.change_user(FIRST, &json!({"email": "new@example.com"}));
-    let forbids = |path: &str| site.faults(&[json!({"path": path, "kind": "html", "status": 403})]);
+    let forbids = |path: &str| site.org.faults(&[json!({"path": path, "kind": "html", "status": 403})]);
     let is_known = || {
         let email = site.shown(&format!("emea/{FIRST}"))[0]["salesforce"]["email"].clone();
         (email == "new@example.com", site.status("Meal").is_some())
@@ -443,7 +379,7 @@ fn what_may_not_be_read_stays_as_it_is_known() {
     }
     // Where all calls of the day are used up nothing is missing: it is to be asked again.
     site.change_user(FIRST, &json!({"email": "newer@example.com"}));
-    site.faults(&[json!({"path": "/query", "kind": "status", "status": 403})]);
+    site.org.faults(&[json!({"path": "/query", "kind": "status", "status": 403})]);
     let text = site.refused(&[]);
     assert!(text.contains("salesforce.emea: users: status 403, REQUEST_LIMIT_EXCEEDED"), "{text}");
     assert_eq!(is_known(), (true, true));
@@ -454,10 +390,9 @@ fn what_may_not_be_read_stays_as_it_is_known() {
 fn who_has_the_accounts_refreshes_them() {
     let site = Site::new("edges-users-run");
     site.ground.hand_over();
-    let secrets = site.secrets();
-    let secrets: Vec<(&str, &str)> = secrets.iter().map(|(name, secret)| (*name, secret.as_str())).collect();
-    let arguments = [OsStr::new("--roles"), OsStr::new("source,sink"), OsStr::new("--data"), site.data()];
-    let process = Process::run(&site.config(), "refreshing", arguments, &secrets);
+    let config = site.config();
+    let arguments = site.arguments(&config, "source,sink");
+    let process = Process::run(&site.place.0, "refreshing", arguments, site.secrets());
     process.says("the directory is refreshed", 2);
     process.says("the org has told who and what it has", 1);
     let known = site.known();

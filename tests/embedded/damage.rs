@@ -22,7 +22,7 @@ fn told(path: &Path) -> String {
 /// Fault 45: each says what is wrong with what, and what to do.
 #[test]
 fn a_directory_that_is_none_of_ours_is_told() {
-    let place = Place::new();
+    let place = Place::new("d");
     let path = &place.0;
     let name = path.display().to_string();
     let ours = || drop(place.own());
@@ -75,7 +75,7 @@ fn a_directory_that_is_none_of_ours_is_told() {
 /// Root may write everywhere, but not on a disk that is mounted read-only: a child sees one.
 #[test]
 fn a_directory_that_may_not_be_written_is_told() {
-    let place = Place::new();
+    let place = Place::new("d");
     drop(place.own());
     let mount = "mount --bind \"$LOCKSTEP_TEST_CHILD\" \"$LOCKSTEP_TEST_CHILD\" && mount -o remount,bind,ro \"$LOCKSTEP_TEST_CHILD\"";
     super::space::in_a_world_of_its_own(mount, "embedded::damage::child_that_may_not_write", &place.0);
@@ -120,7 +120,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_byte_that_is_another_is_told() {
     let mut random = Random::new("a_byte_that_is_another_is_told");
-    let place = Place::new();
+    let place = Place::new("d");
     let bus = place.own();
     let topic = topic(&bus, "events", Kept::Days(7));
     let mut all = Vec::new();
@@ -145,7 +145,7 @@ fn a_byte_that_is_another_is_told() {
             if length == 0 {
                 continue;
             }
-            let copy = Place::new();
+            let copy = Place::new("d");
             copy_all(&place.0, &copy.0);
             let path = copy.0.join(path.strip_prefix(&place.0).unwrap());
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -193,7 +193,7 @@ fn copy_all(from: &Path, to: &Path) {
 /// else; the directory opens.
 #[test]
 fn a_write_that_the_power_cut_off_is_given_up() {
-    let (place, copy) = (Place::new(), Place::new());
+    let (place, copy) = (Place::new("d"), Place::new("d"));
     let bus = place.own();
     let topic = topic(&bus, "events", Kept::Days(7));
     for text in ["first", "second", "the one that is cut off"] {
@@ -214,7 +214,7 @@ fn a_write_that_the_power_cut_off_is_given_up() {
 /// What was told is told again, however often it is tried.
 #[test]
 fn damage_is_told_each_time() {
-    let place = Place::new();
+    let place = Place::new("d");
     let bus = place.own();
     let topic = topic(&bus, "events", Kept::Days(7));
     write(&bus, &topic, &["the last one".to_owned()]);
@@ -233,7 +233,7 @@ fn damage_is_told_each_time() {
 /// A copy into it that was not finished is not taken for the whole.
 #[test]
 fn a_directory_that_was_half_filled_is_told() {
-    let place = Place::new();
+    let place = Place::new("d");
     let bus = place.own();
     let (name, replicas) = (TopicName::new("events"), Replicas { replication_factor: 1, in_sync_min: 1 });
     let spec = TopicSpec { name: name.clone(), partitions: 1, kept: Kept::Days(7), replicas };
@@ -246,7 +246,7 @@ fn a_directory_that_was_half_filled_is_told() {
 /// A process that was killed while it made the directory, or the store in it.
 #[test]
 fn a_directory_that_was_begun_is_made() {
-    let place = Place::new();
+    let place = Place::new("d");
     fs::create_dir(&place.0).unwrap();
     for name in ["machine", "layout.new", "lock"] {
         fs::write(place.0.join(name), "").unwrap();
@@ -263,7 +263,7 @@ fn a_directory_that_was_begun_is_made() {
 /// It is its user's alone, whoever made it.
 #[test]
 fn a_directory_that_others_may_read_is_closed_to_them() {
-    let place = Place::new();
+    let place = Place::new("d");
     fs::create_dir(&place.0).unwrap();
     fs::set_permissions(&place.0, fs::Permissions::from_mode(0o755)).unwrap();
     drop(place.own());
@@ -273,7 +273,7 @@ fn a_directory_that_others_may_read_is_closed_to_them() {
 /// What would take all memory is refused.
 #[test]
 fn a_topic_has_so_many_partitions_at_most() {
-    let place = Place::new();
+    let place = Place::new("d");
     let bus = place.own();
     let (name, replicas) = (TopicName::new("events"), Replicas { replication_factor: 1, in_sync_min: 1 });
     for partitions in [0, u32::MAX] {

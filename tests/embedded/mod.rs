@@ -4,34 +4,15 @@ mod damage;
 mod owner;
 mod space;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use lockstep::bus::embedded::{Embedded, Settings};
 use lockstep::bus::{Bus, Kept, Replicas, TopicName, TopicSpec, Writer};
 
 use crate::conformance::outgoing;
-
-/// A path of a test's own, which goes with it.
-pub(crate) struct Place(pub(crate) PathBuf);
+pub(crate) use crate::place::Place;
 
 impl Place {
-    pub(crate) fn new() -> Place {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("d-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        Place(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
     pub(crate) fn own(&self) -> Embedded {
         Embedded::own(&self.0, Settings::default()).unwrap()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::conformance::{PATIENCE, Random, WAIT, outgoing, texts};
 
 #[test]
 fn the_second_owner_is_refused_and_told_who_is_the_first() {
-    let place = Place::new();
+    let place = Place::new("d");
     let first = place.own();
     let error = Embedded::own(&place.0, Settings::default()).err().unwrap();
     assert_eq!(error.remedy(), Remedy::Stop);
@@ -38,7 +38,7 @@ fn the_second_owner_is_refused_and_told_who_is_the_first() {
 /// Who only looks goes by way of the owner; where there is none he is alone with it for as long as he looks.
 #[test]
 fn who_looks_is_an_owner_only_where_there_is_none() {
-    let place = Place::new();
+    let place = Place::new("d");
     let first = place.own();
     let events = topic(&first, "events", Kept::Days(7));
     write(&first, &events, &["one".to_owned()]);
@@ -81,7 +81,7 @@ fn child_that_owns() {
 #[test]
 fn what_was_committed_outlives_the_owner() {
     let mut random = Random::new("what_was_committed_outlives_the_owner");
-    let place = Place::new();
+    let place = Place::new("d");
     let mut before = 0;
     for round in 0..8 {
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -121,7 +121,7 @@ fn what_was_committed_outlives_the_owner() {
 /// writer as the one it was.
 #[test]
 fn others_go_on_with_the_next_owner() {
-    let place = Place::new();
+    let place = Place::new("d");
     let first = place.own();
     let topic = topic(&first, "events", Kept::Days(7));
     write(&first, &topic, &["a".to_owned(), "b".to_owned()]);
@@ -163,7 +163,7 @@ fn others_go_on_with_the_next_owner() {
 #[test]
 fn who_talks_nonsense_is_hung_up_on() {
     let mut random = Random::new("who_talks_nonsense_is_hung_up_on");
-    let place = Place::new();
+    let place = Place::new("d");
     let bus = place.own();
     let topic = topic(&bus, "events", Kept::Days(7));
     for round in 0..50 {
@@ -198,7 +198,7 @@ const DAY_MS: i64 = 86_400_000;
 /// Retention goes by append times, which never fall, however the clock is set; and by size.
 #[test]
 fn old_records_go_and_times_never_fall() {
-    let place = Place::new();
+    let place = Place::new("d");
     let settings = Settings { clock: set_clock, ..Settings::default() };
     let bus = Embedded::own(&place.0, settings).unwrap();
     let (days, forever) = (topic(&bus, "days", Kept::Days(7)), topic(&bus, "forever", Kept::Compacted));
@@ -242,7 +242,7 @@ fn old_records_go_and_times_never_fall() {
 #[test]
 fn a_partition_has_so_many_bytes_at_most() {
     const BYTES_MAX: u64 = 10_000_000;
-    let place = Place::new();
+    let place = Place::new("d");
     let settings = Settings { partition_bytes_max: Some(BYTES_MAX), ..Settings::default() };
     let bus = Embedded::own(&place.0, settings).unwrap();
     let topic = topic(&bus, "events", Kept::Days(7));
@@ -262,7 +262,7 @@ fn a_partition_has_so_many_bytes_at_most() {
 /// An owner who is alone answers nobody, and is told of.
 #[test]
 fn who_owns_alone_answers_nobody() {
-    let place = Place::new();
+    let place = Place::new("d");
     let alone = Embedded::own_alone(&place.0, Settings::default()).unwrap();
     let error = Embedded::attach(&place.0).unwrap().topics().unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");

@@ -36,7 +36,7 @@ pub(super) fn in_a_world_of_its_own(script: &str, test: &str, path: &Path) {
 /// It stops with a message before the disk is full, and goes on after space is made; nothing is lost or twice.
 #[test]
 fn a_disk_that_fills_stops_it_and_space_lets_it_go_on() {
-    let place = Place::new();
+    let place = Place::new("d");
     fs::create_dir(&place.0).unwrap();
     let mount = "mount -t tmpfs -o size=160m tmpfs \"$LOCKSTEP_TEST_CHILD\"";
     in_a_world_of_its_own(mount, "embedded::space::child_on_a_small_disk", &place.0);

@@ -92,7 +92,7 @@ fn what_the_platform_does_by_itself_is_told_as_that() {
     site.open_consoles();
     let [declines, misses, leaves] = [site.people[0], site.people[1], site.people[2]];
     let set = |person: &crate::site::Person, status, reason| {
-        site.salesforce.org.set(person.user, status, reason).unwrap();
+        site.salesforce.world.set(person.user, status, reason).unwrap();
     };
     set(&declines, site.status(BREAK.name), Reason::DeclineWork);
     set(&misses, site.status(LUNCH.name), Reason::PushTimeout);

@@ -12,18 +12,44 @@
 
 mod both;
 mod browsers;
-#[path = "../processor/child.rs"]
-#[allow(dead_code, reason = "other tests need the rest")]
-mod child;
-#[path = "../processor/ground.rs"]
+#[path = "../ground/deployment.rs"]
+mod deployment;
+#[path = "../ground/ground.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod ground;
+#[path = "../ground/linked.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod linked;
+#[path = "../ground/openssl.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod openssl;
 mod operator;
 mod org;
-#[path = "../connectors/simulated.rs"]
+#[path = "../ground/place.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod place;
+#[path = "../ground/platforms.rs"]
+mod platforms;
+#[path = "../ground/port.rs"]
+mod port;
+#[path = "../ground/process.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod process;
+#[path = "../ground/program.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod program;
+#[path = "../ground/reading.rs"]
+mod reading;
+#[path = "../kafka/servers.rs"]
+mod servers;
+#[path = "../ground/serving.rs"]
+mod serving;
+#[path = "../ground/simulated.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod simulated;
+#[path = "../ground/simulated_org.rs"]
+mod simulated_org;
 mod site;
-#[path = "../processor/waiting.rs"]
+#[path = "../ground/waiting.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod waiting;

@@ -1,46 +1,39 @@
 //! A contact centre with both platforms, its people with their browsers, and the processes that keep them in step.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::net::TcpListener;
+use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::Command as Program;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::thread::{self, JoinHandle};
+use std::sync::LazyLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use lockstep::bus::{AnyBus, Bus, From, Reader, Records, Topic, TopicsPlan, Until};
-use lockstep::codec::{Codec, Command, Decision, Event, Operator, Order, What};
-use lockstep::control::Control;
+use lockstep::bus::Topic;
+use lockstep::codec::{Command, Decision, Event, Order, What};
 use lockstep::directory::{Directory, agent_id};
-use lockstep::document::{Document, Mistakes, Syntax};
-use lockstep::domain::{
-    AgentId, CxoneAgent, CxoneAgentId, CxoneStatus, Link, OutStateId, Platform, SalesforceStatus,
-    SalesforceUser, Status, UserId,
-};
+use lockstep::domain::{AgentId, CxoneStatus, Link, OutStateId, Platform, SalesforceStatus, Status, UserId};
 use lockstep::engine::Verdict;
-use lockstep::rules;
 use lockstep::simulators::cxone::Settings as SimulatesCxone;
 use lockstep::simulators::salesforce::consoles::Settings as ConsoleSettings;
-use lockstep::simulators::salesforce::{
-    Addresses, BridgeKey, Consoles, Credentials, Org, Reason, Settings, Simulator, serve,
-};
+use lockstep::simulators::salesforce::{BridgeKey, Consoles, Reason, Settings};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
-use crate::child::Process;
-use crate::ground::{Brokers, Folder, Ground, On};
-use crate::simulated::{Simulated, runtime};
-use crate::waiting::{PATIENCE, now_ms, patiently, servers};
+use crate::deployment::Deployment;
+use crate::ground::{Ground, On};
+use crate::linked::{self, FIRST, link};
+use crate::openssl::rsa;
+use crate::platforms;
+use crate::port::free_port;
+use crate::process::Process;
+use crate::program::{Said, lockstep};
+use crate::reading::read;
+use crate::simulated::Simulated;
+use crate::simulated_org::SimulatedOrg;
+use crate::waiting::PATIENCE;
 
 pub(crate) const PARTITIONS: u32 = 4;
-/// The first agent of a simulated tenant.
-const FIRST: u32 = 293_001;
 const ORIGIN: &str = "https://simulated.lightning.force.com";
 
 /// What can be chosen: the status in Salesforce, and what CXone shows with it.
@@ -78,17 +71,7 @@ teams = ["Support DE", "Support AT", "Sales", "Retention", "Back Office"]
 
 /// An RSA key of the org, which signs for the bridge, and what the gateway is given of it.
 static KEY: LazyLock<(String, PathBuf)> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let file = |what: &str| folder.join(format!("presence-{}.{what}", std::process::id()));
-    let (private, public) = (file("key"), file("pem"));
-    let openssl = |arguments: &[&str]| {
-        assert!(Program::new("openssl").args(arguments).output().unwrap().status.success())
-    };
-    openssl(&["genrsa", "-out", private.to_str().unwrap(), "2048"]);
-    openssl(&["rsa", "-in", private.to_str().unwrap(), "-pubout", "-out", public.to_str().unwrap()]);
-    let pem = fs::read_to_string(&private).unwrap();
-    fs::remove_file(private).unwrap();
-    (pem, public)
+    rsa(Path::new(env!("CARGO_TARGET_TMPDIR")), &format!("presence-{}", std::process::id()))
 });
 
 /// Somebody on both platforms.
@@ -99,60 +82,6 @@ pub(crate) struct Person {
     pub(crate) user: UserId,
     /// His number in CXone.
     pub(crate) number: u32,
-}
-
-/// A simulated org in a thread of the test.
-pub(crate) struct SimulatedOrg {
-    pub(crate) addresses: Addresses,
-    pub(crate) org: Org,
-    client: reqwest::Client,
-    runtime: Runtime,
-    simulator: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-impl SimulatedOrg {
-    fn new(settings: Settings) -> SimulatedOrg {
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = thread::spawn(move || {
-            runtime().block_on(async {
-                let any = "127.0.0.1:0".parse().unwrap();
-                let simulator =
-                    Simulator::bind(settings, Addresses { api: any, control: any }).await.unwrap();
-                tell.send((simulator.addresses().unwrap(), simulator.org())).unwrap();
-                serve(simulator, async { stopped.await.unwrap_or(()) }).await.unwrap();
-            });
-        });
-        let (addresses, org) = told.recv().unwrap();
-        let client = reqwest::Client::new();
-        SimulatedOrg { addresses, org, client, runtime: runtime(), simulator: Some((stop, thread)) }
-    }
-
-    pub(crate) fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("http://{}{path}", self.addresses.control);
-        let request = self.client.request(method.parse().unwrap(), url).json(body);
-        self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
-            let status = answer.status();
-            let text = answer.text().await.unwrap();
-            assert!(status.is_success(), "{path}: {status} {text}");
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
-        })
-    }
-
-    pub(crate) fn faults(&self, faults: &[Value]) {
-        self.control("POST", "/faults", &json!(faults));
-    }
-}
-
-impl Drop for SimulatedOrg {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.simulator.take() {
-            let _ = stop.send(());
-            let ended = thread.join();
-            assert!(ended.is_ok() || thread::panicking());
-        }
-    }
 }
 
 /// How a site is to be.
@@ -181,81 +110,55 @@ impl How {
 
 /// A contact centre.
 pub(crate) struct Site {
-    pub(crate) ground: Ground,
-    pub(crate) plan: TopicsPlan,
-    codec: Arc<Codec>,
+    deployment: Deployment,
     pub(crate) salesforce: SimulatedOrg,
     pub(crate) cxone: Simulated,
     pub(crate) people: Vec<Person>,
     pub(crate) consoles: Consoles,
     _browsers: Runtime,
-    ports: Vec<u16>,
+    /// Where gateways are.
+    gateways: Vec<SocketAddr>,
     statuses: BTreeMap<String, SalesforceStatus>,
     snapshot_interval_s: u32,
 }
 
-/// A port that nobody listens at, below those that the system gives to whoever connects.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + (std::process::id() % 100) as u16 * 100;
-    let mut all = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed) % 100);
-    all.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
-}
+impl Deref for Site {
+    type Target = Deployment;
 
-pub(crate) fn operator() -> Operator<'static> {
-    Operator { actor: Cow::Borrowed("tests"), reason: Cow::Borrowed("a test wants it") }
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
 }
 
 impl Site {
     /// Everybody is linked, available on both platforms, and has no console open.
     pub(crate) fn new(on: On, test: &str, how: How) -> Site {
         let How { people: count, salesforce, mut consoles, gateways, snapshot_interval_s } = how;
-        let ground = match on {
-            On::Kafka => Ground::Kafka(Brokers::one(servers())),
-            On::Directory => Ground::Directory(Folder::new(test)),
-        };
-        let plan = TopicsPlan {
-            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
-            partitions: PARTITIONS,
-            retention_days: 7,
-            replicas: ground.replicas(),
-        };
-        let codec = Arc::new(Codec::single_object().unwrap());
+        let deployment = Deployment::new(on, test, PARTITIONS);
         let salesforce = SimulatedOrg::new(salesforce);
         let cxone = Simulated::new(SimulatesCxone { agents: count, ..SimulatesCxone::default() });
         let person = |(number, user): (u32, UserId)| {
-            let account = "emea".parse().unwrap();
-            let link = Link {
-                salesforce: SalesforceUser { account, user },
-                cxone: CxoneAgent { account, agent: CxoneAgentId::new(number) },
-            };
+            let link = link(number, &user.to_string());
             Person { agent: agent_id(&link), link, user, number }
         };
-        let users = salesforce.org.users().into_iter().map(|user| user.id);
+        let users = salesforce.world.users().into_iter().map(|user| user.id);
         let people: Vec<Person> = (FIRST..).zip(users).map(person).collect();
         let statuses = statuses(&salesforce);
-        {
-            let bus = ground.bus(&plan.prefix);
-            bus.create(&plan.specs()).unwrap();
-            begin(&bus, &codec, &plan, &directory(&people, &statuses));
-        }
-        ground.hand_over();
-        let ports: Vec<u16> = (0..gateways).map(|_| free_port()).collect();
-        consoles.gateways =
-            ports.iter().map(|port| format!("http://127.0.0.1:{port}").parse().unwrap()).collect();
+        deployment.begin(RULES, &directory(&people, &statuses));
+        deployment.ground.hand_over();
+        let gateways: Vec<SocketAddr> = (0..gateways).map(|_| free_port()).collect();
+        consoles.gateways = gateways.iter().map(|at| format!("http://{at}").parse().unwrap()).collect();
         let browsers =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let consoles = Consoles::new(salesforce.org.clone(), &consoles, browsers.handle()).unwrap();
+        let consoles = Consoles::new(salesforce.world.clone(), &consoles, browsers.handle()).unwrap();
         let site = Site {
-            ground,
-            plan,
-            codec,
+            deployment,
             salesforce,
             cxone,
             people,
             consoles,
             _browsers: browsers,
-            ports,
+            gateways,
             statuses,
             snapshot_interval_s,
         };
@@ -266,51 +169,22 @@ impl Site {
         site
     }
 
-    pub(crate) fn bus(&self) -> AnyBus {
-        self.ground.bus(&self.plan.prefix)
-    }
-
     /// A status of Salesforce by its developer name.
     pub(crate) fn status(&self, name: &str) -> SalesforceStatus {
         self.statuses[name]
     }
 
     fn config(&self, name: &str, gateway: Option<usize>) -> PathBuf {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&self.plan.prefix).join(name);
-        fs::create_dir_all(&folder).unwrap();
-        let config = folder.join("lockstep.toml");
-        let servers = match &self.ground {
-            Ground::Kafka(brokers) => brokers.servers.replace(',', "\", \""),
-            Ground::Directory(_) => "127.0.0.1:9".to_owned(),
-        };
-        let (prefix, key) = (&self.plan.prefix, KEY.1.display());
-        let Credentials { client_id, username, .. } = Credentials::default();
-        let (salesforce, cxone) = (self.salesforce.addresses.api, self.cxone.addresses.api);
-        let cxone_login = lockstep::simulators::cxone::Credentials::default();
-        let (cxone_client, cxone_key) = (cxone_login.client_id, cxone_login.access_key_id);
-        let snapshot_interval_s = self.snapshot_interval_s;
+        let (snapshot_interval_s, key) = (self.snapshot_interval_s, KEY.1.display());
+        let salesforce = platforms::of_salesforce(self.salesforce.addresses.api, platforms::ORGANISATION);
+        let cxone = platforms::of_cxone(self.cxone.addresses.api);
         let mut text = format!(
             r#"
-[bus]
-bootstrap_servers = ["{servers}"]
-prefix = "{prefix}"
-partitions = {PARTITIONS}
-replication_factor = 1
-[privacy]
-retention_days = 7
 [processor]
 commit_interval_ms = 20
 [ops]
 listen = "127.0.0.1:0"
-[salesforce.emea]
-environment = "production"
-organisation_id = "00D5g0000000001"
-user_name = "{username}"
-password = {{ secret_env = "TEST_PASSWORD" }}
-client_id = "{client_id}"
-client_secret = {{ secret_env = "TEST_APP" }}
-admin_email = "admin@example.com"
-login_url = "http://{salesforce}"
+{salesforce}
 [salesforce.emea.calls]
 poll_interval_ms = 1000
 snapshot_interval_s = {snapshot_interval_s}
@@ -321,13 +195,7 @@ read_timeout_s = 5
 issuer = "lockstep-emea"
 audience = "lockstep-bridge"
 keys = {{ Lockstep_Bridge = "{key}" }}
-[cxone.emea]
-issuer = "http://{cxone}"
-user_name = "lockstep"
-access_key_id = "{cxone_key}"
-access_key_secret = {{ secret_env = "TEST_KEY" }}
-client_id = "{cxone_client}"
-client_secret = {{ secret_env = "TEST_CLIENT" }}
+{cxone}
 [cxone.emea.calls]
 poll_interval_ms = 200
 per_minute = 60000
@@ -335,29 +203,16 @@ burst = 1000
 set_timeout_ms = 1000
 "#
         );
-        if let Some(port) = gateway.map(|gateway| self.ports[gateway]) {
-            text += &format!("[bridge]\nlisten = \"127.0.0.1:{port}\"\norigins = [\"{ORIGIN}\"]\n");
+        if let Some(at) = gateway.map(|gateway| self.gateways[gateway]) {
+            text += &format!("[bridge]\nlisten = \"{at}\"\norigins = [\"{ORIGIN}\"]\n");
         }
-        fs::write(&config, text).unwrap();
-        config
+        self.configure(name, &text)
     }
 
     /// Starts `lockstep run` with these roles; one with the bridge is that gateway.
     pub(crate) fn run(&self, name: &str, roles: &str, gateway: Option<usize>) -> Process {
-        let Credentials { client_secret, password, security_token, .. } = Credentials::default();
-        let cxone = lockstep::simulators::cxone::Credentials::default();
-        let mut arguments: Vec<OsString> = vec!["--roles".into(), roles.into()];
-        if let Ground::Directory(folder) = &self.ground {
-            arguments.extend([OsString::from("--data"), folder.path.clone().into()]);
-        }
-        let password = password + &security_token;
-        let env = [
-            ("TEST_PASSWORD", &*password),
-            ("TEST_APP", &*client_secret),
-            ("TEST_KEY", &*cxone.access_key_secret),
-            ("TEST_CLIENT", &*cxone.client_secret),
-        ];
-        let process = Process::run(&self.config(name, gateway), name, arguments, &env);
+        let config = self.config(name, gateway);
+        let process = Process::run(&self.place.0, name, self.arguments(&config, roles), platforms::secrets());
         if gateway.is_some() {
             process.says("links are read: browsers may come", 1);
         }
@@ -378,18 +233,9 @@ set_timeout_ms = 1000
 
     /// Runs another command of the program on this deployment.
     pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        let mut command = Program::new(env!("CARGO_BIN_EXE_lockstep"));
-        command.args(arguments).arg("--config").arg(self.config("command", None));
-        if let Ground::Directory(folder) = &self.ground {
-            command.args([OsStr::new("--data"), folder.path.as_os_str()]);
-        }
-        for name in ["TEST_PASSWORD", "TEST_APP", "TEST_KEY", "TEST_CLIENT"] {
-            command.env(name, "none");
-        }
-        let done = command.output().unwrap();
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        assert!(done.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&done.stderr));
-        said
+        let mut command = lockstep(arguments);
+        command.arg("--config").arg(self.config("command", None)).args(self.data());
+        Said::by(command.envs(platforms::secrets())).done()
     }
 
     /// All consoles are open, and held by a gateway.
@@ -403,7 +249,7 @@ set_timeout_ms = 1000
 
     /// An agent chooses something by hand in his console, or in another browser.
     pub(crate) fn chooses_in_salesforce(&self, person: &Person, choice: Choice) {
-        self.salesforce.org.set(person.user, self.status(choice.name), Reason::Manual).unwrap();
+        self.salesforce.world.set(person.user, self.status(choice.name), Reason::Manual).unwrap();
     }
 
     pub(crate) fn chooses_in_cxone(&self, person: &Person, choice: Choice) {
@@ -412,7 +258,7 @@ set_timeout_ms = 1000
     }
 
     pub(crate) fn in_salesforce(&self, person: &Person) -> SalesforceStatus {
-        self.salesforce.org.current(person.user).status
+        self.salesforce.world.current(person.user).status
     }
 
     pub(crate) fn in_cxone(&self, person: &Person) -> (u64, Option<i64>) {
@@ -434,7 +280,6 @@ set_timeout_ms = 1000
         begun.elapsed()
     }
 
-    /// Waits until everybody shows on both platforms what was chosen.
     /// Waits until both platforms show what everybody has chosen, and that is known: nobody chooses something else within the same
     /// moment. Who does may choose what we are just setting, and no feed can tell that.
     pub(crate) fn comes_into_step(&self, what: &str, chosen: &[Choice]) {
@@ -490,18 +335,11 @@ set_timeout_ms = 1000
 
     /// What records of a topic say, those of a partition in their order.
     fn read<T>(&self, topic: Topic, take: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
-        let (bus, name) = (self.bus(), self.plan.name(topic));
-        let starts: Vec<_> =
-            (0..PARTITIONS).map(|number| (name.partition(number), From::Beginning)).collect();
-        let mut reader = bus.reader(&starts, Until::End).unwrap();
         let mut all = Vec::new();
-        loop {
-            let records = patiently("reading", || reader.read(Duration::from_millis(50)));
-            all.extend(records.iter().filter_map(|record| take(record.value.unwrap())));
-            if records.is_empty() && reader.is_at_end() {
-                return all;
-            }
-        }
+        read(&self.bus(), &self.plan.name(topic), PARTITIONS, |record| {
+            all.extend(take(record.value.unwrap()))
+        });
+        all
     }
 
     /// What events say.
@@ -590,51 +428,17 @@ fn statuses(salesforce: &SimulatedOrg) -> BTreeMap<String, SalesforceStatus> {
     told.as_array().unwrap().iter().map(one).collect()
 }
 
-/// Who is who, as a file says it.
-fn directory(people: &[Person], statuses: &BTreeMap<String, SalesforceStatus>) -> String {
-    let mut text = "[salesforce.emea]\nstatuses = [\n".to_owned();
-    for (name, status) in statuses {
-        let SalesforceStatus::Presence(id) = status else { continue };
-        let channels = if name.starts_with("Available") { "[\"Chat\"]" } else { "[]" };
-        text += &format!(
-            "{{ id = \"{id}\", developer_name = \"{name}\", label = \"{name}\", channels = {channels} }},\n"
-        );
-    }
-    text += "]\nusers = [\n";
-    for Person { user, .. } in people {
-        text += &format!(
-            "{{ id = \"{user}\", user_name = \"{user}@example.com\", email = \"{user}@example.com\" }},\n"
-        );
-    }
-    text += "]\n[cxone.emea]\ncodes = [{ id = 1017, name = \"Lunch\" }, { id = 1001, name = \"Break\" }]\nteams = [\n";
-    for (number, name) in (1..).zip(["Support DE", "Support AT", "Sales", "Retention", "Back Office"]) {
-        text += &format!("{{ id = {number}, name = \"{name}\", codes = [1001, 1017] }},\n");
-    }
-    text += "]\nagents = [\n";
-    for Person { number, .. } in people {
-        let team = (number - FIRST) % 5 + 1;
-        text += &format!("{{ id = {number}, user_name = \"a{number}@example.com\", team = {team} }},\n");
-    }
-    text += "]\n";
-    for Person { link, .. } in people {
-        text += &format!("[[links]]\nsalesforce = \"{}\"\ncxone = \"{}\"\n", link.salesforce, link.cxone);
-    }
-    text
-}
-
-/// Links people, and lets rules take effect.
-fn begin(bus: &AnyBus, codec: &Codec, plan: &TopicsPlan, directory: &str) {
-    let mut mistakes = Mistakes::new();
-    let known = Directory::read(&Document::new("d", directory, Syntax::Toml), &mut mistakes).unwrap();
-    let revision = rules::check(&Document::new("r", RULES, Syntax::Toml), Some(&known), &mut mistakes);
-    assert_eq!(mistakes.errors(), 0, "{:?}", mistakes.in_order());
-    let mut control: Control<'_, AnyBus> = patiently("control", || {
-        Control::begin(bus, codec, plan).map_err(|error| match error {
-            lockstep::control::Error::Bus(error) => error,
-            other => panic!("{other}"),
+/// Who is who, with the statuses that the org has.
+fn directory(people: &[Person], statuses: &BTreeMap<String, SalesforceStatus>) -> Directory {
+    let ids: Vec<(String, &str)> = statuses
+        .iter()
+        .filter_map(|(name, status)| match status {
+            SalesforceStatus::Presence(id) => Some((id.to_string(), name.as_str())),
+            SalesforceStatus::Offline => None,
         })
-    });
-    let (saved, _) = control.save(&revision.unwrap(), &operator()).unwrap();
-    control.activate(&saved, &operator()).unwrap();
-    control.import(&known, &operator()).unwrap();
+        .collect();
+    let statuses: Vec<_> =
+        ids.iter().map(|(id, name)| (id.as_str(), *name, name.starts_with("Available"))).collect();
+    let links: Vec<Link> = people.iter().map(|person| person.link).collect();
+    linked::directory(&statuses, &links)
 }

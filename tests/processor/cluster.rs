@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::broker::Broker;
 use crate::faults::{pause, short_or_long, through};
 use crate::ground::{Brokers, Ground};
-use crate::process::Process;
+use crate::running::Process;
 use crate::site::{PATIENCE, Random, Site};
 
 const NODES: [u32; 3] = [1, 2, 3];
@@ -128,7 +128,7 @@ fn the_coordinator_is_killed(cluster: &Broker) {
     let test = "coordinator-killed";
     let (mut random, site) = (Random::new(test), cluster.site(test, 2));
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         let identity = format!("{}.processor.p.0", site.plan.prefix);
         for _ in 0..short_or_long(2, 5) {
@@ -150,7 +150,7 @@ fn all_nodes_are_restarted_in_turn(cluster: &Broker) {
     let test = "rolling-restart";
     let (mut random, site) = (Random::new(test), cluster.site(test, 2));
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for node in NODES {
             cluster.until_in_sync();
@@ -167,7 +167,7 @@ fn leaders_are_moved(cluster: &Broker) {
     let (mut random, site) = (Random::new(test), cluster.site(test, 2));
     cluster.until_in_sync();
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for _ in 0..short_or_long(2, 5) {
             cluster.until_in_sync();
@@ -187,7 +187,7 @@ fn too_few_are_in_sync(cluster: &Broker) {
     let (mut random, site) = (Random::new(test), cluster.site(test, 3));
     cluster.until_in_sync();
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         pause(1_000);
         cluster.fault("kill", NODES[1]);

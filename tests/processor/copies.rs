@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lockstep::bus::{
-    Bus, Member, Membership, Offset, Outgoing, Partition, Polled, Progress, Topic, TopicPartition,
-    TopicsPlan, Writer,
+    Bus, Member, Membership, Offset, Outgoing, Partition, Polled, Progress, Topic, TopicPartition, Writer,
 };
 use lockstep::codec::{Buffer, Position};
 use lockstep::connectors;
@@ -19,31 +17,31 @@ use lockstep::processor::Silent;
 use crate::check::check;
 use crate::days::days;
 use crate::ground::{Brokers, Folder, Ground, On};
-use crate::process;
-use crate::site::{PATIENCE, Random, Site, anything, event, revision, rules, servers};
+use crate::program::{Said, lockstep};
+use crate::running;
+use crate::servers::servers;
+use crate::site::{PATIENCE, Random, Site, anything, event, revision, rules};
 use crate::witness;
 
 /// Runs the program: words, then paths.
-fn lockstep(words: &[&str], paths: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep")).args(words).args(paths).output().unwrap()
+fn run(words: &[&str], paths: &[&Path]) -> Said {
+    Said::by(lockstep(words).args(paths))
 }
 
-fn copy(from: &Path, to: &Path) -> Output {
-    lockstep(&["copy", "--from"], &[from, Path::new("--to"), to])
+fn copy(from: &Path, to: &Path) -> Said {
+    run(&["copy", "--from"], &[from, Path::new("--to"), to])
 }
 
 fn copied(from: &Path, to: &Path) {
-    let output = copy(from, to);
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
-    println!("{said}");
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("the states are those that were committed"), "{said}");
+    let said = copy(from, to);
+    println!("{}", said.text());
+    let is_told = said.text().contains("the states are those that were committed");
+    assert!(said.code == Some(0) && is_told, "{said:?}");
 }
 
 fn refused(from: &Path, to: &Path, why: &str) {
-    let output = copy(from, to);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains(why), "{said}");
+    let said = copy(from, to);
+    assert!(said.code != Some(0) && said.err.contains(why), "{said:?}");
 }
 
 /// Whatever stands in a log stands there at the same place, with the same time; of what is compacted, in the same order.
@@ -144,21 +142,21 @@ fn a_deployment_moves_and_goes_on() {
 
     let there = here.elsewhere(Ground::Kafka(Brokers::one(servers())));
     let Ground::Directory(data) = &here.ground else { panic!("it is in a directory") };
-    let config = process::config(&there);
-    refused(&data.path, &config, "is owned by process");
+    let config = running::config(&there);
+    refused(data.path(), &config, "is owned by process");
     here.ground.hand_over();
-    copied(&data.path, &config);
-    refused(&data.path, &config, "already");
+    copied(data.path(), &config);
+    refused(data.path(), &config, "already");
     // Under another name it may be there twice; not with other partitions.
     let text = std::fs::read_to_string(&config).unwrap();
     let another = config.with_file_name("another.toml");
     let renamed = text.replace(&there.plan.prefix, &format!("another-{}", there.plan.prefix));
     std::fs::write(&another, renamed.replace("partitions = 4", "partitions = 5")).unwrap();
-    refused(&data.path, &another, "write 4");
+    refused(data.path(), &another, "write 4");
     std::fs::write(&another, renamed.replace("retention_days = 7", "retention_days = 6")).unwrap();
-    refused(&data.path, &another, "keeps its records for 7 days, and the target would keep them for 6 days");
+    refused(data.path(), &another, "keeps its records for 7 days, and the target would keep them for 6 days");
     std::fs::write(&another, renamed).unwrap();
-    copied(&data.path, &another);
+    copied(data.path(), &another);
     here.ground.take_back();
     is_same(&here, &there);
     let account = account_was_read_to(&here);
@@ -171,20 +169,17 @@ fn a_deployment_moves_and_goes_on() {
     assert!(check(&there, &revisions).dead_letters >= 3);
 
     // Kafka's log has gaps, and so have copies of it.
-    let third = Site {
-        plan: TopicsPlan { prefix: format!("{}-third", there.plan.prefix), ..there.plan.clone() },
-        ..there.elsewhere(Ground::Kafka(Brokers::one(servers())))
-    };
-    copied(&config, &process::config(&third));
+    let mut third = there.elsewhere(Ground::Kafka(Brokers::one(servers())));
+    third.deployment.plan.prefix += "-third";
+    copied(&config, &running::config(&third));
     is_same(&there, &third);
     let folder = Folder::absent("copies-back");
-    copied(&process::config(&third), &folder.path);
+    copied(&running::config(&third), folder.path());
     // It says itself what it has.
-    let found = lockstep(&["topics", "check", "--data"], &[&folder.path]);
-    assert!(found.status.success(), "{found:?}");
-    assert!(String::from_utf8_lossy(&found.stdout).contains(&third.plan.prefix), "{found:?}");
-    let named = lockstep(&["topics", "check", "--data"], &[&folder.path, Path::new("--config"), &config]);
-    assert!(String::from_utf8_lossy(&named.stderr).contains("and nothing of"), "{named:?}");
+    let found = run(&["topics", "check", "--data"], &[folder.path()]).done();
+    assert!(found.contains(&third.plan.prefix), "{found}");
+    let named = run(&["topics", "check", "--data"], &[folder.path(), Path::new("--config"), &config]);
+    assert!(named.err.contains("and nothing of"), "{named:?}");
     let back = third.elsewhere(Ground::Directory(folder));
     back.ground.take_back();
     is_same(&third, &back);
@@ -200,7 +195,7 @@ fn what_is_no_whole_deployment_is_not_copied() {
     let half = Site::on(On::Directory, "half", 1, 1).elsewhere(Ground::Kafka(Brokers::one(servers())));
     drop(half.bus().load(&half.plan.specs()).unwrap());
     let folder = Folder::absent("half-back");
-    refused(&process::config(&half), &folder.path, "as the topics of a copy have that was not finished");
+    refused(&running::config(&half), folder.path(), "as the topics of a copy have that was not finished");
 
     // What nobody can read, where everything counts.
     let odd = Site::on(On::Directory, "odd", 1, 1);
@@ -213,5 +208,5 @@ fn what_is_no_whole_deployment_is_not_copied() {
     odd.ground.hand_over();
     let Ground::Directory(data) = &odd.ground else { panic!("it is in a directory") };
     let folder = Folder::absent("odd-copy");
-    refused(&data.path, &folder.path, "offset 0: this record is none that this Lockstep can read");
+    refused(data.path(), folder.path(), "offset 0: this record is none that this Lockstep can read");
 }

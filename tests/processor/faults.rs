@@ -2,9 +2,8 @@
 //! without. Each test has a witness that its fault happened.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lockstep::bus::Topic;
 use lockstep::codec::{Event, What};
@@ -13,8 +12,9 @@ use crate::broker::Broker;
 use crate::check::check;
 use crate::days::{self, days_until, settle};
 use crate::ground::{Brokers, Ground, On};
-use crate::process::{self, Process};
-use crate::site::{PATIENCE, Random, Site, revision, rules};
+use crate::running::Process;
+use crate::site::{Random, Site, revision, rules};
+use crate::waiting::until;
 use crate::witness;
 
 fn known(site: &Site) -> BTreeMap<lockstep::codec::Uuid, lockstep::rules::Revision> {
@@ -80,15 +80,15 @@ pub(crate) fn killed_at_every_step(on: On) {
     let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         // States, for the next one to restore.
-        let first = Process::start(&site, "p", &[]);
+        let first = Process::of(&site, "p", &[]);
         first.says("ready", 1);
         pause(1_000);
         first.end();
         for (point, number) in OF_ALL.iter().chain(of_this) {
-            let cut = Process::start(&site, "p", &[("LOCKSTEP_FAIL", &format!("{point}:{number}"))]);
+            let cut = Process::of(&site, "p", &[("LOCKSTEP_FAIL", &format!("{point}:{number}"))]);
             cut.ends_by_itself(&format!("it ends {point}"));
         }
-        Process::start(&site, "p", &[])
+        Process::of(&site, "p", &[])
     });
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn killed_at_any_time(on: On) {
     let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         for _ in 0..6 {
-            let cut = Process::start(&site, "p", &[]);
+            let cut = Process::of(&site, "p", &[]);
             cut.says("assigned", 1);
             pause(moments.below(2_500));
             cut.signal("-KILL");
             cut.is_gone();
         }
-        Process::start(&site, "p", &[])
+        Process::of(&site, "p", &[])
     });
 }
 
@@ -123,14 +123,14 @@ fn those_that_were_asleep_do_no_harm() {
     let test = "asleep";
     let mut random = Random::new(test);
     let site = Site::new(test, PARTITIONS, 60);
-    let asleep = |name, point| Process::start(&site, name, &[("LOCKSTEP_SLEEP", point)]);
+    let asleep = |name, point| Process::of(&site, name, &[("LOCKSTEP_SLEEP", point)]);
     let mut kept = None;
     through(&site, &mut random, || {
         let inside = asleep("inside", "between offsets and commit:200");
         let outside = asleep("outside", "after commit:200");
         inside.says("ready", 1);
         outside.says("ready", 1);
-        let other = Process::start(&site, "other", &[]);
+        let other = Process::of(&site, "other", &[]);
         inside.says("it falls asleep between offsets and commit", 1);
         outside.says("it falls asleep after commit", 1);
         // How far was read is not told before the brokers have given up the transaction that is open on it.
@@ -156,12 +156,8 @@ fn the_clock_is_set() {
     let test = "clock";
     let mut random = Random::new(test);
     let site = Site::new(test, 4, 60);
-    let file = process::config(&site).with_file_name("clock");
-    let set = |ahead_s: i64| {
-        let next = file.with_extension("next");
-        fs::write(&next, ahead_s.to_string()).unwrap();
-        fs::rename(next, &file).unwrap();
-    };
+    let file = site.place.0.join("clock");
+    let set = |ahead_s: i64| drop(site.place.file("clock", ahead_s.to_string()));
     // Wake-ups say when the processor wrote them, by its clock.
     let by_hours = || {
         let events = witness::read_all(&site, Topic::Events);
@@ -175,19 +171,15 @@ fn the_clock_is_set() {
         by_hours
     };
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[("LOCKSTEP_CLOCK", file.to_str().unwrap())]);
+        let process = Process::of(&site, "p", &[("LOCKSTEP_CLOCK", file.to_str().unwrap())]);
         process.says("ready", 1);
         for ahead_hours in [2, -2, 0] {
             set(ahead_hours * 3_600);
             let before = by_hours().get(&ahead_hours).copied().unwrap_or_default();
-            let begun = Instant::now();
-            while by_hours().get(&ahead_hours).is_none_or(|now| *now == before) {
-                assert!(
-                    begun.elapsed() < PATIENCE,
-                    "nobody wakes up by a clock that is {ahead_hours} h ahead"
-                );
+            until(&format!("who wakes up by a clock that is {ahead_hours} h ahead"), || {
                 pause(200);
-            }
+                by_hours().get(&ahead_hours).is_some_and(|now| *now > before)
+            });
             pause(1_000);
         }
         process
@@ -207,13 +199,13 @@ pub(crate) fn stops_when_it_is_asked_to(on: On) {
     let site = Site::on(on, test, 4, 60);
     through(&site, &mut random, || {
         for _ in 0..3 {
-            let process = Process::start(&site, "p", &[]);
+            let process = Process::of(&site, "p", &[]);
             process.says("ready", 1);
             pause(1_000);
             let took = process.end();
             assert!(took < Duration::from_secs(10), "{took:?}");
         }
-        Process::start(&site, "p", &[])
+        Process::of(&site, "p", &[])
     });
 }
 
@@ -225,7 +217,7 @@ fn the_broker_is_killed() {
     let broker = Broker::start(test, &[]);
     let site = Site::at(Ground::Kafka(Brokers::one(broker.servers.clone())), test, 4, 60);
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for _ in 0..2 {
             pause(1_500);

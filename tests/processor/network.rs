@@ -10,9 +10,10 @@ use crate::check::check;
 use crate::days::settle;
 use crate::faults::{TROUBLE, pause, short_or_long, through};
 use crate::ground::{Brokers, Ground};
-use crate::process::Process;
 use crate::proxy::{Caught, How, Proxy, Request};
+use crate::running::Process;
 use crate::site::{PATIENCE, Random, Site, event, operator};
+use crate::waiting::until;
 use crate::witness::committed;
 
 /// A broker, and a proxy before it that only the processor goes through.
@@ -33,7 +34,7 @@ fn the_network_is_cut() {
     let mut random = Random::new(test);
     let (_broker, proxy, site) = behind_a_proxy(test, 60);
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for (how, ms) in [
             (How::Cut, 2_000),
@@ -46,11 +47,8 @@ fn the_network_is_cut() {
             pause(ms);
             proxy.set(How::Open);
             // It is over only once the processor works again.
-            let (before, begun) = (committed(&site), Instant::now());
-            while committed(&site) == before {
-                assert!(begun.elapsed() < PATIENCE, "{how:?} for {ms} ms is over, and nothing is done");
-                pause(100);
-            }
+            let before = committed(&site);
+            until(&format!("something is done after {how:?} for {ms} ms"), || committed(&site) != before);
         }
         process.says_one_of(&TROUBLE, 2);
         pause(3_000);
@@ -76,7 +74,7 @@ fn the_end_of_a_transaction_is_not_answered() {
         (Request::PRODUCE, Caught::Late(Duration::from_secs(12))),
     ];
     through(&site, &mut random, || {
-        let process = Process::start(&site, "p", &[]);
+        let process = Process::of(&site, "p", &[]);
         process.says("ready", 1);
         for (number, (request, caught)) in (1..).zip(faults) {
             pause(1_000);
@@ -105,12 +103,12 @@ fn every_answer_is_late() {
     proxy.set(How::Late(LATE));
     through(&site, &mut random, || {
         let begun = Instant::now();
-        let first = Process::start(&site, "p", &[]);
+        let first = Process::of(&site, "p", &[]);
         first.says("ready", 1);
         assert!(begun.elapsed() > LATE * 5, "no answer was late");
         pause(4_000);
         first.end();
-        let second = Process::start(&site, "p", &[]);
+        let second = Process::of(&site, "p", &[]);
         second.says("ready", 1);
         proxy.set(How::Open);
         second
@@ -137,7 +135,7 @@ fn a_slow_broker_costs_no_memory() {
     source.commit();
     // Of a transaction of the usual size the broker takes a part before it has to be over: it takes smaller ones.
     proxy.set(How::Slow(10_000));
-    let process = Process::start(&site, "p", &[]);
+    let process = Process::of(&site, "p", &[]);
     process.says("a transaction is given up", 1);
     let begun = Instant::now();
     while committed(&site).values().map(|(next, _)| next).sum::<u64>() < 1_000 {
@@ -164,7 +162,7 @@ fn what_was_given_up_comes_late() {
     let mut source = site.source("source");
     source.link_all(&mut random);
     source.commit();
-    let process = Process::start(&site, "p", &[]);
+    let process = Process::of(&site, "p", &[]);
     process.says("ready", 1);
     let times = short_or_long(1, 3);
     for number in 1..=times {

@@ -1,7 +1,6 @@
 //! What operators say at the command line reaches a processor that runs.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use lockstep::bus::Topic;
 use lockstep::control::{Activation, Revisions};
@@ -9,36 +8,31 @@ use serde_json::Value;
 
 use crate::check::check;
 use crate::days::settle;
-use crate::process::{Process, config};
+use crate::program::{Said, lockstep};
+use crate::running::{Process, config};
 use crate::site::Site;
 use crate::witness;
 
-/// Runs a command on a site; tells whether it succeeded, and what it printed.
-fn lockstep(site: &Site, arguments: &[&str]) -> (bool, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    let output = command.args(arguments).arg("--config").arg(config(site)).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    println!("{arguments:?}: {}", output.status);
-    (output.status.success(), text(output.stdout), text(output.stderr))
+/// Runs a command on a site.
+fn run(site: &Site, arguments: &[&str]) -> Said {
+    println!("{arguments:?}");
+    Said::by(lockstep(arguments).arg("--config").arg(config(site)))
 }
 
 fn json(site: &Site, arguments: &[&str]) -> Value {
-    let (is_good, out, err) = lockstep(site, &[arguments, &["--json"]].concat());
-    assert!(is_good, "{arguments:?}: {err}");
-    serde_json::from_str(&out).unwrap()
+    run(site, &[arguments, &["--json"]].concat()).told()
 }
 
 #[test]
 fn what_operators_say_takes_effect() {
     let site = Site::new("operators", 2, 0);
-    let folder = config(&site).parent().unwrap().to_owned();
     let example = |name: &str| format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
-    let process = Process::start(&site, "p", &[]);
+    let process = Process::of(&site, "p", &[]);
     process.says("ready", 1);
 
-    let (is_good, _, err) =
-        lockstep(&site, &["rules", "apply", &example("rules.toml"), "--reason", "too early"]);
-    assert!(!is_good && err.contains("`lockstep directory import FILE` first"), "{err}");
+    let said = run(&site, &["rules", "apply", &example("rules.toml"), "--reason", "too early"]);
+    let is_told = said.err.contains("`lockstep directory import FILE` first");
+    assert!(said.code != Some(0) && is_told, "{said:?}");
     let imported = json(&site, &["directory", "import", &example("directory.toml"), "--reason", "first"]);
     assert_eq!((imported["linked"].as_u64(), imported["unlinked"].as_u64()), (Some(7), Some(0)));
     let again = json(&site, &["directory", "import", &example("directory.toml"), "--reason", "again"]);
@@ -55,8 +49,7 @@ fn what_operators_say_takes_effect() {
     let seven = rules.find("[[rule]]\nname = \"Agent seven\"").unwrap();
     let other = rules[..seven]
         .replace("\"Unavailable/Lunch\" = \"Pause\" ", "\"Unavailable/Lunch\" = \"In_Meeting\" ");
-    let file = folder.join("other.toml");
-    std::fs::write(&file, other).unwrap();
+    let file = site.place.file("other.toml", other);
     let applied =
         json(&site, &["rules", "apply", file.to_str().unwrap(), "--reason", "lunch", "--actor", "op"]);
     let second = applied["revision"].as_str().unwrap().to_owned();
@@ -74,8 +67,7 @@ fn what_operators_say_takes_effect() {
         "user_name = \"one@cx.example.com\", team = 11",
         "user_name = \"one@cx.example.com\", team = 13",
     );
-    let file = folder.join("directory.toml");
-    std::fs::write(&file, directory).unwrap();
+    let file = site.place.file("directory.toml", directory);
     let imported = json(&site, &["directory", "import", file.to_str().unwrap(), "--reason", "seven left"]);
     assert_eq!((imported["unlinked"].as_u64(), imported["moved"].as_u64()), (Some(1), Some(1)));
 

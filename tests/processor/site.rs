@@ -1,14 +1,15 @@
 //! A deployment of a test's own: its topics, its rules, and what happens to its agents.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lockstep::bus::{self, AnyBus, Bus, Outgoing, Partition, Topic, TopicsPlan, Writer, partition_for};
 use lockstep::codec::{
-    Buffer, Codec, Command, Connection as Browser, Event, Linked, Observation, Operator, Order, Outcome,
-    RowClosed, TeamMoved, Uuid, What,
+    Buffer, Command, Connection as Browser, Event, Linked, Observation, Order, Outcome, RowClosed, TeamMoved,
+    Uuid, What,
 };
 use lockstep::control::{Activation, Control};
 use lockstep::directory::{Directory, agent_id};
@@ -21,8 +22,11 @@ use lockstep::engine::{self, Epoch, Sequence, Verdict};
 use lockstep::processor::{self, Observer, Settings, Stop, Worker};
 use lockstep::rules::{self, Revision};
 
-use crate::ground::{Brokers, Folder, Ground, On};
-pub(crate) use crate::waiting::{PATIENCE, now_ms, patiently, servers};
+use crate::deployment::Deployment;
+pub(crate) use crate::deployment::operator;
+use crate::ground::{Ground, On};
+use crate::place::Place;
+pub(crate) use crate::waiting::{PATIENCE, now_ms, patiently};
 
 /// SplitMix64.
 pub(crate) struct Random(u64);
@@ -69,10 +73,16 @@ pub(crate) struct Person {
 
 /// A deployment.
 pub(crate) struct Site {
-    pub(crate) ground: Ground,
-    pub(crate) plan: TopicsPlan,
-    pub(crate) codec: Arc<Codec>,
+    pub(crate) deployment: Deployment,
     pub(crate) people: Vec<Person>,
+}
+
+impl Deref for Site {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
 }
 
 impl Site {
@@ -82,36 +92,22 @@ impl Site {
     }
 
     pub(crate) fn on(on: On, test: &str, partitions: u32, people: u32) -> Site {
-        let ground = match on {
-            On::Kafka => Ground::Kafka(Brokers::one(servers())),
-            On::Directory => Ground::Directory(Folder::new(test)),
-        };
-        Site::at(ground, test, partitions, people)
+        Site::of(Deployment::new(on, test, partitions), people)
     }
 
     /// The same deployment somewhere else, where nothing of it is yet.
     pub(crate) fn elsewhere(&self, ground: Ground) -> Site {
-        let (plan, codec) =
-            (TopicsPlan { replicas: ground.replicas(), ..self.plan.clone() }, Arc::clone(&self.codec));
-        Site { ground, plan, codec, people: self.people.clone() }
+        let plan = TopicsPlan { replicas: ground.replicas(), ..self.plan.clone() };
+        let (codec, place) = (Arc::clone(&self.codec), Place::new("elsewhere"));
+        Site { deployment: Deployment { ground, plan, codec, place }, people: self.people.clone() }
     }
 
     pub(crate) fn at(ground: Ground, test: &str, partitions: u32, people: u32) -> Site {
-        let plan = TopicsPlan {
-            prefix: format!("{test}-{}-{}", std::process::id(), now_ms()),
-            partitions,
-            retention_days: 7,
-            replicas: ground.replicas(),
-        };
-        let people = (1..=people).map(person).collect();
-        let codec = Arc::new(Codec::single_object().unwrap());
-        let site = Site { ground, plan, codec, people };
-        site.bus().create(&site.plan.specs()).unwrap();
-        site
+        Site::of(Deployment::at(ground, test, partitions), people)
     }
 
-    pub(crate) fn bus(&self) -> AnyBus {
-        self.ground.bus(&self.plan.prefix)
+    fn of(deployment: Deployment, people: u32) -> Site {
+        Site { deployment, people: (1..=people).map(person).collect() }
     }
 
     /// Saves and activates rules.
@@ -238,10 +234,6 @@ impl Source<'_> {
         }
         self.commit();
     }
-}
-
-pub(crate) fn operator() -> Operator<'static> {
-    Operator { actor: Cow::Borrowed("tests"), reason: Cow::Borrowed("a test wants it") }
 }
 
 pub(crate) fn linked(person: &Person) -> What<'static> {

@@ -78,7 +78,7 @@ fn with_registry(test: &str, partitions: u32) -> (Site, Server, Runtime) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = Server::start(&[]);
     let mut site = Site::new(test, partitions, 30);
-    site.codec = Arc::new(runtime.block_on(server.codec(&site.plan.prefix)));
+    site.deployment.codec = Arc::new(runtime.block_on(server.codec(&site.plan.prefix)));
     (site, server, runtime)
 }
 

@@ -12,6 +12,7 @@ use rdkafka::message::{Headers, Message, Timestamp};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::ground::{Brokers, Ground};
+use crate::reading::read;
 use crate::site::{PATIENCE, Site, patiently};
 
 /// A record as it lies in the log.
@@ -96,27 +97,16 @@ fn copied(message: &impl Message) -> Option<Vec<u8>> {
 
 fn read_directory(site: &Site, topic: Topic) -> BTreeMap<u32, Vec<Seen>> {
     let spec = site.plan.spec(topic);
-    let starts: Vec<_> =
-        (0..spec.partitions).map(|number| (spec.name.partition(number), From::Beginning)).collect();
-    let bus = site.bus();
     let mut all: BTreeMap<u32, Vec<Seen>> = (0..spec.partitions).map(|number| (number, Vec::new())).collect();
-    let mut reader = patiently("looking", || bus.reader(&starts, Until::End));
-    let begun = Instant::now();
-    loop {
-        assert!(begun.elapsed() < PATIENCE, "the end of {} does not come", spec.name);
-        let records = patiently("looking", || reader.read(Duration::from_millis(100)));
-        for record in records.iter() {
-            all.get_mut(&record.partition.0).unwrap().push(Seen {
-                offset: record.offset.0,
-                at_ms: record.appended_at.unwrap().as_unix_ms(),
-                key: record.key.unwrap_or_default().to_vec(),
-                value: record.value.map(<[u8]>::to_vec),
-            });
-        }
-        if records.is_empty() && reader.is_at_end() {
-            return all;
-        }
-    }
+    read(&site.bus(), &spec.name, spec.partitions, |record| {
+        all.get_mut(&record.partition.0).unwrap().push(Seen {
+            offset: record.offset.0,
+            at_ms: record.appended_at.unwrap().as_unix_ms(),
+            key: record.key.unwrap_or_default().to_vec(),
+            value: record.value.map(<[u8]>::to_vec),
+        });
+    });
+    all
 }
 
 /// How far the processor has read, with what was noted.

@@ -84,7 +84,8 @@ impl RuleCheck<'_> {
                     None => {
                         granted = true;
                         if is_target && unknown.insert((access.is_none(), id)) {
-                            let (_, names) = untold.entry(access.is_none()).or_insert((term.place, Vec::new()));
+                            let (_, names) =
+                                untold.entry(access.is_none()).or_insert((term.place, Vec::new()));
                             names.push(quoted(&name.to_string()));
                         }
                     }

@@ -9,14 +9,6 @@ use lockstep::domain::Remedy;
 /// Waiting for something that has to come. Only a test that fails waits for so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(crate) fn servers() -> String {
-    std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| {
-        panic!(
-            "KAFKA_BOOTSTRAP_SERVERS is not set: run scripts/test, or: scripts/kafka run -- cargo test --profile ci"
-        )
-    })
-}
-
 /// Tries until it works, as long as there is nobody who answers.
 pub(crate) fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, bus::Error>) -> T {
     let begun = Instant::now();

@@ -1,11 +1,14 @@
 //! What keeps a deployment: brokers, or a directory.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Mutex;
 
 use lockstep::bus::embedded::{Embedded, Settings};
 use lockstep::bus::kafka::{Connection, Kafka};
 use lockstep::bus::{Any, AnyBus, Replicas};
+
+use crate::place::Place;
+use crate::servers::servers;
 
 /// On what a test is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,9 @@ pub(crate) struct Brokers {
 
 /// The directory of a deployment. The test owns it, until it hands it over to processes that it starts.
 pub(crate) struct Folder {
-    pub(crate) path: PathBuf,
+    // Who owns it goes before it does.
     owned: Mutex<Option<Embedded>>,
+    place: Place,
 }
 
 const ONE: Replicas = Replicas { replication_factor: 1, in_sync_min: 1 };
@@ -51,39 +55,35 @@ impl Folder {
     }
 
     pub(crate) fn with(test: &str, settings: Settings) -> Folder {
-        let path = Folder::path(test);
-        let owned = Mutex::new(Some(Embedded::own(&path, settings).unwrap()));
-        Folder { path, owned }
-    }
-
-    fn path(test: &str) -> PathBuf {
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}-data", std::process::id()))
+        let place = Place::new(test);
+        let owned = Mutex::new(Some(Embedded::own(&place.0, settings).unwrap()));
+        Folder { owned, place }
     }
 
     /// A path that nothing is at yet.
     #[cfg(feature = "fail-points")]
     pub(crate) fn absent(test: &str) -> Folder {
-        Folder { path: Folder::path(test), owned: Mutex::new(None) }
+        Folder { owned: Mutex::new(None), place: Place::new(test) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.place.0
     }
 
     pub(crate) fn bus(&self) -> Embedded {
         let owned = self.owned.lock().unwrap();
-        owned.clone().unwrap_or_else(|| Embedded::attach(&self.path).unwrap())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        *self.owned.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if std::thread::panicking() {
-            println!("its data is kept: {}", self.path.display());
-        } else {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+        owned.clone().unwrap_or_else(|| Embedded::attach(self.path()).unwrap())
     }
 }
 
 impl Ground {
+    pub(crate) fn new(on: On, test: &str) -> Ground {
+        match on {
+            On::Kafka => Ground::Kafka(Brokers::one(servers())),
+            On::Directory => Ground::Directory(Folder::new(test)),
+        }
+    }
+
     pub(crate) fn bus(&self, prefix: &str) -> AnyBus {
         match self {
             Ground::Kafka(brokers) => {
@@ -113,7 +113,7 @@ impl Ground {
     /// No process owns it any more: the test does.
     pub(crate) fn take_back(&self) {
         if let Ground::Directory(folder) = self {
-            *folder.owned.lock().unwrap() = Some(Embedded::own(&folder.path, Settings::default()).unwrap());
+            *folder.owned.lock().unwrap() = Some(Embedded::own(folder.path(), Settings::default()).unwrap());
         }
     }
 }
