@@ -10,6 +10,10 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "ground/random.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod random;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -17,27 +21,17 @@ use lockstep::config::{self, Config, SecretStore};
 use lockstep::directory::Directory;
 use lockstep::document::{Document, Mistakes, Syntax};
 use lockstep::rules;
+use random::Random;
 
 const FILES: u64 = 10_000;
 
-/// SplitMix64: small, good enough, the same everywhere.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+    fn index(&mut self, end: usize) -> usize {
+        self.below(end.max(1) as u64) as usize
     }
 
     fn pick<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
-        all[self.below(all.len())]
+        all[self.index(all.len())]
     }
 }
 
@@ -140,16 +134,16 @@ const VALUES: &[&str] = &[
 /// Mostly still TOML or JSON: whole lines go, come twice or change places, and texts become other values.
 fn reworded(sources: &[&str], random: &mut Random) -> String {
     let mut lines: Vec<String> = random.pick(sources).lines().map(str::to_owned).collect();
-    for _ in 0..=random.below(4) {
-        let (at, other) = (random.below(lines.len()), random.below(lines.len()));
-        match random.below(6) {
+    for _ in 0..=random.index(4) {
+        let (at, other) = (random.index(lines.len()), random.index(lines.len()));
+        match random.index(6) {
             0 if lines.len() > 1 => drop(lines.remove(at)),
             1 => lines.insert(other, lines[at].clone()),
             2 => lines.swap(at, other),
             _ => {
                 let quotes: Vec<usize> = lines[at].match_indices('"').map(|(i, _)| i).collect();
                 if quotes.len() > 1 {
-                    let pair = random.below(quotes.len() / 2) * 2;
+                    let pair = random.index(quotes.len() / 2) * 2;
                     lines[at].replace_range(quotes[pair]..=quotes[pair + 1], random.pick(VALUES));
                 }
             }
@@ -160,33 +154,33 @@ fn reworded(sources: &[&str], random: &mut Random) -> String {
 
 fn mutated(sources: &[&str], random: &mut Random) -> String {
     let mut bytes = random.pick(sources).as_bytes().to_vec();
-    for _ in 0..=random.below(8) {
-        let at = random.below(bytes.len() + 1);
-        let end = (at + random.below(80)).min(bytes.len());
-        match random.below(8) {
+    for _ in 0..=random.index(8) {
+        let at = random.index(bytes.len() + 1);
+        let end = (at + random.index(80)).min(bytes.len());
+        match random.index(8) {
             0 => drop(bytes.drain(at..end)),
             1 => {
                 let piece = bytes[at..end].to_vec();
-                let to = random.below(bytes.len() + 1);
+                let to = random.index(bytes.len() + 1);
                 bytes.splice(to..to, piece);
             }
             2 => {
                 bytes.splice(at..at, random.pick(WORDS).bytes());
             }
             3 => {
-                let end = (at + random.below(12)).min(bytes.len());
+                let end = (at + random.index(12)).min(bytes.len());
                 bytes.splice(at..end, random.pick(WORDS).bytes());
             }
             4 => bytes.truncate(at),
-            5 => bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1 << random.below(8)),
+            5 => bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1 << random.index(8)),
             6 => {
                 let other = random.pick(sources).as_bytes();
-                let from = random.below(other.len());
-                let to = (from + random.below(400)).min(other.len());
+                let from = random.index(other.len());
+                let to = (from + random.index(400)).min(other.len());
                 bytes.splice(at..at, other[from..to].iter().copied());
             }
             _ => {
-                let noise: Vec<u8> = (0..random.below(40)).map(|_| random.next() as u8).collect();
+                let noise: Vec<u8> = (0..random.index(40)).map(|_| random.number() as u8).collect();
                 bytes.splice(at..at, noise);
             }
         }
@@ -247,10 +241,10 @@ fn no_file_makes_a_reader_panic() {
     let seeds = only.map_or(0..FILES, |seed| seed..seed + 1);
     let mut whole = 0;
     for seed in seeds.clone() {
-        let mut random = Random(seed);
+        let mut random = Random::of(seed);
         let (sources, syntax) =
-            if random.below(4) == 0 { (&in_json[..], Syntax::Json) } else { (&examples[..], Syntax::Toml) };
-        let change = if random.below(2) == 0 { mutated } else { reworded };
+            if random.index(4) == 0 { (&in_json[..], Syntax::Json) } else { (&examples[..], Syntax::Toml) };
+        let change = if random.index(2) == 0 { mutated } else { reworded };
         let text = change(sources, &mut random);
         if only.is_some() {
             println!("{text}");

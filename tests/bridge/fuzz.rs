@@ -16,8 +16,8 @@ use crate::apex::token;
 use crate::browser::{Address, BOTH, Browser, ORIGIN, from_origin, hello, page, post};
 use crate::ground::On;
 use crate::log::Said;
+use crate::random::{Random, seed};
 use crate::site::{BREAK, LUNCH, Person, Site};
-use crate::waiting::now_ms;
 
 /// It ends after so many messages, or so long if a machine is slow: but not before so few.
 const MESSAGES: u64 = 1_000_000;
@@ -30,39 +30,27 @@ const EACH: u64 = 2;
 /// People whose browsers attack. Others behave.
 const ATTACKERS: usize = 20;
 
-/// Chance that can be repeated.
-#[derive(Clone)]
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+    fn index(&mut self, end: usize) -> usize {
+        self.below(end as u64) as usize
     }
 
     fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len())]
+        all[self.index(all.len())]
     }
 
     fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most + 1)).map(|_| self.next() as u8).collect()
+        (0..self.index(most + 1)).map(|_| self.number() as u8).collect()
     }
 
     /// A value as somebody who knows the protocol, and wants to do harm, would write it.
     fn value(&mut self) -> Value {
-        match self.below(14) {
+        match self.index(14) {
             0 => Value::Null,
-            1 => json!(self.next()),
+            1 => json!(self.number()),
             2 => json!(-1.5e300),
             3 => json!(""),
-            4 => json!("x".repeat(self.below(9_000))),
+            4 => json!("x".repeat(self.index(9_000))),
             5 => json!("\u{0}\u{202e}\u{fffd}\u{10ffff}"),
             6 => json!([[[[]]], {}]),
             7 => json!({"id": self.value_of_text(), "since": self.value_of_text()}),
@@ -92,7 +80,7 @@ impl Random {
     fn message(&mut self, person: &str) -> String {
         let fields =
             ["status", "reason", "row", "now", "command", "result", "detail", "protocol", "token", "page"];
-        let mut message = match self.below(5) {
+        let mut message = match self.index(5) {
             0 => json!({"type": "pong"}),
             1 => json!({"type": "outcome", "command": format!("{person}/1/1"), "result": "done"}),
             2 => json!({"type": self.one_of(&["hello", "status", "outcome", "pong", "ping", "bye", ""])}),
@@ -101,7 +89,7 @@ impl Random {
                 "row": {"id": "0Ps5g0000000001", "since": "2026-01-05T10:00:00.000Z"},
             }),
         };
-        for _ in 0..self.below(3) {
+        for _ in 0..self.index(3) {
             message[self.one_of(&fields)] = self.value();
         }
         message.to_string()
@@ -110,13 +98,13 @@ impl Random {
     /// The same with some of it altered, left out or twice.
     fn mutated(&mut self, person: &str) -> Vec<u8> {
         let mut bytes = self.message(person).into_bytes();
-        for _ in 0..self.below(4) {
-            let (at, to) = (self.below(bytes.len() + 1), self.below(bytes.len() + 1));
+        for _ in 0..self.index(4) {
+            let (at, to) = (self.index(bytes.len() + 1), self.index(bytes.len() + 1));
             let (from, to) = (at.min(to), at.max(to));
-            match self.below(4) {
+            match self.index(4) {
                 0 => drop(bytes.drain(from..to)),
                 1 if bytes.len() < 20_000 => bytes.extend_from_within(from..to),
-                2 => bytes.insert(from, self.next() as u8),
+                2 => bytes.insert(from, self.number() as u8),
                 _ => bytes[from..to.min(from + 1)].iter_mut().for_each(|byte| *byte ^= 1 << (to % 8)),
             }
         }
@@ -144,7 +132,7 @@ impl Attack {
     }
 
     fn somebody(&self, random: &mut Random) -> (String, String) {
-        self.people[random.below(self.people.len())].clone()
+        self.people[random.index(self.people.len())].clone()
     }
 
     /// Messages over a WebSocket, of somebody who was let in, or of nobody.
@@ -152,18 +140,18 @@ impl Attack {
         while self.goes_on() {
             let (user, agent) = self.somebody(&mut random);
             let Ok(mut socket) = self.address.socket(Some(ORIGIN)).await else { continue };
-            let first = match random.below(8) {
+            let first = match random.index(8) {
                 0 => random.message(&agent),
-                _ => hello(&token(&user), &page(), random.next()).to_string(),
+                _ => hello(&token(&user), &page(), random.number()).to_string(),
             };
             let mut is_open = socket.send(Message::text(first)).await.is_ok();
             // Half of them know what may be said, and are heard for longer.
-            let knows = random.below(2) == 0;
-            for _ in 0..random.below(300) {
+            let knows = random.index(2) == 0;
+            for _ in 0..random.index(300) {
                 if !is_open || !self.goes_on() {
                     break;
                 }
-                let message = match random.below(if knows { 200 } else { 4 }) {
+                let message = match random.index(if knows { 200 } else { 4 }) {
                     0 => Message::binary(random.bytes(300)),
                     1 => Message::text(String::from_utf8_lossy(&random.mutated(&agent)).into_owned()),
                     2 => Message::Ping(random.bytes(100).into()),
@@ -183,7 +171,7 @@ impl Attack {
             (self.address.url("/bridge/v1/stream"), self.address.url("/bridge/v1/messages"));
         while self.goes_on() {
             let (user, agent) = self.somebody(&mut random);
-            for _ in 0..random.below(50) {
+            for _ in 0..random.index(50) {
                 let call = client.post(&stream).body(random.mutated(&agent));
                 let _ = from_origin(call, Some(ORIGIN)).send().await;
                 let session = random.one_of(&["", "0", "../..", "x"]);
@@ -199,7 +187,7 @@ impl Attack {
             else {
                 continue;
             };
-            for _ in 0..random.below(60) {
+            for _ in 0..random.index(60) {
                 let body = String::from_utf8_lossy(&random.mutated(&agent)).into_owned();
                 self.sent();
                 match post(&client, &messages, session, body).await {
@@ -218,12 +206,12 @@ impl Attack {
         while self.goes_on() {
             let Ok(mut wire) = TcpStream::connect(self.address.at).await else { continue };
             let mut first = UPGRADE.as_bytes().to_vec();
-            if random.below(2) == 0 {
-                first.truncate(random.below(UPGRADE.len()));
+            if random.index(2) == 0 {
+                first.truncate(random.index(UPGRADE.len()));
                 first.extend(random.bytes(50));
             }
             let mut is_open = wire.write_all(&first).await.is_ok();
-            for _ in 0..random.below(30) {
+            for _ in 0..random.index(30) {
                 if !is_open {
                     break;
                 }
@@ -238,9 +226,7 @@ impl Attack {
 
 #[test]
 fn whatever_comes_who_behaves_is_served() {
-    let seed = std::env::var("LOCKSTEP_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| now_ms().cast_unsigned());
-    println!("LOCKSTEP_TEST_SEED={seed}");
+    let seed = seed("fuzz");
     let site = Site::new(On::Directory, "fuzz", ATTACKERS as u32 + 2);
     let gateway = site.gateway("g");
     let (bad, good) = site.people.split_at(ATTACKERS);
@@ -259,7 +245,7 @@ fn whatever_comes_who_behaves_is_served() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut tasks = Vec::new();
     for number in 0..EACH {
-        let random = |kind: u64| Random(seed.wrapping_add((number << 8) | kind));
+        let random = |kind: u64| Random::of(seed.wrapping_add((number << 8) | kind));
         tasks.push(attackers.spawn(attack.clone().by_socket(random(1))));
         tasks.push(attackers.spawn(attack.clone().by_post(random(2))));
         tasks.push(attackers.spawn(attack.clone().by_wire(random(3))));

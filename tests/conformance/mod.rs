@@ -4,6 +4,8 @@
 pub(crate) mod groups;
 pub(crate) mod killed;
 pub(crate) mod loading;
+#[path = "../ground/random.rs"]
+mod random;
 pub(crate) mod reading;
 pub(crate) mod writing;
 
@@ -14,6 +16,7 @@ use lockstep::bus::{
     Bus, Error, From, Header, Kept, Member, Membership, Offset, Outgoing, Partition, Polled, Progress,
     Reader, Record, Records, Replicas, TopicName, TopicPartition, TopicSpec, Until, Writer,
 };
+pub(crate) use random::Random;
 
 /// Waiting for something that has to come. Only a test that fails waits for so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -223,31 +226,6 @@ pub(crate) fn moved<R>(polled: &Polled<R>) -> Option<(&'static str, &[TopicParti
 
 pub(crate) fn progress(partition: TopicPartition, next: u64, metadata: &str) -> Progress {
     Progress { partition, next: Offset(next), metadata: metadata.to_owned() }
-}
-
-/// A number that follows from a seed: enough to choose by.
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// A seed from the clock, or that of `LOCKSTEP_SEED`. It is printed.
-    pub(crate) fn new(test: &str) -> Random {
-        let seed =
-            std::env::var("LOCKSTEP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-                u64::from(
-                    std::time::SystemTime::now()
-                        .duration_since(std::time::UNIX_EPOCH)
-                        .unwrap()
-                        .subsec_nanos(),
-                )
-            });
-        println!("{test}: LOCKSTEP_SEED={seed}");
-        Random(seed)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
 }
 
 /// Makes a test of each case.

@@ -6,23 +6,13 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::canary::Canary;
+use crate::random::seed;
 use crate::run::{Ended, Folder};
 use crate::servers::servers;
 
 /// How long things go wrong: long enough for each to have its turn, and longer in a soak.
 fn lasts() -> &'static str {
     if std::env::var_os("LOCKSTEP_SOAK").is_some() { "10m" } else { "25s" }
-}
-
-/// Another one each time, unless one is named.
-fn seed() -> String {
-    let by_time = || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        (now.as_secs() % 1_000_000).to_string()
-    };
-    let seed = std::env::var("LOCKSTEP_TEST_SEED").unwrap_or_else(|_| by_time());
-    println!("LOCKSTEP_TEST_SEED={seed}");
-    seed
 }
 
 /// Of the faults of people and operators each was there (35, 36, 38, 39, 42), and of processes and platforms.
@@ -49,7 +39,7 @@ const HELL: [&str; 5] = ["--agents", "500", "--faults", "hell", "--json"];
 
 /// Runs a demo in hell, and looks for what has leaked: where it says something, and in its folder.
 fn hell(folder: &Folder, bus: &[&str]) -> Canary {
-    let seed = seed();
+    let seed = seed("hell").to_string();
     let demo = folder.demo(&[&HELL[..], bus, &["--for", lasts(), "--seed", &seed]].concat());
     let mut canary = Canary::new(&demo);
     let ended = Ended::after(&demo, || canary.look());

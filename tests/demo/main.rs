@@ -29,6 +29,9 @@ mod process;
 #[path = "../ground/program.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod program;
+#[path = "../ground/random.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod random;
 #[path = "../ground/reading.rs"]
 mod reading;
 mod run;

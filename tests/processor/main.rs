@@ -46,6 +46,8 @@ mod program;
 #[cfg(feature = "fail-points")]
 #[path = "../kafka/proxy.rs"]
 mod proxy;
+#[path = "../ground/random.rs"]
+mod random;
 #[path = "../ground/reading.rs"]
 mod reading;
 #[cfg(feature = "fail-points")]

@@ -26,34 +26,10 @@ use crate::deployment::Deployment;
 pub(crate) use crate::deployment::operator;
 use crate::ground::{Ground, On};
 use crate::place::Place;
+pub(crate) use crate::random::Random;
 pub(crate) use crate::waiting::{PATIENCE, now_ms, patiently};
 
-/// SplitMix64.
-pub(crate) struct Random(u64);
-
 impl Random {
-    /// A stream of this test's own; its seed is printed, and may be set to see a failure again.
-    pub(crate) fn new(test: &str) -> Random {
-        let seed = match std::env::var("LOCKSTEP_TEST_SEED") {
-            Ok(seed) => seed.parse().expect("LOCKSTEP_TEST_SEED is a number"),
-            Err(_) => now_ms() as u64,
-        };
-        println!("{test}: LOCKSTEP_TEST_SEED={seed}");
-        Random(seed)
-    }
-
-    pub(crate) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit
-    }
-
     fn uuid(&mut self) -> Uuid {
         let [a, b] = [self.number().to_be_bytes(), self.number().to_be_bytes()];
         let mut bytes = [0; 16];
