@@ -54,6 +54,8 @@ pub(super) struct Came {
 pub(super) struct Known {
     /// What Salesforce shows.
     pub(super) shown: Option<SalesforceStatus>,
+    /// Since when, by Salesforce's clock.
+    pub(super) since_raw: Option<TimeMs>,
     /// Whether it can be set there: a browser holds him, and he is not Offline.
     pub(super) reachable: bool,
     /// The number of the newest browser.
@@ -110,9 +112,10 @@ impl Hub {
         let awaits = entry.told.filter(|(status, at)| {
             known.shown != Some(*status) && now.instant.saturating_duration_since(*at) < SAID_AGAIN_AFTER
         });
-        let shown = if awaits.is_some() { entry.known.shown } else { known.shown };
+        let newer = if awaits.is_some() { entry.known } else { known };
+        let (shown, since_raw) = (newer.shown, newer.since_raw);
         entry.told = awaits;
-        entry.known = Known { shown, epoch: entry.known.epoch.max(known.epoch), ..known };
+        entry.known = Known { shown, since_raw, epoch: entry.known.epoch.max(known.epoch), ..known };
         let Some(user) = self.users.get(&agent).copied() else { return };
         let Some(seat) = self.seats.get_mut(&user) else { return };
         let is_passed = seat.holder.as_ref().is_some_and(|holder| Some(holder.tab.epoch) < known.epoch);
@@ -441,20 +444,26 @@ impl Hub {
         let Some(agent) = seat.agent.filter(|_| holds) else { return };
         let entry = self.known.entry(agent).or_default();
         // What shows him in it already says nothing new, where nobody knows since when: he may have come back. Where he was out of
-        // reach it says that he is not any more.
-        let is_repeated = told.since.is_none() && told.cause == Cause::Unknown;
-        let is_known =
-            entry.known.shown == Some(told.status) && (entry.known.reachable || told.status.is_off());
-        if is_repeated && is_known {
+        // reach it says that he is not any more; he is in it since then, as a start of its own would be a choice.
+        let is_repeated =
+            told.since.is_none() && told.cause == Cause::Unknown && entry.known.shown == Some(told.status);
+        if is_repeated && (entry.known.reachable || told.status.is_off()) {
             return;
         }
-        (entry.known.shown, entry.known.reachable) = (Some(told.status), !told.status.is_off());
-        entry.told = Some((told.status, now.instant));
         let there = now.time + offset;
         let since = told.since.filter(|since| since.since(there) <= START_AHEAD_MAX);
+        let known_since = entry.known.since_raw.filter(|_| is_repeated);
+        let since_raw = since.or(known_since).unwrap_or(there);
+        entry.known = Known {
+            shown: Some(told.status),
+            since_raw: Some(since_raw),
+            reachable: !told.status.is_off(),
+            epoch: entry.known.epoch,
+        };
+        entry.told = Some((told.status, now.instant));
         let observation = Observation {
             status: Status::Salesforce(told.status),
-            since_raw: since.unwrap_or(there),
+            since_raw,
             offset,
             row: told.row.filter(|_| since.is_some()),
             cause: told.cause,

@@ -161,9 +161,14 @@ impl<R: Reader> Reading<R> {
             return Ok(None);
         }
         let remembered = state.agent.remembered();
-        let (shown, reachable) =
-            (remembered.salesforce.shown.map(|shown| shown.status), remembered.salesforce.reachable);
-        Ok(Some(Read::Known(agent, Known { shown, reachable, epoch: remembered.epoch })))
+        let shown = remembered.salesforce.shown;
+        let known = Known {
+            shown: shown.map(|shown| shown.status),
+            since_raw: shown.map(|shown| shown.since_raw),
+            reachable: remembered.salesforce.reachable,
+            epoch: remembered.epoch,
+        };
+        Ok(Some(Read::Known(agent, known)))
     }
 
     fn event(&self, value: &[u8]) -> Result<Option<Read>, codec::Error> {

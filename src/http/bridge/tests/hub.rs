@@ -255,7 +255,7 @@ fn the_number_is_above_what_the_browser_was_told() {
     let ahead = Epoch(START.cast_unsigned() + 9_000);
     script.go(0, 1, true);
     script.then(0, |hub, now, out| {
-        hub.know(agent(1), Known { shown: None, reachable: false, epoch: Some(ahead) }, now, out);
+        hub.know(agent(1), Known { epoch: Some(ahead), ..Known::default() }, now, out);
     });
     assert_eq!(script.come(0, 3, "page-three", 0), ["3: welcome 9001 holds", "connected 9001"]);
     let mut script = Script::new();
@@ -337,7 +337,7 @@ fn a_status_has_the_start_that_is_known_best() {
     assert_eq!(script.shows(1, again), none());
     script.ms += 10_000;
     script.then(0, |hub, now, out| {
-        hub.know(agent(1), Known { shown: Some(status(2)), reachable: true, epoch: None }, now, out);
+        hub.know(agent(1), Known { shown: Some(status(2)), reachable: true, ..Known::default() }, now, out);
     });
     assert_eq!(
         script.shows(1, again),
@@ -389,8 +389,11 @@ fn of_two_with_one_number_one_stands_by() {
 #[test]
 fn who_was_passed_by_is_given_a_newer_number() {
     let mut script = Script::connected();
-    let known =
-        |epoch| Known { shown: None, reachable: true, epoch: Some(Epoch(START.cast_unsigned() + epoch)) };
+    let known = |epoch| Known {
+        reachable: true,
+        epoch: Some(Epoch(START.cast_unsigned() + epoch)),
+        ..Known::default()
+    };
     let said = script.then(0, |hub, now, out| hub.know(agent(1), known(0), now, out));
     assert_eq!(said, none(), "it is this one");
     let said = script.then(0, |hub, now, out| hub.know(agent(1), known(9), now, out));
@@ -425,20 +428,28 @@ fn who_was_elsewhere_meanwhile_is_not_resumed() {
     );
 }
 
-/// The engine knows that he is in it, and holds him for out of reach: that he says so makes him be in reach.
+/// The engine knows that he is in it, and holds him for out of reach: that he says so makes him be in reach. It is what is known, and
+/// no status that begins now: nobody has chosen it.
 #[test]
 fn who_is_out_of_reach_is_heard() {
     let mut script = Script::connected();
     let plain = Told { status: status(1), cause: Cause::Unknown, row: None, since: None, now: None };
-    for (reachable, heard) in [(true, false), (false, true)] {
-        let known = Known { shown: Some(status(1)), reachable, epoch: None };
+    let since_raw = Some(TimeMs::from_unix_ms(START - 700));
+    for (reachable, heard) in
+        [(true, none()), (false, vec!["shows since -700 Unknown no row offset 0".to_owned()])]
+    {
+        let known = Known { shown: Some(status(1)), since_raw, reachable, epoch: None };
         script.then(0, |hub, now, out| hub.know(agent(1), known, now, out));
-        assert_eq!(!script.shows(1, plain).is_empty(), heard, "{reachable}");
+        assert_eq!(script.shows(1, plain), heard, "{reachable}");
     }
     // What this gateway told is not forgotten for what the engine knew before.
-    let known = Known { shown: Some(status(2)), reachable: true, epoch: None };
+    let known = Known { shown: Some(status(2)), reachable: true, ..Known::default() };
     script.then(0, |hub, now, out| hub.know(agent(1), known, now, out));
     assert_eq!(script.shows(1, plain), none());
+    // Nor since when: he is gone and comes back before the engine has said anything.
+    let lost = Known { shown: Some(status(1)), since_raw: None, reachable: false, epoch: None };
+    script.then(0, |hub, now, out| hub.know(agent(1), Known { since_raw, ..lost }, now, out));
+    assert_eq!(script.shows(1, plain), ["shows since -700 Unknown no row offset 0"]);
     script.then(10_000, |hub, now, out| hub.know(agent(1), known, now, out));
     assert_eq!(script.shows(1, plain).len(), 1);
 }
