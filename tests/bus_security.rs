@@ -147,9 +147,9 @@ fn what_is_wrong_is_told_with_the_setting() {
         assert!(text.contains(names), "{what}: {text}");
         assert_eq!(error.remedy(), Remedy::Stop, "{what}: {text}");
         assert!(!format!("{text} {error:?} {shown}").contains(CANARY), "{what} tells a secret");
-        // How long a resolver takes for a host that there is not is its own affair.
-        let took = begun.elapsed();
-        assert!(what == "no such host" || took < Duration::from_secs(9), "{what} is told after {took:?}");
+        // How long a resolver takes for a host that there is not is its own affair, nearly.
+        let (took, most) = (begun.elapsed(), if what == "no such host" { 60 } else { 9 });
+        assert!(took < Duration::from_secs(most), "{what} is told after {took:?}");
     }
 }
 

@@ -40,7 +40,9 @@ impl Folder {
     /// # Errors
     /// It cannot be made.
     pub(super) fn temporary(what: &str) -> anyhow::Result<Folder> {
-        Folder::make(&std::env::temp_dir().join(format!("lockstep-{}", own_name(what)?)), false)
+        let all = std::env::temp_dir();
+        fs::create_dir_all(&all).with_context(|| format!("making {}", all.display()))?;
+        Folder::make(&all.join(format!("lockstep-{}", own_name(what)?)), false)
     }
 
     fn make(path: &Path, is_named: bool) -> anyhow::Result<Folder> {

@@ -243,6 +243,8 @@ fn five_thousand_log_in_within_a_minute() {
     println!("logged in within {logged_in:?}, all at lunch after {:?}", begun.elapsed());
     centre.settles();
     connector.end();
+    let commanded = centre.chosen(Platform::Cxone);
+    assert!(commanded.len() == PEOPLE as usize && commanded.values().all(|all| all.len() == 1));
     // On a slow machine one that is seen late is set again.
     let calls = centre.calls("POST", "/state");
     println!("{calls} calls");

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// The ports of a process lie side by side, so many of them.
 const EACH: u16 = 200;
 /// So many processes of tests have some at once.
-const PROCESSES: u16 = 40;
-/// From here to 9,999. Brokers of tests (`scripts/kafka`) and demos have theirs from 10,000 on, and from 32,768 on the system gives
-/// them to whoever connects.
+const PROCESSES: u16 = 32;
+/// From here to 8,399. Above are those that simulators, gateways and metrics have by default, those of brokers of tests
+/// (`scripts/kafka`) and of demos, and those that the system gives to whoever connects.
 const FIRST: u16 = 2_000;
 
 /// The first port of this process. The lock says to others that they are taken; it goes with the process.

@@ -21,7 +21,8 @@ pub(crate) struct Random(simulate::Random);
 impl Random {
     /// A stream of this test's own.
     pub(crate) fn new(test: &str) -> Random {
-        Random::of(seed(test))
+        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Random::of(test.bytes().fold(seed(test), mix))
     }
 
     /// The stream of a seed.

@@ -39,7 +39,7 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_EACH: Duration = Duration::from_secs(1);
 const EARLY: Duration = Duration::from_secs(30);
 /// All of Lockstep is ready after so long at most.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_secs(180);
 /// Nothing goes wrong before everybody has been there for a moment.
 const FAULTS_AFTER: Duration = Duration::from_secs(2);
 /// CXone allows so many calls a minute at least, as it does by default.

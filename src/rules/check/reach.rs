@@ -86,7 +86,11 @@ impl RuleCheck<'_> {
                         if is_target && unknown.insert((access.is_none(), id)) {
                             let (_, names) =
                                 untold.entry(access.is_none()).or_insert((term.place, Vec::new()));
-                            names.push(quoted(&name.to_string()));
+                            let shown = quoted(&name.to_string());
+                            // Two orgs may have one of that name each.
+                            if !names.contains(&shown) {
+                                names.push(shown);
+                            }
                         }
                     }
                 }
@@ -96,12 +100,13 @@ impl RuleCheck<'_> {
             }
         }
         for (access_unknown, (place, names)) in untold {
-            self.grant_unknown(place, names, access_unknown);
+            self.grant_unknown(place, &names, access_unknown);
         }
     }
 
-    fn grant_unknown(&mut self, place: Place, names: Vec<String>, access_unknown: bool) {
-        let shown = all_of(names.iter().map(String::as_str));
+    fn grant_unknown(&mut self, place: Place, names: &[String], access_unknown: bool) {
+        // All of them: each has to be looked up.
+        let shown = names.join(", ");
         let what = if access_unknown {
             format!(
                 "the directory does not say which profile some agents of this rule have, so whether they are granted {shown}"
