@@ -244,11 +244,7 @@ impl Owner {
                 mend: "name a directory that this user may write, on a disk that is not mounted read-only"
                     .to_owned(),
             },
-            Fault::Damaged { .. } => Error::Refused {
-                operation,
-                why: fault.to_string(),
-                mend: format!("the disk has lost or changed bytes: put a copy of {directory} in its place"),
-            },
+            Fault::Damaged { .. } => damaged(operation, fault.to_string(), &self.directory),
             Fault::Broken(why) => Error::Unreachable { operation, servers: directory, why },
         }
     }
@@ -489,6 +485,13 @@ fn found(known: &Known) -> Found {
         replication_factor: known.made.spec.replicas.replication_factor,
         settings: settings.collect(),
     }
+}
+
+/// Bytes of a directory are not those that were written.
+pub(super) fn damaged(operation: String, why: String, directory: &Path) -> Error {
+    let mend =
+        format!("the disk has lost or changed bytes: put a copy of {} in its place", directory.display());
+    Error::Refused { operation, why, mend }
 }
 
 /// What a batch of the store says of itself.

@@ -5,6 +5,7 @@ use std::path::Path;
 use fjall::Slice;
 
 use super::batch::{self, Entry, Head};
+use super::owner::damaged;
 use crate::bus::{Error, Header, Offset, Record, Records, TopicPartition};
 
 /// Records that were read together, as they lie in memory.
@@ -30,13 +31,9 @@ impl EmbeddedRecords {
         bytes: Slice,
         from: Offset,
     ) -> Result<Offset, Error> {
-        let (head, entries) = batch::entries(&bytes).map_err(|damage| Error::Refused {
-            operation: format!("reading {place} from offset {from}"),
-            why: format!("its bytes are not those that were written: {damage}"),
-            mend: format!(
-                "the disk has lost or changed bytes: put a copy of {} in its place",
-                directory.display()
-            ),
+        let (head, entries) = batch::entries(&bytes).map_err(|damage| {
+            let why = format!("its bytes are not those that were written: {damage}");
+            damaged(format!("reading {place} from offset {from}"), why, directory)
         })?;
         let number = self.batches.len() as u32;
         let wanted = entries.into_iter().filter(|entry| batch::offset(&head, entry) >= from);
