@@ -36,6 +36,9 @@ mod pages;
 #[path = "../ground/place.rs"]
 #[allow(dead_code, reason = "other tests need the rest")]
 mod place;
+#[path = "../ground/platforms.rs"]
+#[allow(dead_code, reason = "other tests need the rest")]
+mod platforms;
 #[path = "../ground/port.rs"]
 mod port;
 #[path = "../ground/process.rs"]

@@ -18,6 +18,7 @@ use crate::deployment::Deployment;
 use crate::ground::On;
 use crate::linked::{FIRST, RULES, directory, link};
 use crate::log::{Log, Writers};
+use crate::platforms::{of_salesforce, secrets};
 use crate::port::free_port;
 use crate::process::Process;
 use crate::program::{Said, lockstep};
@@ -28,8 +29,6 @@ pub(crate) const LUNCH: &str = "0N5000000000102";
 pub(crate) const BREAK: &str = "0N5000000000103";
 /// A user of the org who is not linked.
 pub(crate) const STRANGER: &str = "0055g0009999999";
-/// Nobody logs in with them.
-const SECRETS: [(&str, &str); 2] = [("TEST_PASSWORD", "a password"), ("TEST_CLIENT", "a secret")];
 
 /// Somebody who is linked.
 #[derive(Clone, Debug)]
@@ -88,21 +87,15 @@ impl Site {
     /// The configuration of a process, with further lines in its section `[bridge]`.
     fn config(&self, name: &str, listen: SocketAddr, ops: SocketAddr, further: &str) -> PathBuf {
         let key = ORG.public_file.display();
+        // A gateway calls nobody.
+        let org = of_salesforce(SocketAddr::from(([127, 0, 0, 1], 9)), "00D000000000062EAA");
         let text = format!(
             r#"
 [processor]
 commit_interval_ms = 20
 [ops]
 listen = "{ops}"
-[salesforce.emea]
-environment = "production"
-organisation_id = "00D000000000062EAA"
-user_name = "lockstep@example.com"
-password = {{ secret_env = "TEST_PASSWORD" }}
-client_id = "app"
-client_secret = {{ secret_env = "TEST_CLIENT" }}
-admin_email = "admin@example.com"
-login_url = "http://127.0.0.1:9"
+{org}
 [salesforce.emea.bridge]
 issuer = "{ISSUER}"
 audience = "{AUDIENCE}"
@@ -119,7 +112,7 @@ origins = ["{ORIGIN}"]
     /// What `lockstep check` tells of the gateway that has this configuration: a row, and what it found.
     pub(crate) fn checked(&self, config: &Path, id: &str) -> (String, String) {
         let mut command = lockstep(["check", "--json"]);
-        let said = Said::by(command.arg("--config").arg(config).args(self.data()).envs(SECRETS));
+        let said = Said::by(command.arg("--config").arg(config).args(self.data()).envs(secrets()));
         let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
         let rows = told["checks"].as_array().unwrap();
         let row = rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{told:#}"));
@@ -136,7 +129,9 @@ origins = ["{ORIGIN}"]
     pub(crate) fn gateway_with(&self, name: &str, roles: &str, further: &str) -> Gateway {
         let (listen, ops) = (free_port(), free_port());
         let config = self.config(name, listen, ops, further);
-        let process = Process::run(&self.place.0, name, self.arguments(&config, roles), SECRETS);
+        let process = Process::run(&self.place.0, name, self.arguments(&config, roles), secrets());
+        // Either may be the first.
+        process.says("browsers may connect", 1);
         process.says("links are read: browsers may come", 1);
         Gateway { process, address: Address::plain(listen), config, ops }
     }
